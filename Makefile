@@ -1,0 +1,48 @@
+# Needs python3 (3.11 or later) with venv, and make. Everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-all lab notebooks lint wheel clean
+
+demo: .venv/ready
+	$(BIN)/python -m tests.submissions demo
+	cd demo && ../$(BIN)/autograder release
+	cd demo && ../$(BIN)/autograder grade a1_two_layer_net
+	cd demo && ../$(BIN)/autograder report a1_two_layer_net
+	@echo "The course with this class is in demo/; open demo/report/a1_two_layer_net.html."
+
+test: .venv/ready
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: .venv/ready
+	$(BIN)/python -m pytest -n 2
+
+lab: .venv/ready
+	$(BIN)/jupyter lab --notebook-dir=.
+
+# .py -> .ipynb -> student version, then the check that all three agree
+notebooks: .venv/ready
+	$(BIN)/autograder sync
+	$(BIN)/autograder release
+	$(BIN)/python -m pytest tests/test_notebooks.py
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# the student's package, to hand out with the notebooks
+wheel: .venv/ready
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf .venv demo dist build
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "make: $(PYTHON) is older than Python 3.11; run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' || \
+	    { echo "make: $(PYTHON) has no venv; on Debian: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[instructor,dev]'
+	touch $@

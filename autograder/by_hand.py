@@ -1,0 +1,57 @@
+"""No torch.nn and no autograd while a student's function runs.
+
+Some exercises ask for operations and gradients written by hand. A check of such an
+exercise calls the function in inference mode, where autograd records nothing, and
+refuses the ready-made functions by name, with a sentence that says what to use.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode, resolve_name
+
+ALLOWED = {"torch.nn.functional.one_hot"}
+AUTOGRAD = {
+    "torch.Tensor.backward",
+    "torch.Tensor.requires_grad_",
+    "torch.Tensor.requires_grad.__set__",
+    "torch.autograd.grad",
+}
+
+
+class NotByHand(RuntimeError):
+    """A function called torch.nn or autograd in an exercise that is done by hand."""
+
+
+@cache
+def refusal(function: Callable) -> str:
+    """Return why a torch function is refused, or an empty string."""
+    name = resolve_name(function)
+    name = name or f"{getattr(function, '__module__', '')}.{function.__name__}"
+    if name in AUTOGRAD:
+        return f"{name} was called: derive the gradient by hand, without autograd."
+    if name.startswith("torch.nn.") and name not in ALLOWED:
+        return (
+            f"{name} was called: write it with tensor operations "
+            "(torch.softmax, torch.relu, clamp, exp, … are fine), without torch.nn."
+        )
+    return ""
+
+
+class _Refuse(TorchFunctionMode):
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if reason := refusal(func):
+            raise NotByHand(reason)
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def by_hand() -> Iterator[None]:
+    """Run a block with autograd off and torch.nn refused. Raises NotByHand."""
+    with _Refuse(), torch.inference_mode():
+        yield

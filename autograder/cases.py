@@ -1,0 +1,203 @@
+"""Checks and their cases as files: public ones, challenges, and references.
+
+One format serves all three. A *public* file ships with the course and holds inputs,
+right answers and known mistakes. A *reference* file holds the same for the hidden
+cases and stays with the instructor. A *challenge* is a reference file without its
+answers: what a submission is given to work on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autograder.evidence import (
+    Outcome,
+    outcome_from_json,
+    outcome_to_json,
+    pack,
+    unpack,
+)
+from autograder.given import Given
+
+FORMAT_VERSION = 1
+PUBLIC_DIRECTORY = Path(__file__).parent / "public"
+REFERENCE_DIRECTORY = Path(__file__).parent / "references"
+
+
+class CasesNotFound(Exception):
+    """The file of cases for an assignment is missing or unreadable."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """`|found - expected| <= atol + rtol * |expected|`, entry by entry."""
+
+    rtol: float
+    atol: float
+
+
+FLOAT64 = Tolerance(rtol=1e-7, atol=1e-9)
+FLOAT32 = Tolerance(rtol=1e-4, atol=1e-6)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of inputs to a check, given to the function in order, by position."""
+
+    name: str
+    about: str
+    inputs: Mapping[str, Any]
+    weight: float = 1.0
+    tolerance: Tolerance = FLOAT64
+    public: bool = False
+    expected: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class KnownMistake:
+    """A named wrong solution as recorded: its outcome in each case where it shows."""
+
+    name: str
+    hint: str
+    share: float
+    outcomes: Mapping[str, Outcome]
+
+
+@dataclass(frozen=True)
+class RecordedCheck:
+    """A check as the student's process and the judge know it.
+
+    `records` maps a name to what is recorded of a call: `return`, an item of it
+    (`return.1.W1`), or an input after the call (`after.params.W1`). `criterion` names
+    the judge's measure. With `by_hand`, torch.nn and autograd are refused during the
+    call; with `pure`, a call that modifies its inputs fails.
+    """
+
+    name: str
+    title: str
+    records: Mapping[str, str]
+    cases: tuple[Case, ...]
+    criterion: str = "close"
+    threshold: float | None = None
+    by_hand: bool = False
+    pure: bool = False
+    mistakes: tuple[KnownMistake, ...] = field(default=())
+
+    def without_answers(self) -> "RecordedCheck":
+        """Return the check as a challenge: inputs only."""
+        cases = tuple(replace(case, expected=None) for case in self.cases)
+        return replace(self, cases=cases, mistakes=())
+
+
+def challenge(checks: Mapping[str, RecordedCheck]) -> bytes:
+    """Pack the inputs of every check, and nothing else, for a submission to work on."""
+    return to_bytes({name: check.without_answers() for name, check in checks.items()})
+
+
+def load_public(assignment: str) -> dict[str, RecordedCheck]:
+    """Load the public cases that ship with an assignment."""
+    return _load(PUBLIC_DIRECTORY / f"{assignment}.safetensors", assignment)
+
+
+def load_reference(assignment: str, directory: Path | None = None) -> dict[str, RecordedCheck]:
+    """Load the reference tensors of an assignment. Raises CasesNotFound."""
+    return _load((directory or REFERENCE_DIRECTORY) / f"{assignment}.safetensors", assignment)
+
+
+def to_bytes(checks: Mapping[str, RecordedCheck]) -> bytes:
+    """Pack checks into safetensors bytes, the same bytes for the same checks."""
+    tensors: dict[str, torch.Tensor] = {}
+    document = [_check_to_json(check, tensors) for check in checks.values()]
+    return pack({"format_version": FORMAT_VERSION, "checks": document}, tensors)
+
+
+def from_bytes(data: bytes) -> dict[str, RecordedCheck]:
+    """Read what `to_bytes` wrote. Raises ValueError for anything else."""
+    document, tensors = unpack(data)
+    if document["format_version"] != FORMAT_VERSION:
+        raise ValueError(f"format version {document['format_version']}, not {FORMAT_VERSION}")
+    checks = [_check_from_json(check, tensors) for check in document["checks"]]
+    return {check.name: check for check in checks}
+
+
+def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:
+    try:
+        return from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        raise CasesNotFound(
+            f"{path.parent.name}/{path.name}: no such file; record it with "
+            f"`autograder reference {assignment}` in a clone of the course."
+        ) from None
+    except ValueError as error:
+        raise CasesNotFound(f"{path.parent.name}/{path.name}: {error}.") from error
+
+
+def _check_to_json(check: RecordedCheck, tensors: dict[str, torch.Tensor]) -> dict:
+    plain = ("name", "title", "records", "criterion", "threshold", "by_hand", "pure")
+    document = {name: getattr(check, name) for name in plain}
+    document["cases"] = [_case_to_json(case, check.name, tensors) for case in check.cases]
+    document["mistakes"] = [
+        {"name": m.name, "hint": m.hint, "share": m.share, "outcomes": {
+            case: outcome_to_json(outcome, f"{check.name}/{case}/mistakes/{m.name}", tensors)
+            for case, outcome in m.outcomes.items()}}
+        for m in check.mistakes
+    ]  # fmt: skip
+    return document
+
+
+def _check_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> RecordedCheck:
+    cases = tuple(_case_from_json(case, tensors) for case in document["cases"])
+    mistakes = tuple(
+        KnownMistake(m["name"], m["hint"], m["share"], {
+            case: outcome_from_json(outcome, tensors) for case, outcome in m["outcomes"].items()})
+        for m in document["mistakes"]
+    )  # fmt: skip
+    return RecordedCheck(**{**document, "cases": cases, "mistakes": mistakes})
+
+
+def _case_to_json(case: Case, check: str, tensors: dict[str, torch.Tensor]) -> dict:
+    key = f"{check}/{case.name}"
+    return {
+        "name": case.name,
+        "about": case.about,
+        "weight": case.weight,
+        "tolerance": [case.tolerance.rtol, case.tolerance.atol],
+        "public": case.public,
+        # a list, because the order of the inputs is the order of the arguments
+        "inputs": [
+            [name, _input_to_json(value, f"{key}/inputs/{name}", tensors)]
+            for name, value in case.inputs.items()
+        ],
+        "expected": case.expected and outcome_to_json(case.expected, f"{key}/expected", tensors),
+    }
+
+
+def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Case:
+    inputs = {name: _input_from_json(value, tensors) for name, value in document["inputs"]}
+    expected = document["expected"] and outcome_from_json(document["expected"], tensors)
+    tolerance = Tolerance(*document["tolerance"])
+    return Case(**{**document, "inputs": inputs, "expected": expected, "tolerance": tolerance})
+
+
+def _input_to_json(value: Any, key: str, tensors: dict[str, torch.Tensor]) -> dict:
+    if isinstance(value, torch.Tensor):
+        tensors[key] = value
+        return {"tensor": key}
+    if isinstance(value, Mapping):
+        return {"dict": {k: _input_to_json(v, f"{key}/{k}", tensors) for k, v in value.items()}}
+    if isinstance(value, Given):
+        return {"given": value.name, "with": _input_to_json(value.tensors, key, tensors)}
+    return {"value": value}
+
+
+def _input_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Any:
+    if "tensor" in document:
+        return tensors[document["tensor"]]
+    if "dict" in document:
+        return {key: _input_from_json(value, tensors) for key, value in document["dict"].items()}
+    if "given" in document:
+        return Given(document["given"], _input_from_json(document["with"], tensors))
+    return document["value"]

@@ -1,0 +1,145 @@
+"""What a notebook calls.
+
+``check.public(name, function)`` runs the public cases at once and draws a table.
+``check.hidden(name, function)`` runs the hidden cases of a challenge, when there is
+one, and records what came back as evidence for the judge. It knows no right answer.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from IPython import get_ipython
+from IPython.display import display
+
+from autograder import cases, evidence, table
+from autograder.by_hand import by_hand
+from autograder.cases import Case, RecordedCheck
+from autograder.evidence import Outcome, clip
+from autograder.given import Given
+from autograder.judge import judge
+
+CHALLENGE_FILE = ".challenge.safetensors"
+
+
+class CheckError(Exception):
+    """An error of a check, shown in a notebook as one line without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class CheckFailed(CheckError):
+    """A public check failed while `nbgrader validate` was running."""
+
+
+class UnknownCheck(CheckError):
+    """A notebook asks for a check that its assignment does not have."""
+
+
+class NotJudged(CheckError):
+    """A hidden check ran; its evidence is worth points only after a judge has seen it."""
+
+
+class Checker:
+    """The checks of one assignment.
+
+    >>> check = Checker("a1_two_layer_net")
+    >>> check.public("forward_scores", nn_forward_pass)
+    """
+
+    def __init__(self, assignment: str) -> None:
+        self.assignment = assignment
+
+    def public(self, name: str, function: Callable[..., Any]) -> None:
+        """Run the public cases of a check and draw what was found.
+
+        Raises CheckFailed under `nbgrader validate`, and nothing anywhere else: a
+        failed check is a table to read. When the notebook is graded, the verdict on
+        the hidden cases takes the place of this table, so nothing is run.
+        """
+        mode = os.environ.get("NBGRADER_EXECUTION")
+        if mode == "autograde":
+            return
+        check = self._check(cases.load_public(self.assignment), name)
+        verdict = judge(check, observe_check(check, function), reveal=True)
+        display(table.bundle(verdict), raw=True)
+        if mode == "validate" and verdict.fraction < 1:
+            raise CheckFailed(f"{name}: {verdict.reason}")
+
+    def hidden(self, name: str, function: Callable[..., Any]) -> None:
+        """Run the hidden cases of a check and record the outcomes in the cell's output.
+
+        Always ends in NotJudged, so that a grader without the judge gives no points.
+        Raises EvidenceTooLarge if the function returned more than a cell may record.
+        """
+        path = _starting_directory() / CHALLENGE_FILE
+        if not path.exists():
+            raise NotJudged(f"{name}: hidden cases are only there when a grader provides them.")
+        check = self._check(cases.from_bytes(path.read_bytes()), name)
+        output = evidence.to_output(name, observe_check(check, function))
+        display({evidence.MIME: output}, raw=True)
+        raise NotJudged(f"{name}: recorded, and not judged; see nbgrader_config.py of the course.")
+
+    def _check(self, checks: dict[str, RecordedCheck], name: str) -> RecordedCheck:
+        try:
+            return checks[name]
+        except KeyError:
+            raise UnknownCheck(
+                f"{self.assignment} has no check {name!r}; it has {', '.join(checks)}."
+            ) from None
+
+
+def observe_check(check: RecordedCheck, function: Callable[..., Any]) -> dict[str, Outcome]:
+    """Call a function on every case of a check."""
+    return {case.name: observe_case(check, case, function) for case in check.cases}
+
+
+def observe_case(check: RecordedCheck, case: Case, function: Callable[..., Any]) -> Outcome:
+    """Call a function on a fresh copy of a case's inputs and record what came of it."""
+    inputs = {name: _fresh(value) for name, value in case.inputs.items()}
+    guard = by_hand() if check.by_hand else nullcontext()
+    try:
+        with _own_random_numbers(), guard:
+            returned = function(*inputs.values())
+    except (Exception, SystemExit) as error:
+        return Outcome(raised=clip(f"{type(error).__name__}: {error}"))
+    root = {"return": returned, "after": inputs}
+    leaves = {name: evidence.find(root, path) for name, path in check.records.items()}
+    return Outcome(leaves, modified=tuple(_differences(case.inputs, inputs)))
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Start torch's CPU generator afresh, and leave the notebook's as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def _fresh(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _fresh(item) for key, item in value.items()}
+    return value.function() if isinstance(value, Given) else value
+
+
+def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """Name the inputs that are no longer what they were: `X`, `params.W1`."""
+    if isinstance(before, torch.Tensor):
+        if not (isinstance(after, torch.Tensor) and torch.equal(before, evidence.plain(after))):
+            yield path
+    elif isinstance(before, dict):
+        for key, value in before.items():
+            inner = after.get(key) if isinstance(after, dict) else None
+            yield from _differences(value, inner, f"{path}.{key}".lstrip("."))
+
+
+def _starting_directory() -> Path:
+    """Return the folder the kernel was started in, wherever the notebook has gone since."""
+    shell = get_ipython()
+    return Path(shell.starting_dir if shell is not None else Path.cwd())

@@ -1,0 +1,147 @@
+"""The command `autograder`: sync, release, reference, grade, report."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import autograder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0, or 1 after a sentence that says what was wrong."""
+    options = _parser().parse_args(arguments)
+    if find_spec("autograder.grade") is None or find_spec("nbgrader") is None:
+        return _fail("this is the student's package; grading needs a clone of the course, "
+                     "installed there with `pip install -e .[instructor]`.")  # fmt: skip
+    from autograder import cases, checks, course, reference, solutions
+
+    try:
+        return options.command(options)
+    except reference.RecordingRefused as error:
+        return _fail("nothing was written.", *error.problems)
+    except (
+        cases.CasesNotFound, checks.UnknownAssignment, course.CourseError, solutions.CellNotFound,
+    ) as error:  # fmt: skip
+        return _fail(str(error))
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Write source notebooks from their .py files."""
+    from autograder.course import open_course, sync
+
+    course = open_course(options.course)
+    for assignment in options.assignments or course.assignments():
+        print(f"wrote {sync(course, assignment).relative_to(course.root)}")
+    return 0
+
+
+def release(options: argparse.Namespace) -> int:
+    """Generate student versions."""
+    from autograder.course import open_course, release
+
+    course = open_course(options.course)
+    for assignment in options.assignments or course.assignments():
+        print(f"released {release(course, assignment).relative_to(course.root)}")
+    return 0
+
+
+def reference(options: argparse.Namespace) -> int:
+    """Record reference tensors."""
+    from autograder import reference
+    from autograder.course import open_course
+
+    course = open_course(options.course)
+    for assignment in options.assignments or course.assignments():
+        recording = reference.record(
+            course.source_notebook(assignment), options.seed, options.workers
+        )
+        for path in recording.write(assignment):
+            print(f"recorded {path.parent.name}/{path.name}, {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Grade a class and print its points."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    from autograder.course import open_course
+    from autograder.grade import grade
+
+    course = open_course(options.course)
+    students = options.student or course.students(options.assignment)
+    failed, console = [], Console()
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(f"grading {options.assignment}", total=len(students))
+        for graded in grade(course, options.assignment, students, options.workers):
+            progress.advance(task)
+            if graded.error:
+                failed.append(graded)
+                console.print(f"[red]{graded.student}[/] could not be graded: {graded.error}")
+    _print_class(course, options.assignment)
+    return 1 if failed else 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the class report."""
+    from autograder import report
+    from autograder.course import open_course
+
+    course = open_course(options.course)
+    path = report.write(report.collect(course, options.assignment), course)
+    print(f"wrote {path.relative_to(course.root)}")
+    return 0
+
+
+def _print_class(course: "autograder.course.Course", assignment: str) -> None:
+    from rich.console import Console
+
+    from autograder import report
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 150
+    console.print(report.table(report.collect(course, assignment)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograder", description=autograder.__doc__)
+    parser.add_argument("--version", action="version", version=autograder.__version__)
+    parser.add_argument(
+        "--course", type=Path, default=".", help="course folder (default: this one)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: object) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        sub.set_defaults(command=command)
+        return sub
+
+    sub = add("sync", sync)
+    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
+    sub = add("release", release)
+    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
+    sub = add("reference", reference)
+    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
+    sub.add_argument("--seed", type=int, default=0, help="draws the hidden cases (default: 0)")
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub = add("grade", grade)
+    sub.add_argument("assignment", metavar="ASSIGNMENT")
+    sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
+    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub = add("report", report)
+    sub.add_argument("assignment", metavar="ASSIGNMENT")
+    return parser
+
+
+def _fail(*sentences: str) -> int:
+    for sentence in sentences:
+        print(f"autograder: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

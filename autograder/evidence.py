@@ -1,0 +1,245 @@
+"""What a student's function returned, as recorded tensors.
+
+An `Outcome` is one call of one function: the leaves of its return value that a
+check asks for, or the exception it raised. The student's process packs its
+outcomes into a cell output; the judge, elsewhere, unpacks them. Nothing is
+unpickled on the way, and nothing in it is believed: a leaf says what it is
+(a tensor, a NumPy array, a list…), and the judge decides what that is worth.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+MIME = "application/vnd.gradient-check.evidence+json"
+SCHEMA_VERSION = 1
+LIMIT_BYTES = 16 * 2**20  # of tensors in one cell
+TEXT_LIMIT = 300
+
+
+class EvidenceTooLarge(Exception):
+    """A check's outcomes hold more than `LIMIT_BYTES` of tensors."""
+
+
+class MalformedEvidence(Exception):
+    """A cell's output claims to be evidence and is not."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value a check asked for.
+
+    `kind` is "tensor", "array" (NumPy), "number" or "numbers" (a Python number, or a list
+    of them, as float64), or "other": then there is no tensor and `text` says what it was.
+    """
+
+    kind: str
+    tensor: torch.Tensor | None = None
+    text: str = ""
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One call: leaves by name, the inputs it modified, or what it raised."""
+
+    leaves: Mapping[str, Leaf] = field(default_factory=dict)
+    modified: tuple[str, ...] = ()
+    raised: str = ""
+
+
+def observe(value: Any) -> Leaf:
+    """Record a value for what it is, whatever tricks its class plays."""
+    try:
+        return _observe(value)
+    except Exception as error:  # a hostile or broken class must not end the check
+        return Leaf(
+            "other", text=clip(f"a {_class_name(value)} that raises {type(error).__name__}")
+        )
+
+
+def find(root: Any, path: str) -> Leaf:
+    """Record the part of `root` at a dotted path such as `return.1.W1`."""
+    first, *steps = path.split(".")
+    value = root[first]
+    for step in steps:
+        try:
+            value = _child(value, step)
+        except Exception:
+            return Leaf("other", text=clip(f"no item {step!r} in {describe(value)}"))
+    return observe(value)
+
+
+def describe(value: Any) -> str:
+    """Name a value in a few words: `a list of 3`, `a tensor of shape (5, 4)`."""
+    leaf = observe(value)
+    if leaf.tensor is None:
+        return leaf.text
+    if leaf.kind == "number":
+        return f"the number {leaf.tensor.item():.6g}"
+    if leaf.kind == "numbers":
+        return f"a {_class_name(value)} of {len(leaf.tensor)} numbers"
+    noun = "a tensor" if leaf.kind == "tensor" else "a NumPy array"
+    return f"{noun} of shape {tuple(leaf.tensor.shape)}"
+
+
+def clip(text: str) -> str:
+    """Cut untrusted text to a length that fits a table."""
+    text = str(text)
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+def pack(document: Any, tensors: Mapping[str, torch.Tensor]) -> bytes:
+    """Write a JSON document and tensors as safetensors, the same bytes every time."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=True)
+    # safetensors refuses tensors that share memory, and views
+    apart = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
+    return safetensors.torch.save(apart, metadata={"json": text})
+
+
+def unpack(data: bytes) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Read what `pack` wrote. Raises ValueError for anything else."""
+    try:
+        tensors = safetensors.torch.load(data)
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        return json.loads(header["__metadata__"]["json"]), tensors
+    except Exception as error:
+        raise ValueError(f"not a safetensors file of this project ({error})") from error
+
+
+def outcome_to_json(outcome: Outcome, key: str, tensors: dict[str, torch.Tensor]) -> dict:
+    """Describe an outcome in JSON; its tensors go into `tensors` under `key/…`."""
+    leaves = {}
+    for name, leaf in outcome.leaves.items():
+        leaves[name] = {"kind": leaf.kind, "text": leaf.text, "device": leaf.device}
+        if leaf.tensor is not None:
+            tensors[f"{key}/{name}"] = leaf.tensor
+            leaves[name]["tensor"] = f"{key}/{name}"
+    return {"leaves": leaves, "modified": list(outcome.modified), "raised": outcome.raised}
+
+
+def outcome_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Outcome:
+    """Read what `outcome_to_json` wrote."""
+    leaves = {
+        str(name): Leaf(
+            kind=str(leaf["kind"]),
+            tensor=tensors[leaf["tensor"]] if "tensor" in leaf else None,
+            text=clip(leaf["text"]),
+            device=clip(leaf["device"]),
+        )
+        for name, leaf in document["leaves"].items()
+    }
+    modified = tuple(clip(path) for path in document["modified"])
+    return Outcome(leaves, modified, clip(document["raised"]))
+
+
+def to_output(check: str, outcomes: Mapping[str, Outcome]) -> dict:
+    """Build the JSON of one cell output from the outcomes of a check, by case.
+
+    Raises EvidenceTooLarge beyond 16 MiB of tensors.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    document = {case: outcome_to_json(outcome, case, tensors) for case, outcome in outcomes.items()}
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    if size > LIMIT_BYTES:
+        raise EvidenceTooLarge(
+            f"{check}: the returned tensors take {size / 2**20:.1f} MiB, and one cell may record "
+            f"{LIMIT_BYTES // 2**20} MiB. Return only what the exercise asks for."
+        )
+    data = base64.b64encode(pack(document, tensors)).decode("ascii")
+    return {"schema_version": SCHEMA_VERSION, "check": check, "safetensors": data}
+
+
+def from_output(output: Any) -> tuple[str, dict[str, Outcome]]:
+    """Read one cell output. Raises MalformedEvidence if it is not what `to_output` builds."""
+    try:
+        version, check, data = (output[k] for k in ("schema_version", "check", "safetensors"))
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"schema version {clip(version)}, expected {SCHEMA_VERSION}")
+        if len(data) > 2 * LIMIT_BYTES:
+            raise ValueError("larger than a cell may record")
+        document, tensors = unpack(base64.b64decode(data, validate=True))
+        return str(check), {
+            str(case): outcome_from_json(outcome, tensors) for case, outcome in document.items()
+        }
+    except Exception as error:
+        raise MalformedEvidence(clip(f"the recorded evidence cannot be read: {error}")) from error
+
+
+def in_cell(cell: Mapping) -> list[Any]:
+    """Return what the outputs of an executed cell hold as evidence."""
+    return [
+        output["data"][MIME]
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "display_data" and MIME in output["data"]
+    ]
+
+
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Copy the data of a tensor, of any subclass and device, into a plain one on the CPU."""
+    with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        return tensor.detach().as_subclass(torch.Tensor).cpu().contiguous().clone()
+
+
+def _observe(value: Any) -> Leaf:
+    kind = type(value)
+    if issubclass(kind, torch.Tensor):
+        return _observe_tensor(value)
+    if issubclass(kind, np.ndarray) or issubclass(kind, np.generic):
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            return Leaf("other", text=f"a NumPy array of {array.dtype}")
+        if array.nbytes > LIMIT_BYTES:
+            return _too_large("a NumPy array", array.nbytes)
+        return Leaf("array", torch.from_numpy(np.array(array)))
+    if kind in (bool, int, float):
+        return Leaf("number", torch.tensor(float(value), dtype=torch.float64))
+    if value is None:
+        return Leaf("other", text="None")
+    if kind in (list, tuple) and value and all(map(_is_number, value)):
+        return Leaf("numbers", torch.tensor([float(item) for item in value], dtype=torch.float64))
+    if kind in (list, tuple, dict, set):
+        return Leaf("other", text=f"a {kind.__name__} of {len(value)}")
+    return Leaf("other", text=clip(f"a {_class_name(value)}"))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (bool, int, float) or (
+        type(value) is torch.Tensor and value.dim() == 0 and not value.is_complex()
+    )
+
+
+def _observe_tensor(tensor: torch.Tensor) -> Leaf:
+    with torch._C.DisableTorchFunctionSubclass():
+        if tensor.layout is not torch.strided:
+            return Leaf("other", text=f"a tensor with layout {tensor.layout}")
+        if tensor.device.type == "meta" or tensor.is_quantized or tensor.is_complex():
+            return Leaf("other", text=f"a tensor of {tensor.dtype} on {tensor.device}")
+        nbytes = tensor.numel() * tensor.element_size()
+        if nbytes > LIMIT_BYTES:
+            return _too_large("a tensor", nbytes)
+        return Leaf("tensor", plain(tensor), device=tensor.device.type)
+
+
+def _too_large(noun: str, nbytes: int) -> Leaf:
+    limit = LIMIT_BYTES // 2**20
+    return Leaf("other", text=f"{noun} of {nbytes / 2**20:.0f} MiB (a cell may record {limit} MiB)")
+
+
+def _child(value: Any, step: str) -> Any:
+    if isinstance(value, Mapping):
+        return value[step]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value[int(step)]
+    raise LookupError(step)
+
+
+def _class_name(value: Any) -> str:
+    return type(value).__name__[:60]

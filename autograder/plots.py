@@ -1,0 +1,91 @@
+"""Pictures that the notebooks draw and that a student need not write."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.patches import FancyArrowPatch
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by colour-blind readers too
+
+
+def points(X: torch.Tensor, y: torch.Tensor) -> None:
+    """Scatter points X (N, 2) in the colours of their labels y (N,)."""
+    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    _scatter(axes, X, y)
+    plt.show()
+
+
+def decision_regions(
+    predict: Callable[[torch.Tensor], torch.Tensor], X: torch.Tensor, y: torch.Tensor
+) -> None:
+    """Colour the plane by the predicted class, with the points X (N, 2) and labels y (N,) on it."""
+    ticks = torch.linspace(-1.3, 1.3, 160, dtype=X.dtype)
+    grid = torch.cartesian_prod(ticks, ticks)
+    regions = predict(grid).reshape(len(ticks), len(ticks)).T
+    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    levels = [c - 0.5 for c in range(len(COLOURS) + 1)]
+    axes.contourf(ticks, ticks, regions, levels=levels, colors=COLOURS, alpha=0.25)
+    _scatter(axes, X, y)
+    accuracy = (predict(X) == y).double().mean().item()
+    axes.set_title(f"predicted class; accuracy on the points {accuracy:.1%}")
+    plt.show()
+
+
+def curves(stats: Mapping[str, Sequence[float]]) -> None:
+    """Draw the loss of each step, and the accuracies after each epoch."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+    left.plot(stats["loss_history"], lw=1)
+    left.set(xlabel="step", ylabel="loss of the mini-batch", title="loss")
+    for name, label in (("train_acc_history", "training"), ("val_acc_history", "validation")):
+        values = stats[name]
+        right.plot(range(1, len(values) + 1), values, label=label)
+    right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), title="accuracy")
+    right.legend()
+    plt.show()
+
+
+def computational_graph() -> None:
+    """Draw the two-layer net as a graph: values forward, the shapes of their gradients backward."""
+    nodes = {
+        "X": (0, 1, "(N, D)"), "W1, b1": (0, 0, "(D, H), (H,)"),
+        "X W1 + b1": (2, 1, "(N, H)"), "ReLU": (3.6, 1, "(N, H)"),
+        "W2, b2": (3.6, 0, "(H, C), (C,)"), "hidden W2 + b2": (5.6, 1, "(N, C)"),
+        "softmax loss": (7.6, 1, "()"), "penalty": (7.6, 0, "()"), "loss": (9.2, 0.5, "()"),
+    }  # fmt: skip
+    edges = [
+        ("X", "X W1 + b1"), ("W1, b1", "X W1 + b1"), ("X W1 + b1", "ReLU"),
+        ("ReLU", "hidden W2 + b2"), ("W2, b2", "hidden W2 + b2"),
+        ("hidden W2 + b2", "softmax loss"), ("softmax loss", "loss"), ("penalty", "loss"),
+        ("W2, b2", "penalty"),
+    ]  # fmt: skip
+    figure, axes = plt.subplots(figsize=(11, 3), layout="constrained")
+    for start, end in edges:
+        _edge(axes, nodes[start][:2], nodes[end][:2], backward=start != "X")
+    for name, (x, y, shape) in nodes.items():
+        box = {"boxstyle": "round,pad=0.35", "fc": "#eef3f8", "ec": "#44546a"}
+        axes.text(x, y, f"{name}\n{shape}", ha="center", va="center", fontsize=9, bbox=box)
+    axes.plot([], [], color="#44546a", label="forward: values")
+    axes.plot(
+        [], [], color="#d55e00", ls="--", label="backward: gradients of the loss, same shapes"
+    )
+    axes.legend(loc="lower center", ncols=2, frameon=False, bbox_to_anchor=(0.5, -0.18))
+    axes.set(xlim=(-0.9, 9.9), ylim=(-0.5, 1.5))
+    axes.axis("off")
+    plt.show()
+
+
+def _edge(axes: plt.Axes, start: tuple, end: tuple, *, backward: bool) -> None:
+    forward = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 34, "shrinkB": 36}
+    axes.add_patch(FancyArrowPatch(start, end, color="#44546a", **forward))
+    if backward:
+        curve = {"connectionstyle": "arc3,rad=0.3", "linestyle": "--", "color": "#d55e00"}
+        axes.add_patch(FancyArrowPatch(end, start, **forward, **curve))
+
+
+def _scatter(axes: plt.Axes, X: torch.Tensor, y: torch.Tensor) -> None:
+    for label, colour in enumerate(COLOURS):
+        chosen = X[y == label]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=14, color=colour, label=f"class {label}")
+    axes.set(xlabel="first feature", ylabel="second feature", aspect="equal")
+    axes.legend(loc="upper right", fontsize=8)

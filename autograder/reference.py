@@ -1,0 +1,216 @@
+"""Record reference tensors from the instructor's notebook, and distrust them.
+
+The notebook runs on the cases by the very path of a submission. Each outcome is then
+compared with an oracle that knows the answer another way. Every alternative solution
+must pass, every mistake must fail, and so must a function that returns zeros. Only
+when all of it holds are the files written.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import nbformat
+import torch
+from nbformat import NotebookNode
+
+from autograder import cases, checks, evidence
+from autograder.cases import Case, KnownMistake, RecordedCheck
+from autograder.checks import Assignment, Check, Mistake
+from autograder.evidence import Leaf, Outcome
+from autograder.judge import judge
+from autograder.run import run
+from autograder.solutions import with_functions, with_mistake
+
+Outcomes = Mapping[str, Mapping[str, Outcome]]  # by check, by case
+
+
+class RecordingRefused(Exception):
+    """References were not written; `problems` says why, a line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was recorded for an assignment: the public checks and the hidden ones."""
+
+    public: dict[str, RecordedCheck]
+    hidden: dict[str, RecordedCheck]
+
+    def write(self, assignment: str) -> list[Path]:
+        """Write both files. Returns their paths."""
+        written = []
+        for directory, recorded in (
+            (cases.PUBLIC_DIRECTORY, self.public),
+            (cases.REFERENCE_DIRECTORY, self.hidden),
+        ):
+            directory.mkdir(exist_ok=True)
+            path = directory / f"{assignment}.safetensors"
+            path.write_bytes(cases.to_bytes(recorded))
+            written.append(path)
+        return written
+
+
+def record(notebook_file: Path, seed: int = 0, workers: int | None = None) -> Recording:
+    """Record the references of the assignment in an instructor's notebook.
+
+    Raises RecordingRefused if the notebook and an oracle disagree, an alternative
+    solution fails, or a mistake passes; UnknownAssignment if it has no checks.
+    """
+    assignment = checks.load(notebook_file.stem, seed)
+    return record_assignment(assignment, nbformat.read(notebook_file, 4), workers)
+
+
+def record_assignment(
+    assignment: Assignment, notebook: NotebookNode, workers: int | None = None
+) -> Recording:
+    """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
+    challenge = cases.challenge({check.name: check for check in assignment.checks})
+    right = outcomes_of(notebook, challenge)
+    problems = [
+        p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
+    ]
+    if problems:  # without right answers there is nothing to compare others with
+        raise RecordingRefused(problems)
+    confirmed = {c.name: with_expected(c, right[c.name]) for c in assignment.checks}
+
+    others = {path.name: with_functions(notebook, path) for path in assignment.alternatives}
+    others |= {mistake.name: with_mistake(notebook, mistake) for mistake in assignment.mistakes}
+    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
+        futures = {name: pool.submit(outcomes_of, nb, challenge) for name, nb in others.items()}
+        outcomes = {name: future.result() for name, future in futures.items()}
+    problems = list(trivial_passes(confirmed))
+    for path in assignment.alternatives:
+        problems += refused(path.name, confirmed, outcomes[path.name])
+    public, hidden = (
+        {name: part(check, assignment, outcomes, public=which) for name, check in confirmed.items()}
+        for which in (True, False)
+    )
+    for mistake in assignment.mistakes:
+        problems += survived(mistake, confirmed, outcomes[mistake.name])
+        problems += unnamed(mistake, hidden, outcomes[mistake.name])
+    if problems:
+        raise RecordingRefused(problems)
+    return Recording(public, hidden)
+
+
+def outcomes_of(notebook: NotebookNode, challenge: bytes) -> Outcomes:
+    """Run a notebook on a challenge and read the evidence it leaves."""
+    executed = run(notebook, challenge)
+    recorded = [data for cell in executed.cells for data in evidence.in_cell(cell)]
+    return dict(map(evidence.from_output, recorded))
+
+
+def disagreements(check: Check, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
+    """Yield where the notebook's outcomes differ from the oracle's, or are missing."""
+    asked = [with_oracle(check, case, outcomes.get(case.name)) for case in check.cases]
+    asked = replace(check, cases=tuple(asked))
+    for verdict in judge(asked, outcomes).cases:
+        if not verdict.passed:
+            yield (
+                f"{check.name}, case {verdict.name}: the notebook and the oracle disagree: "
+                f"{verdict.reason}."
+            )
+
+
+def with_oracle(check: Check, case: Case, like: Outcome | None = None) -> Case:
+    """Return a case with the oracle's answer as the expected one.
+
+    An oracle answers in tensors. Where the outcome `like` has Python numbers, so has the case.
+    """
+    answer = check.oracle(*case.inputs.values())
+    leaves = {name: Leaf("tensor", evidence.plain(answer[name])) for name in check.records}
+    for name, leaf in (like.leaves if like else {}).items():
+        if leaf.kind in ("number", "numbers"):
+            leaves[name] = replace(leaves[name], kind=leaf.kind)
+    return replace(case, expected=Outcome(leaves))
+
+
+def with_expected(check: Check, outcomes: Mapping[str, Outcome]) -> RecordedCheck:
+    """Return a check with the notebook's outcomes as the expected ones.
+
+    Where quality is measured, the expected values are the oracle's: labels, not scores.
+    """
+    if check.criterion == "close":
+        answered = [replace(c, expected=outcomes.get(c.name)) for c in check.cases]
+    else:
+        answered = [with_oracle(check, case) for case in check.cases]
+    return replace(check, cases=tuple(answered))
+
+
+def trivial_passes(confirmed: Mapping[str, RecordedCheck]) -> Iterator[str]:
+    """Yield the checks that a function returning nothing but zeros would pass."""
+    for check in confirmed.values():
+        zeros = {
+            case.name: Outcome({
+                name: replace(leaf, tensor=torch.zeros_like(leaf.tensor))
+                for name, leaf in case.expected.leaves.items()
+            })
+            for case in check.cases
+        }  # fmt: skip
+        for public in (True, False):
+            if judge(only(check, public), zeros).fraction == 1:
+                which = "public" if public else "hidden"
+                yield f"{check.name}: zeros pass all {which} cases; change the cases."
+
+
+def refused(name: str, confirmed: Mapping[str, RecordedCheck], outcomes: Outcomes) -> Iterator[str]:
+    """Yield the checks that refuse a right solution."""
+    for check in confirmed.values():
+        verdict = judge(check, outcomes.get(check.name, {}))
+        if verdict.fraction < 1:
+            yield f"{check.name} refuses the alternative {name}, which is right: {verdict.reason}."
+
+
+def survived(
+    mistake: Mistake, confirmed: Mapping[str, RecordedCheck], outcomes: Outcomes
+) -> Iterator[str]:
+    """Yield the checks that a mistake survives although they promise to catch it."""
+    for name in mistake.checks:
+        if name not in confirmed:
+            yield f"mistake {mistake.name}: there is no check {name}; correct its list of checks."
+        elif judge(only(confirmed[name], False), outcomes.get(name, {})).fraction == 1:
+            yield f"{name} accepts the mistake {mistake.name}; add a case that tells them apart."
+    if not 0 <= mistake.share < 1:
+        yield f"mistake {mistake.name}: its share is {mistake.share}, not from 0 to below 1."
+
+
+def unnamed(
+    mistake: Mistake, hidden: Mapping[str, RecordedCheck], outcomes: Outcomes
+) -> Iterator[str]:
+    """Yield a mistake that is never recognised by its own name where it should be."""
+    promised = [name for name in mistake.checks if name in hidden]
+    named = [judge(hidden[name], outcomes.get(name, {})).mistake for name in promised]
+    if promised and mistake.name not in named:
+        others = ", ".join(sorted({name for name in named if name})) or "none"
+        yield (
+            f"mistake {mistake.name}: none of its checks names it (they name: {others}); "
+            "add a case that tells them apart, or place the narrower mistake first."
+        )
+
+
+def only(check: RecordedCheck, public: bool) -> RecordedCheck:
+    """Return a check with its public, or its hidden, cases only."""
+    return replace(check, cases=tuple(case for case in check.cases if case.public is public))
+
+
+def part(
+    check: RecordedCheck, assignment: Assignment, outcomes: Mapping[str, Outcomes], *, public: bool
+) -> RecordedCheck:
+    """Return the public, or the hidden, part of a check with the mistakes that show in it."""
+    check = only(check, public)
+    known = []
+    for mistake in assignment.mistakes if check.criterion == "close" else ():
+        seen = outcomes[mistake.name].get(check.name, {})
+        judged = zip(check.cases, judge(check, seen).cases, strict=True)
+        wrong = {case.name: seen[case.name] for case, verdict in judged
+                 if case.name in seen and not verdict.passed}  # fmt: skip
+        if wrong:
+            known.append(KnownMistake(mistake.name, mistake.hint, mistake.share, wrong))
+    return replace(check, mistakes=tuple(known))

@@ -1,0 +1,186 @@
+"""A class and its points, as a table in the terminal and as a page.
+
+Scores come from the gradebook, reasons from the verdicts in the autograded notebooks.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+import jinja2
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_solution
+from rich.table import Table
+
+from autograder.course import Course
+from autograder.plugins import VERDICT_MIME, is_autograded
+from autograder.solutions import grade_id
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One student's result in one check."""
+
+    points: float
+    maximum: float
+    reason: str
+    mistake: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class StudentResult:
+    """One student: results by check, points by exercise, and the answers still to be marked."""
+
+    student: str
+    checks: Mapping[str, CheckResult]
+    exercises: Mapping[str, float]
+    total: float
+    unmarked: int
+
+    @property
+    def main_reason(self) -> str:
+        """The reason that cost the most points, or an empty string."""
+        lost = {name: check.maximum - check.points for name, check in self.checks.items()}
+        worst = max(lost, key=lost.get, default=None)
+        if worst is None or lost[worst] == 0:
+            return ""
+        check = self.checks[worst]
+        return f"{worst}: {check.hint or check.reason}"
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """A graded class. `exercises` and `checks` map names to the points one can have."""
+
+    assignment: str
+    exercises: Mapping[str, float]
+    checks: Mapping[str, float]
+    students: tuple[StudentResult, ...]
+    maximum: float
+
+    @property
+    def automatic_maximum(self) -> float:
+        """The points that need no person."""
+        return sum(self.checks.values())
+
+    @property
+    def mean_total(self) -> float:
+        """The mean of the students' points."""
+        return mean(student.total for student in self.students)
+
+    @property
+    def median_total(self) -> float:
+        """The median of the students' points."""
+        return median(student.total for student in self.students)
+
+    def mean_share(self, check: str) -> float:
+        """The mean share of a check's points, from 0 to 1."""
+        results = [s.checks[check] for s in self.students if check in s.checks]
+        return mean(result.points / result.maximum for result in results) if results else 0.0
+
+    def common_mistakes(self, check: str, most: int = 3) -> list[tuple[str, str, int]]:
+        """The known mistakes made most often in a check: name, hint, number of students."""
+        seen = [s.checks[check] for s in self.students if check in s.checks]
+        counted = Counter((c.mistake, c.hint) for c in seen if c.mistake)
+        return [(name, hint, count) for (name, hint), count in counted.most_common(most)]
+
+
+def collect(course: Course, assignment: str) -> ClassReport:
+    """Read a class's results from the gradebook and the autograded notebooks."""
+    source = nbformat.read(course.source_notebook(assignment), 4)
+    exercise_of = exercises(source)
+    points = {
+        grade_id(cell): float(cell.metadata.nbgrader.points)
+        for cell in source.cells
+        if is_grade(cell)
+    }
+    checks = {
+        grade_id(cell): points[grade_id(cell)] for cell in source.cells if is_autograded(cell)
+    }
+    maxima = Counter()
+    for name, exercise in exercise_of.items():
+        maxima[exercise] += points[name]
+    students = []
+    with course.gradebook() as gradebook:
+        for submission in gradebook.assignment_submissions(assignment):
+            grades = {g.name: g for notebook in submission.notebooks for g in notebook.grades}
+            path = course.folder("autograded", submission.student.id, assignment)
+            by_exercise = dict.fromkeys(maxima, 0.0)
+            for name, grade in grades.items():
+                by_exercise[exercise_of[name]] += grade.score
+            students.append(
+                StudentResult(
+                    student=submission.student.id,
+                    checks=verdicts(path / f"{assignment}.ipynb"),
+                    exercises=by_exercise,
+                    total=submission.score,
+                    unmarked=sum(grade.needs_manual_grade for grade in grades.values()),
+                )
+            )
+    students.sort(key=lambda result: result.student)
+    return ClassReport(assignment, maxima, checks, tuple(students), sum(points.values()))
+
+
+def exercises(notebook: NotebookNode) -> dict[str, str]:
+    """Map each graded cell to its exercise: the solution cell it follows, or `questions`."""
+    exercise, found = "", {}
+    for cell in notebook.cells:
+        if is_grade(cell) and is_solution(cell):
+            found[grade_id(cell)] = "questions"
+        elif is_grade(cell):
+            found[grade_id(cell)] = exercise
+        elif is_solution(cell):
+            exercise = grade_id(cell)
+    return found
+
+
+def verdicts(notebook: Path) -> dict[str, CheckResult]:
+    """Read the verdicts in an autograded notebook, by check; none if there is no notebook."""
+    if not notebook.exists():
+        return {}
+    found = {}
+    for cell in nbformat.read(notebook, 4).cells:
+        if is_autograded(cell):
+            for output in cell.outputs:
+                if verdict := output.get("data", {}).get(VERDICT_MIME):
+                    fields = ("points", "maximum", "reason", "mistake", "hint")
+                    found[grade_id(cell)] = CheckResult(*(verdict[field] for field in fields))
+    return found
+
+
+def table(report: ClassReport) -> Table:
+    """Draw the class for a terminal: a student a row, an exercise a column."""
+    drawn = Table(title=f"{report.assignment}: {len(report.students)} students")
+    drawn.add_column("student", no_wrap=True)
+    for exercise, maximum in report.exercises.items():
+        drawn.add_column(f"{exercise.removeprefix('nn_')}\n/{maximum:g}", justify="right")
+    drawn.add_column(f"total\n/{report.maximum:g}", justify="right", style="bold", no_wrap=True)
+    drawn.add_column("most points lost by", ratio=1, min_width=30)
+    for student in report.students:
+        points = [f"{value:.4g}" for value in student.exercises.values()]
+        waiting = f" +{student.unmarked}?" if student.unmarked else ""
+        drawn.add_row(
+            student.student, *points, f"{student.total:.4g}{waiting}", student.main_reason
+        )
+    drawn.caption = "+3? = three written answers not yet marked"
+    return drawn
+
+
+def html(report: ClassReport) -> str:
+    """Write the class report as a page that needs no other file."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(TEMPLATE.read_text()).render(report=report)
+
+
+def write(report: ClassReport, course: Course) -> Path:
+    """Write the class report into the course's `report/` folder. Returns its path."""
+    path = course.root / "report" / f"{report.assignment}.html"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(html(report))
+    return path

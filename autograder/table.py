@@ -1,0 +1,69 @@
+"""A verdict as a small table: HTML in a notebook, plain text elsewhere."""
+
+from html import escape
+
+from autograder.judge import CaseVerdict, Verdict
+
+_CELL = "text-align:left;padding:2px 14px 2px 0"
+_PASS, _FAIL = "#1a7f37", "#cf222e"
+
+
+def bundle(verdict: Verdict) -> dict[str, str]:
+    """Return the display data of a verdict: `text/html` and `text/plain`."""
+    return {"text/html": html(verdict), "text/plain": text(verdict)}
+
+
+def html(verdict: Verdict, heading: str = "") -> str:
+    """Draw a verdict in colours that read on a light and on a dark page."""
+    colour = _PASS if verdict.fraction == 1 else _FAIL
+    parts = [
+        f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">',
+        f'<div><b style="color:{colour}">{escape(heading or _heading(verdict))}</b>'
+        f" &nbsp;{escape(verdict.title)}</div>",
+    ]
+    if verdict.cases:
+        head = "".join(
+            f'<th style="{_CELL}">{label}</th>'
+            for label in ("", "case", "largest relative error", "tolerance", "what was found")
+        )
+        rows = "".join(_row(case) for case in verdict.cases)
+        parts.append(f'<table style="margin:4px 0"><tr>{head}</tr>{rows}</table>')
+    else:
+        parts.append(f"<div>{escape(verdict.reason)}</div>")
+    if verdict.hint:
+        parts.append(f"<div><b>Looks like:</b> {escape(verdict.hint)}</div>")
+    return "".join(parts) + "</div>"
+
+
+def text(verdict: Verdict, heading: str = "") -> str:
+    """Write a verdict for a terminal."""
+    lines = [f"{heading or _heading(verdict)}  {verdict.title}"]
+    lines += [
+        f"  {_mark(c)} {c.about:<44} {_number(c.error):>9}  {c.reason}" for c in verdict.cases
+    ]
+    if not verdict.cases:
+        lines.append(f"  {verdict.reason}")
+    if verdict.hint:
+        lines.append(f"  Looks like: {verdict.hint}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _heading(verdict: Verdict) -> str:
+    passed = sum(case.passed for case in verdict.cases)
+    return f"{verdict.check}: {passed} of {len(verdict.cases)} cases passed"
+
+
+def _row(case: CaseVerdict) -> str:
+    colour = _PASS if case.passed else _FAIL
+    tolerance = _number(case.tolerance) if case.error is not None else ""
+    cells = [escape(case.about), _number(case.error), tolerance, escape(case.reason)]
+    mark = f'<td style="{_CELL};color:{colour}"><b>{_mark(case)}</b></td>'
+    return "<tr>" + mark + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _mark(case: CaseVerdict) -> str:
+    return "✓" if case.passed else "✗"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"

@@ -1,0 +1,1 @@
+"""The data of the course: one module a data set."""

@@ -1,0 +1,98 @@
+"""The sample class: student versions filled in, one student a way of doing it.
+
+Three kinds of student: a *style* is a right solution in another style, a *mistake* is
+the instructor's solution with one known mistake, and a file in the assignment's folder
+holds cells as one student left them. A folder holds a notebook that a person solved in
+a browser, just as the browser saved it.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import checks
+from autograder.solutions import grade_id, with_cells, with_functions, with_mistake
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+
+
+@dataclass(frozen=True)
+class Student:
+    """One student of the sample class, and how the notebook came about."""
+
+    name: str
+    notebook: NotebookNode
+
+
+def lay_out(course: Path, assignment: str = "a1_two_layer_net") -> list[str]:
+    """Make a course folder with a sample class in `submitted/`. Returns the students' names."""
+    course.mkdir(parents=True, exist_ok=True)
+    for name in ("source", "submitted", "autograded", "feedback", "assignments", "report"):
+        shutil.rmtree(course / name, ignore_errors=True)
+    (course / "gradebook.db").unlink(missing_ok=True)
+    shutil.copytree(ROOT / "source" / assignment, course / "source" / assignment)
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    students = sample_class(assignment)
+    for student in students:
+        submit(course, assignment, student.name, student.notebook)
+    return [student.name for student in students]
+
+
+def submit(course: Path, assignment: str, student: str, notebook: NotebookNode) -> Path:
+    """Put a notebook where nbgrader collects submissions."""
+    path = course / "submitted" / student / assignment / f"{assignment}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def sample_class(assignment: str) -> list[Student]:
+    """Build every student of the sample class."""
+    known = checks.load(assignment)
+    mistakes = {mistake.name: mistake for mistake in known.mistakes}
+    solved, blank = source_notebook(assignment), released_notebook(assignment)
+    students = [Student("style_reference", in_release(assignment, solved))]
+    for path in known.alternatives:
+        notebook = with_functions(solved, path)
+        students.append(Student(f"style_{path.stem}", in_release(assignment, notebook)))
+    for name in (HERE / assignment / "mistakes.txt").read_text().split():
+        notebook = with_mistake(solved, mistakes[name])
+        students.append(Student(f"mistake_{name}", in_release(assignment, notebook)))
+    students.append(Student("blank", blank))
+    for path in sorted((HERE / assignment).glob("*.py")):
+        left = in_release(assignment, solved, without=path.read_text().startswith("# from blank"))
+        students.append(Student(path.stem, with_cells(left, cells_in(path))))
+    for path in sorted((HERE / assignment).glob("*/*.ipynb")):
+        students.append(Student(path.parent.name, nbformat.read(path, 4)))
+    return students
+
+
+def source_notebook(assignment: str) -> NotebookNode:
+    """Read the instructor's notebook."""
+    return nbformat.read(ROOT / "source" / assignment / f"{assignment}.ipynb", 4)
+
+
+def released_notebook(assignment: str) -> NotebookNode:
+    """Read the student version."""
+    return nbformat.read(ROOT / "assignments" / assignment / f"{assignment}.ipynb", 4)
+
+
+def in_release(assignment: str, solved: NotebookNode, without: bool = False) -> NotebookNode:
+    """Put the solution cells of a notebook into the student version (none of them if `without`)."""
+    answers = {
+        grade_id(cell): cell.source
+        for cell in solved.cells
+        if cell.metadata.get("nbgrader", {}).get("solution") and not without
+    }
+    return with_cells(released_notebook(assignment), answers)
+
+
+def cells_in(path: Path) -> dict[str, str]:
+    """Read the cells of a percent file by their titles: `# %% nn_loss`."""
+    notebook = jupytext.reads(path.read_text(), "py:percent")
+    return {c.metadata["title"]: c.source for c in notebook.cells if "title" in c.metadata}

@@ -1,0 +1,66 @@
+"""docs/authors.md, followed to the letter, with real kernels."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from autograder import cases, checks, report
+from autograder.course import open_course, release
+from autograder.grade import grade
+from autograder.reference import record
+from autograder.solutions import with_mistake
+from tests import submissions, worked_example
+
+NAME = worked_example.NAME
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    worked_example.install(tmp_path, monkeypatch)
+    monkeypatch.setattr(cases, "PUBLIC_DIRECTORY", tmp_path / "public")
+    monkeypatch.setattr(cases, "REFERENCE_DIRECTORY", tmp_path / "references")
+    course = open_course(tmp_path)
+    record(course.source_notebook(NAME)).write(NAME)
+    release(course, NAME)
+    return course
+
+
+@pytest.mark.xdist_group("mistakes")
+def test_the_example_is_recorded_released_and_graded(course):
+    example, source = checks.load(NAME), worked_example.notebook()
+    submissions.submit(course.root, NAME, "right", source)
+    submissions.submit(course.root, NAME, "wrong", with_mistake(source, example.mistakes[0]))
+    assert [graded.error for graded in grade(course, NAME)] == ["", ""]
+    students = {student.student: student for student in report.collect(course, NAME).students}
+    assert students["right"].total == 5
+    assert students["wrong"].total == 2.5
+    assert "Sum over D, average over N" in students["wrong"].main_reason
+
+
+@pytest.mark.xdist_group("mistakes")
+def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):
+    """`nbgrader validate` on the blank student version of a1, and on a solved one."""
+    blank = submissions.released_notebook("a1_two_layer_net")
+    solved = submissions.in_release(
+        "a1_two_layer_net", submissions.source_notebook("a1_two_layer_net")
+    )
+    for name, notebook in (("blank", blank), ("solved", solved)):
+        submissions.nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    command = [sys.executable, "-m", "nbgrader", "validate"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def validate(name):
+        return subprocess.run(
+            [*command, f"{name}.ipynb"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    assert "Success! Your notebook passes all the tests." in validate("solved")
+    failed = validate("blank")
+    assert "VALIDATION FAILED ON 19 CELL(S)" in failed
+    assert "forward_scores: not written yet" in failed

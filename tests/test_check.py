@@ -1,0 +1,179 @@
+"""The checker as a notebook calls it, in this process."""
+
+import pytest
+import torch
+
+from autograder import Checker, cases, check, evidence
+from autograder.cases import Case, RecordedCheck
+from autograder.check import CHALLENGE_FILE, CheckFailed, NotJudged, UnknownCheck, observe_case
+from autograder.evidence import Outcome, observe
+from autograder.given import Given
+
+X = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
+
+
+def double(X):
+    return 2 * X
+
+
+def doubling(**more) -> RecordedCheck:
+    case = Case("small", "2 rows", {"X": X}, expected=Outcome({"value": observe(2 * X)}))
+    return RecordedCheck("doubling", "twice the input", {"value": "return"}, (case,), **more)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collect what is displayed."""
+    bundles = []
+    monkeypatch.setattr(check, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+@pytest.fixture
+def checker(scratch, monkeypatch):
+    monkeypatch.setattr(cases, "PUBLIC_DIRECTORY", scratch)
+    (scratch / "a9_test.safetensors").write_bytes(cases.to_bytes({"doubling": doubling()}))
+    return Checker("a9_test")
+
+
+def test_public_draws_a_table_and_nothing_else(checker, shown, capfd):
+    checker.public("doubling", double)
+    (bundle,) = shown
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "1 of 1 cases passed" in bundle["text/plain"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_public_names_expected_and_found(checker, shown):
+    checker.public("doubling", lambda X: 3 * X)
+    assert "value[1, 1]: expected 8, found 12" in shown[0]["text/plain"]
+
+
+def test_public_does_not_raise_on_an_error_of_the_student(checker, shown):
+    def broken(X):
+        raise RuntimeError("<b>oh</b>")
+
+    checker.public("doubling", broken)
+    assert "raised RuntimeError: &lt;b&gt;oh&lt;/b&gt;" in shown[0]["text/html"]
+
+
+def test_an_exit_inside_a_function_does_not_end_the_notebook(checker, shown):
+    checker.public("doubling", lambda X: exit())
+    assert "raised SystemExit" in shown[0]["text/plain"]
+
+
+def test_public_fails_loudly_under_validate(checker, shown, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    checker.public("doubling", double)
+    with pytest.raises(CheckFailed, match="doubling: value: relative error"):
+        checker.public("doubling", lambda X: 3 * X)
+
+
+def test_public_is_silent_while_a_grader_runs(checker, shown, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    checker.public("doubling", lambda X: 3 * X)
+    assert shown == []
+
+
+def test_an_unknown_check_names_those_there_are(checker):
+    with pytest.raises(UnknownCheck, match=r"a9_test has no check 'halving'; it has doubling."):
+        checker.public("halving", double)
+
+
+def test_an_unknown_assignment_says_where_its_cases_should_be():
+    with pytest.raises(cases.CasesNotFound, match=r"public/a0_nothing.safetensors: no such file"):
+        Checker("a0_nothing").public("doubling", double)
+
+
+def test_hidden_without_a_challenge_is_an_error(checker, shown):
+    with pytest.raises(NotJudged, match="only there when a grader provides them"):
+        checker.hidden("doubling", double)
+    assert shown == []
+
+
+def test_hidden_records_evidence_and_is_still_an_error(checker, shown, scratch):
+    (scratch / CHALLENGE_FILE).write_bytes(cases.challenge({"doubling": doubling()}))
+    with pytest.raises(NotJudged, match="recorded, and not judged"):
+        checker.hidden("doubling", double)
+    name, outcomes = evidence.from_output(shown[0][evidence.MIME])
+    assert name == "doubling"
+    assert torch.equal(outcomes["small"].leaves["value"].tensor, 2 * X)
+
+
+def test_a_challenge_holds_inputs_and_no_answers():
+    wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome({"value": observe(3 * X)})})
+    data = cases.challenge({"doubling": doubling(mistakes=(wrong,))})
+    (read,) = cases.from_bytes(data).values()
+    assert read.mistakes == () and read.cases[0].expected is None
+    _, tensors = evidence.unpack(data)
+    assert list(tensors) == ["doubling/small/inputs/X"]
+
+
+def test_checks_come_back_from_a_file_as_they_were():
+    given = Case("g", "given", {"f": Given("cubic"), "W": X, "h": 1e-3, "y": None, "d": {"a": X}})
+    wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome(raised="ValueError: a")})
+    original = doubling(mistakes=(wrong,), by_hand=True, pure=True)
+    original = cases.RecordedCheck(**{**vars(original), "cases": (*original.cases, given)})
+    data = cases.to_bytes({"doubling": original})
+    (read,) = cases.from_bytes(data).values()
+    assert cases.to_bytes({"doubling": read}) == data
+    assert read.cases[1].inputs["f"] == Given("cubic")
+    assert list(read.cases[1].inputs) == ["f", "W", "h", "y", "d"]
+    assert (read.by_hand, read.pure, read.mistakes[0].share) == (True, True, 0.5)
+
+
+@pytest.mark.parametrize("data", [b"", b"12345678", b"\xff" * 40])
+def test_a_file_that_is_no_cases_file_is_a_value_error(data):
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        cases.from_bytes(data)
+
+
+def outcome(function, inputs, records=None, **more):
+    case = Case("case", "a case", inputs)
+    return observe_case(
+        RecordedCheck("c", "t", records or {"x": "return"}, (case,), **more), case, function
+    )
+
+
+def test_every_call_gets_fresh_inputs_and_changes_are_noted():
+    params = {"W1": torch.ones(2), "b1": torch.zeros(2)}
+
+    def spoil(params, X):
+        params["W1"] += 1
+        params["b1"] = None
+        return X
+
+    first = outcome(spoil, {"params": params, "X": X})
+    assert first.modified == ("params.W1", "params.b1")
+    assert torch.equal(params["W1"], torch.ones(2))
+
+
+def test_inputs_after_the_call_can_be_recorded():
+    def train(params):
+        params["W1"] = params["W1"] * 3
+
+    seen = outcome(train, {"params": {"W1": X}}, {"W1": "after.params.W1"})
+    assert torch.equal(seen.leaves["W1"].tensor, 3 * X)
+
+
+def test_arguments_may_have_other_names():
+    assert torch.equal(outcome(lambda anything: anything, {"X": X}).leaves["x"].tensor, X)
+
+
+def test_by_hand_refuses_torch_nn_and_says_so():
+    seen = outcome(torch.nn.functional.relu, {"X": X}, by_hand=True)
+    assert seen.raised.startswith("NotByHand: torch.nn.functional.relu was called")
+
+
+def test_random_numbers_of_a_check_are_the_same_each_time_and_leave_the_notebook_alone():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    one = outcome(lambda X: torch.randn(3), {"X": X})
+    two = outcome(lambda X: torch.randn(3), {"X": X})
+    assert torch.equal(one.leaves["x"].tensor, two.leaves["x"].tensor)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_result_on_cuda_is_recorded_with_its_device():
+    assert outcome(lambda X: X.cuda(), {"X": X}).leaves["x"].device == "cuda"

@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from autograder import evidence
+from autograder.evidence import (
+    Leaf,
+    MalformedEvidence,
+    Outcome,
+    find,
+    from_output,
+    observe,
+    to_output,
+)
+
+
+def there_and_back(outcome):
+    output = json.loads(json.dumps(to_output("some_check", {"case": outcome})))
+    name, outcomes = from_output(output)
+    assert name == "some_check"
+    return outcomes["case"]
+
+
+@pytest.mark.parametrize(
+    "value, kind, text",
+    [
+        (None, "other", "None"),
+        ([torch.zeros(2)], "other", "a list of 1"),
+        ((torch.zeros(2), torch.zeros(2)), "other", "a tuple of 2"),
+        ({"W1": 1}, "other", "a dict of 1"),
+        ("nan", "other", "a str"),
+        (object(), "other", "a object"),
+        (1 + 2j, "other", "a complex"),
+        (torch.zeros(2, dtype=torch.complex64), "other", "a tensor of torch.complex64 on cpu"),
+        (torch.zeros(2, device="meta"), "other", "a tensor of torch.float32 on meta"),
+        (torch.eye(3).to_sparse(), "other", "a tensor with layout torch.sparse_coo"),
+        (np.array(["a"]), "other", "a NumPy array of <U1"),
+        (np.array([[1.0, 2.0]]), "array", ""),
+        (np.float64(0.5), "array", ""),
+        (1.5, "number", ""),
+        (True, "number", ""),
+        ([0.5, 1, torch.tensor(2.0)], "numbers", ""),
+        (torch.zeros(2, 3), "tensor", ""),
+        (torch.zeros(2, 3, requires_grad=True), "tensor", ""),
+        (torch.zeros(3, dtype=torch.bfloat16), "tensor", ""),
+    ],
+)
+def test_a_value_is_recorded_for_what_it_is(value, kind, text):
+    leaf = there_and_back(Outcome({"x": observe(value)})).leaves["x"]
+    assert (leaf.kind, leaf.text) == (kind, text)
+    assert (leaf.tensor is None) == (kind == "other")
+
+
+def test_a_number_beyond_float_is_recorded_as_something_else():
+    assert observe(10**400).kind == "other"
+
+
+def test_tensors_come_back_with_dtype_shape_and_values():
+    tensor = torch.randn(3, 4, dtype=torch.float64).T
+    leaf = there_and_back(Outcome({"x": observe(tensor)})).leaves["x"]
+    assert leaf.tensor.dtype is torch.float64
+    assert torch.equal(leaf.tensor, tensor)
+
+
+class Tricky(torch.Tensor):
+    """Claims to be equal to everything, and to be of any shape."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return torch.ones(5, 4)
+
+    def __eq__(self, other):
+        return True
+
+
+def test_a_tricky_subclass_is_recorded_by_its_data():
+    tensor = torch.zeros(2, 2).as_subclass(Tricky)
+    leaf = observe(tensor)
+    assert leaf.kind == "tensor"
+    assert type(leaf.tensor) is torch.Tensor
+    assert leaf.tensor.shape == (2, 2)
+    assert not leaf.tensor.any()
+
+
+class Hostile(dict):
+    def __getitem__(self, key):
+        raise ValueError("no")
+
+    def __len__(self):
+        raise ValueError("no")
+
+
+def test_a_class_that_raises_is_recorded_as_something_else():
+    assert find({"return": Hostile(W1=1)}, "return.W1").kind == "other"
+    assert observe(Hostile()).kind == "other"
+
+
+def test_a_missing_item_says_what_was_there():
+    assert find({"return": torch.zeros(5, 4)}, "return.1").text == (
+        "no item '1' in a tensor of shape (5, 4)"
+    )
+    assert find({"return": (1, {"W1": 0})}, "return.1.W2").text == "no item 'W2' in a dict of 1"
+
+
+def test_a_leaf_larger_than_a_cell_may_record_says_so():
+    huge = torch.zeros(1).expand(2**40)
+    assert observe(huge).text == "a tensor of 4194304 MiB (a cell may record 16 MiB)"
+
+
+def test_more_than_a_cell_may_record_raises():
+    leaf = Leaf("tensor", torch.zeros(3 * 2**20))
+    with pytest.raises(
+        evidence.EvidenceTooLarge, match=r"24.0 MiB, and one cell may record 16 MiB"
+    ):
+        to_output("c", {"a": Outcome({"x": leaf}), "b": Outcome({"x": leaf})})
+
+
+def test_the_same_outcomes_make_the_same_bytes():
+    outcomes = {n: Outcome({k: observe(torch.arange(3.0)) for k in "abc"}) for n in "xyz"}
+    assert to_output("c", outcomes) == to_output("c", outcomes)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        None, 5, "text", [], {}, {"schema_version": 1},
+        {"schema_version": 2, "check": "c", "safetensors": ""},
+        {"schema_version": 1, "check": "c", "safetensors": "!!!"},
+        {"schema_version": 1, "check": "c", "safetensors": "AAAA"},
+        {"schema_version": 1, "check": "c", "safetensors": 7},
+        {"schema_version": 1, "check": "c", "safetensors": "A" * (40 * 2**20)},
+    ],
+)  # fmt: skip
+def test_anything_else_is_malformed(output):
+    with pytest.raises(MalformedEvidence):
+        from_output(output)
+
+
+def test_forged_references_to_tensors_are_malformed():
+    output = to_output("c", {"case": Outcome({"x": observe(torch.zeros(2))})})
+    document, tensors = evidence.unpack(__import__("base64").b64decode(output["safetensors"]))
+    document["case"]["leaves"]["x"]["tensor"] = "elsewhere"
+    forged = evidence.pack(document, tensors)
+    output["safetensors"] = __import__("base64").b64encode(forged).decode()
+    with pytest.raises(MalformedEvidence):
+        from_output(output)
+
+
+def test_text_from_a_student_is_cut():
+    assert len(there_and_back(Outcome(raised="x" * 10_000)).raised) == evidence.TEXT_LIMIT

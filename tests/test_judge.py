@@ -1,0 +1,184 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from autograder.cases import FLOAT32, Case, KnownMistake, RecordedCheck
+from autograder.evidence import Outcome, observe
+from autograder.judge import judge, relative_error
+
+RIGHT = torch.tensor([[1.0, -2.0], [0.0, 4.0]], dtype=torch.float64)
+
+
+def returned(value) -> Outcome:
+    return Outcome({"value": observe(value)})
+
+
+def check(*expected, mistakes=(), **more) -> RecordedCheck:
+    cases = tuple(
+        Case(f"case{i}", f"case {i}", {}, expected=returned(value))
+        for i, value in enumerate(expected)
+    )
+    return RecordedCheck("c", "a check", {"value": "return"}, cases, mistakes=mistakes, **more)
+
+
+def verdict(expected, found, **more):
+    return judge(check(expected), {"case0": returned(found)}, **more)
+
+
+def test_equal_tensors_pass():
+    assert verdict(RIGHT, RIGHT.clone()).fraction == 1
+
+
+@pytest.mark.parametrize("noise, passes", [(5e-8, True), (2e-7, False)])
+def test_the_tolerance_is_relative(noise, passes):
+    assert (verdict(1000 * RIGHT, 1000 * RIGHT * (1 + noise)).fraction == 1) is passes
+
+
+def test_the_error_is_at_most_rtol_exactly_where_allclose_holds():
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(200):
+        expected = torch.randn(5, generator=generator)
+        found = expected + 2e-4 * torch.randn(5, generator=generator)
+        close = torch.allclose(found.double(), expected.double(), FLOAT32.rtol, FLOAT32.atol)
+        assert (relative_error(found, expected, FLOAT32) <= FLOAT32.rtol) == close
+
+
+@pytest.mark.parametrize(
+    "found, reason",
+    [
+        (None, "found None, expected a torch tensor"),
+        ([1.0, 2.0], "is a list of numbers, expected a torch tensor"),
+        ([RIGHT], "found a list of 1, expected a torch tensor"),
+        (RIGHT.numpy(), "is a NumPy array, expected a torch tensor"),
+        (1.0, "has shape (), expected (2, 2)"),
+        (RIGHT[0], "has shape (2,), expected (2, 2)"),
+        (RIGHT.float(), "has dtype float32, expected float64"),
+        (RIGHT.long(), "has dtype int64, expected float64"),
+        (RIGHT * float("nan"), "has NaN or infinity in 4 of 4 entries"),
+        (RIGHT + 1, "relative error"),
+        (-RIGHT, "relative error"),
+    ],
+)
+def test_a_wrong_value_has_a_readable_reason(found, reason):
+    result = verdict(RIGHT, found)
+    assert result.fraction == 0
+    assert reason in result.reason
+
+
+def test_a_tensor_elsewhere_is_refused_by_its_device():
+    elsewhere = replace(observe(RIGHT), device="cuda")
+    result = judge(check(RIGHT), {"case0": Outcome({"value": elsewhere})})
+    assert result.reason == "value is on cuda, expected the device of the inputs, cpu"
+
+
+def test_a_python_number_is_as_good_as_a_scalar_tensor():
+    scalar = torch.tensor(0.25, dtype=torch.float64)
+    assert verdict(scalar, 0.25).fraction == 1
+    assert verdict(0.25, scalar).fraction == 1
+    assert verdict(scalar, 0.26).fraction == 0
+
+
+@pytest.mark.parametrize("found", [[0.5, 0.25], torch.tensor([0.5, 0.25])])
+def test_a_history_may_be_a_list_or_a_tensor(found):
+    assert verdict([0.5, 0.25], found).fraction == 1
+    assert "has 1 entries, expected 2" in verdict([0.5, 0.25], [0.5]).reason
+
+
+def test_labels_may_be_of_any_integer_type_and_of_no_other():
+    labels = torch.tensor([0, 2, 1])
+    assert verdict(labels, labels.int()).fraction == 1
+    assert verdict(labels, labels.double()).fraction == 0
+
+
+def test_missing_evidence_and_exceptions_score_nothing():
+    assert judge(check(RIGHT), {}).fraction == 0
+    assert judge(check(RIGHT), {"case0": Outcome(raised="ValueError: bad")}).reason == (
+        "raised ValueError: bad"
+    )
+    assert judge(check(RIGHT), {"case0": Outcome(raised="NotImplementedError")}).reason == (
+        "not written yet"
+    )
+
+
+def test_points_follow_the_weights_of_the_cases():
+    three = check(RIGHT, RIGHT, RIGHT)
+    heavy = replace(three, cases=(replace(three.cases[0], weight=3.0), *three.cases[1:]))
+    found = {"case0": returned(RIGHT), "case1": returned(RIGHT), "case2": returned(RIGHT + 1)}
+    result = judge(heavy, found)
+    assert result.fraction == pytest.approx(4 / 5)
+    assert result.points(10) == 8
+
+
+def test_points_never_round_up_to_full_marks():
+    assert replace(verdict(RIGHT, RIGHT), fraction=0.99999).points(7) == 6.99
+
+
+def test_expected_values_appear_only_where_they_may():
+    assert (
+        "expected -2" in verdict(RIGHT, RIGHT * torch.tensor([[1, 5], [1, 1]]), reveal=True).reason
+    )
+    hidden = verdict(RIGHT, RIGHT * torch.tensor([[1, 5], [1, 1]]))
+    assert "-2" not in hidden.reason.replace("e-", "")
+
+
+def doubled(share=0.5) -> KnownMistake:
+    return KnownMistake("doubled", "halve it.", share, {"case0": returned(2 * RIGHT)})
+
+
+def test_a_known_mistake_gives_its_hint_and_its_share():
+    both = check(RIGHT, 0 * RIGHT, mistakes=(doubled(0.7),))
+    result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(0 * RIGHT)})
+    assert (result.mistake, result.hint, result.fraction) == ("doubled", "halve it.", 0.7)
+
+
+def test_a_mistake_is_worth_no_less_than_the_cases_it_passed():
+    both = check(RIGHT, 0 * RIGHT, mistakes=(doubled(0.1),))
+    result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(0 * RIGHT)})
+    assert result.fraction == 0.5
+
+
+def test_a_mistake_beside_another_error_gives_its_hint_without_its_share():
+    both = check(RIGHT, RIGHT, mistakes=(replace(doubled(), outcomes={
+        "case0": returned(2 * RIGHT), "case1": returned(2 * RIGHT)}),))  # fmt: skip
+    result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(3 * RIGHT)})
+    assert (result.mistake, result.fraction) == ("doubled", 0)
+
+
+def test_an_unknown_error_has_no_hint():
+    result = judge(check(RIGHT, mistakes=(doubled(),)), {"case0": returned(7 * RIGHT)})
+    assert (result.mistake, result.hint, result.fraction) == ("", "", 0)
+
+
+def test_an_exception_alone_is_not_taken_for_a_mistake_that_raises_elsewhere():
+    raising = KnownMistake("raising", "hint", 0.5, {"case0": Outcome(raised="ValueError: a")})
+    two = check(RIGHT, RIGHT, mistakes=(raising,))
+    result = judge(two, {"case0": Outcome(raised="ValueError: b"), "case1": returned(-RIGHT)})
+    assert (result.mistake, result.fraction) == ("", 0)
+
+
+def test_modified_inputs_fail_a_pure_check_only():
+    outcome = replace(returned(RIGHT), modified=("params.W1",))
+    assert judge(check(RIGHT), {"case0": outcome}).fraction == 1
+    pure = judge(check(RIGHT, pure=True), {"case0": outcome})
+    assert pure.reason == "the call changed its inputs: params.W1"
+
+
+LABELS = torch.tensor([0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "scores, reason",
+    [
+        (9 * torch.eye(3), "correct"),
+        (torch.zeros(3, 3), "loss 1.1 on new samples, below 0.6 needed"),
+        (9 * torch.eye(3)[:2], "has shape (2, 3), expected one row of scores for each sample"),
+        (9 * torch.eye(3)[:, :2], "has shape (3, 2)"),
+        (torch.full((3, 3), torch.inf), "NaN or infinity"),
+    ],
+)
+def test_cross_entropy_is_measured_against_labels_of_the_judge(scores, reason):
+    measured = check(LABELS, criterion="cross_entropy_below", threshold=0.6)
+    result = judge(measured, {"case0": returned(scores)})
+    assert reason in result.reason
+    assert (result.fraction == 1) == (reason == "correct")

@@ -1,0 +1,48 @@
+"""The student version in JupyterLab, in a real browser."""
+
+import shutil
+
+import nbformat
+import pytest
+
+from tests import submissions
+from tests.conftest import A1
+from tests.lab import BROWSER, opened, run_all, save, show
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """The student version with the forward pass written, and its ReLU forgotten."""
+    mistaken = submissions.with_mistake(submissions.source_notebook(A1), KNOWN["no_relu"])
+    answers = {
+        c.metadata.nbgrader.grade_id: c.source for c in mistaken.cells if "nbgrader" in c.metadata
+    }
+    blank = submissions.released_notebook(A1)
+    path = tmp_path / f"{A1}.ipynb"
+    filled = submissions.with_cells(blank, {"nn_forward_pass": answers["nn_forward_pass"]})
+    nbformat.write(filled, path)
+    return path
+
+
+KNOWN = {mistake.name: mistake for mistake in submissions.checks.load(A1).mistakes}
+
+
+def test_a_run_in_jupyterlab_shows_the_table_and_the_hint(notebook, tmp_path):
+    with opened(notebook) as page:
+        run_all(page)
+        show(page, "forward_scores: ")
+        assert page.get_by_text("Looks like:").first.is_visible()
+        assert page.get_by_text("the hidden layer has no ReLU").first.is_visible()
+        page.screenshot(path=tmp_path / "check.png")
+        save(page)
+    saved = nbformat.read(notebook, 4)
+    assert any("text/html" in o.get("data", {}) for c in saved.cells for o in c.get("outputs", []))
+    shutil.copy(tmp_path / "check.png", submissions.ROOT / "build" / "check.png") if (
+        submissions.ROOT / "build"
+    ).is_dir() else None

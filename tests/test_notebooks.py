@@ -1,0 +1,126 @@
+"""Source notebooks, their .py, and the student versions agree; nothing leaks."""
+
+import re
+
+import jupytext
+import nbformat
+import pytest
+
+from autograder import cases, checks
+from autograder.course import open_course, release
+from autograder.plugins import is_autograded
+from autograder.solutions import grade_id
+from tests import submissions
+
+ASSIGNMENTS = checks.names()
+REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)\s*### END \1", re.DOTALL)
+
+
+@pytest.fixture(params=ASSIGNMENTS)
+def assignment(request):
+    return request.param
+
+
+@pytest.fixture
+def source(assignment):
+    return submissions.source_notebook(assignment)
+
+
+@pytest.fixture
+def released(assignment):
+    return submissions.released_notebook(assignment)
+
+
+def test_the_py_and_the_ipynb_are_the_same_notebook(assignment, source):
+    paired = jupytext.read(submissions.ROOT / "source" / assignment / f"{assignment}.py")
+    assert [(c.cell_type, c.source) for c in paired.cells] == [
+        (c.cell_type, c.source) for c in source.cells
+    ]
+    assert [c.metadata.get("nbgrader") for c in paired.cells] == [
+        c.metadata.get("nbgrader") for c in source.cells
+    ]
+
+
+def test_the_student_version_is_what_the_source_generates(assignment, tmp_path):
+    (tmp_path / "source").symlink_to(submissions.ROOT / "source")
+    (tmp_path / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
+    folder = release(open_course(tmp_path), assignment)
+    committed = submissions.ROOT / "assignments" / assignment
+    assert [path.name for path in folder.iterdir()] == [f"{assignment}.ipynb"]
+    assert (folder / f"{assignment}.ipynb").read_text() == (
+        committed / f"{assignment}.ipynb"
+    ).read_text()
+
+
+def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, released):
+    for notebook in (source, released):
+        nbformat.validate(notebook)
+        assert set(notebook.metadata) == {"kernelspec"}
+        for cell in notebook.cells:
+            assert set(cell.metadata) <= {"nbgrader", "deletable", "editable"}
+            assert not cell.get("outputs") and not cell.get("execution_count")
+
+
+def test_points_add_up_to_100(source):
+    points = [cell.metadata.get("nbgrader", {}).get("points", 0) for cell in source.cells]
+    assert sum(points) == 100
+
+
+def test_every_check_cell_has_the_name_of_its_check(assignment, source):
+    graded = {grade_id(cell): cell.source for cell in source.cells if is_autograded(cell)}
+    assert (
+        set(graded) == set(cases.load_reference(assignment)) == set(cases.load_public(assignment))
+    )
+    for name, code in graded.items():
+        public, begin, hidden, end = code.splitlines()
+        assert re.fullmatch(rf'check\.public\("{name}", \w+\)', public)
+        assert hidden == public.replace("public", "hidden")
+        assert (begin, end) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+
+
+def test_code_cells_are_short(source):
+    for cell in source.cells:
+        body = [line for line in cell.source.splitlines() if line.strip()]
+        assert cell.cell_type == "markdown" or len(body) <= 45, grade_id(cell)
+
+
+def answers(notebook) -> list[str]:
+    """Return every line of a solution or hidden region that says something.
+
+    A line that the notebook also gives away elsewhere is no answer.
+    """
+    regions = [match[2] for cell in notebook.cells for match in REGION.finditer(cell.source)]
+    lines = {line.strip() for region in regions for line in region.splitlines()}
+    given = "\n".join(REGION.sub("", cell.source) for cell in notebook.cells)
+    return sorted(line for line in lines if len(line) > 12 and line not in given)
+
+
+def test_no_answer_hidden_test_or_model_answer_is_in_the_student_version(assignment, source):
+    lines = answers(source)
+    assert len(lines) > 40
+    for path in (submissions.ROOT / "assignments").rglob("*"):
+        if path.is_file():
+            text = path.read_text().replace('\\"', '"')
+            assert [line for line in lines if line in text] == [], path
+            for word in (
+                "SOLUTION",
+                "HIDDEN",
+                "check.hidden",
+                "Model answer",
+                "Marking",
+                "reference_tensor",
+            ):
+                assert word not in text, (path, word)
+
+
+def test_hidden_inputs_and_expected_values_are_not_in_the_public_file(assignment):
+    public = cases.load_public(assignment)
+    hidden = cases.load_reference(assignment)
+    assert all(case.public for check in public.values() for case in check.cases)
+    assert not any(case.public for check in hidden.values() for case in check.cases)
+    data = (cases.PUBLIC_DIRECTORY / f"{assignment}.safetensors").read_bytes()
+    for check in hidden.values():
+        for case in check.cases:
+            for leaf in case.expected.leaves.values():
+                raw = leaf.tensor.numpy().tobytes()
+                assert len(raw) < 64 or raw not in data, (check.name, case.name)

@@ -1,0 +1,30 @@
+from autograder import table
+from autograder.judge import CaseVerdict, Verdict
+
+PASSED = CaseVerdict("a", "5 samples", True, "", 2.5e-16, 1e-7)
+FAILED = CaseVerdict("b", "1 sample", False, "scores <script> wrong", 0.5, 1e-7)
+VERDICT = Verdict("scores", "the scores", 0.5, FAILED.reason, (PASSED, FAILED), "m", "use <clamp>.")
+
+
+def test_a_table_has_a_row_a_case_with_error_and_tolerance():
+    page = table.html(VERDICT)
+    assert page.count("<tr>") == 3
+    assert "2.5e-16" in page and "1.0e-07" in page and "1 of 2 cases passed" in page
+
+
+def test_untrusted_text_is_escaped():
+    page = table.html(VERDICT)
+    assert "<script>" not in page and "scores &lt;script&gt; wrong" in page
+    assert "use &lt;clamp&gt;." in page
+
+
+def test_plain_text_says_the_same():
+    text = table.text(VERDICT)
+    assert "✓ 5 samples" in text and "✗ 1 sample" in text
+    assert text.endswith("Looks like: use <clamp>.")
+
+
+def test_a_verdict_without_cases_gives_its_reason():
+    verdict = Verdict("scores", "the scores", 0, "this cell left no evidence")
+    assert "this cell left no evidence" in table.html(verdict)
+    assert "this cell left no evidence" in table.text(verdict)
