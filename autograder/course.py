@@ -96,7 +96,9 @@ def sync(course: Course, assignment: str) -> Path:
 
     Cells that are still there keep their ids. Returns the path. Raises CourseError.
     """
-    paths = [course.folder("source", ".", assignment) / f"{assignment}.{e}" for e in ("py", "ipynb")]
+    paths = [
+        course.folder("source", ".", assignment) / f"{assignment}.{e}" for e in ("py", "ipynb")
+    ]
     if not paths[0].exists():
         raise CourseError(f"{paths[0].relative_to(course.root)}: no such file.")
     notebook = jupytext.read(paths[0])

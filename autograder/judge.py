@@ -105,8 +105,9 @@ def _judge_case(
         found, expected = outcome.leaves.get(name), case.expected.leaves[name]
         problem, error = CRITERIA[check.criterion](name, found, expected, case.tolerance, check)
         if problem:
-            quote = reveal and error is not None
-            return fail(problem + (_worst_entry(name, found, expected) if quote else ""), error)
+            if reveal and error is not None:
+                problem = _worst_entry(name, found, expected)
+            return fail(problem, error)
         errors += [error] if error is not None else []
     largest = max(errors, default=None)
     return CaseVerdict(case.name, case.about, True, "", largest, case.tolerance.rtol)
@@ -199,7 +200,7 @@ def _worst_entry(name: str, found: Leaf, expected: Leaf) -> str:
     flat = (one - other).abs().argmax()
     index = tuple(int(i) for i in torch.unravel_index(flat, other.shape))
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
-    return f"; {place}: expected {other[index].item():.6g}, found {one[index].item():.6g}"
+    return f"{place}: expected {other[index].item():.6g}, found {one[index].item():.6g}"
 
 
 def _recognise(

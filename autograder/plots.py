@@ -11,7 +11,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by colour-blind reader
 
 def points(X: torch.Tensor, y: torch.Tensor) -> None:
     """Scatter points X (N, 2) in the colours of their labels y (N,)."""
-    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     _scatter(axes, X, y)
     plt.show()
 
@@ -23,7 +23,7 @@ def decision_regions(
     ticks = torch.linspace(-1.3, 1.3, 160, dtype=X.dtype)
     grid = torch.cartesian_prod(ticks, ticks)
     regions = predict(grid).reshape(len(ticks), len(ticks)).T
-    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    figure, axes = plt.subplots(figsize=(5.2, 4), layout="constrained")
     levels = [c - 0.5 for c in range(len(COLOURS) + 1)]
     axes.contourf(ticks, ticks, regions, levels=levels, colors=COLOURS, alpha=0.25)
     _scatter(axes, X, y)
@@ -88,4 +88,4 @@ def _scatter(axes: plt.Axes, X: torch.Tensor, y: torch.Tensor) -> None:
         chosen = X[y == label]
         axes.scatter(chosen[:, 0], chosen[:, 1], s=14, color=colour, label=f"class {label}")
     axes.set(xlabel="first feature", ylabel="second feature", aspect="equal")
-    axes.legend(loc="upper right", fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

@@ -25,6 +25,10 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+SETTINGS = {
+    "notebook-extension/tracker": '{"windowingMode": "none"}',  # cells out of sight are there too
+    "apputils-extension/notification": '{"fetchNews": "false"}',
+}
 
 
 @contextlib.contextmanager
@@ -38,9 +42,12 @@ def server(folder: Path) -> Iterator[str]:
             sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root",
             f"--port={port}", "--ip=127.0.0.1", f"--ServerApp.root_dir={folder}",
             "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
-            "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]  # fmt: skip
+        for plugin, settings in SETTINGS.items():
+            path = Path(home) / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(settings)
         environment = os.environ | {"JUPYTER_CONFIG_DIR": home, "JUPYTERLAB_SETTINGS_DIR": home}
         with open(Path(home) / "log", "w") as log:
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -93,7 +100,8 @@ def save(page: Page) -> None:
 
 def show(page: Page, text: str) -> None:
     """Scroll to the first place where a text stands."""
-    page.get_by_text(text).first.scroll_into_view_if_needed(timeout=20_000)
+    found = page.locator(".jp-Notebook").get_by_text(text).locator("visible=true")
+    found.first.scroll_into_view_if_needed(timeout=20_000)
     time.sleep(1)
 
 
