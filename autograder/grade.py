@@ -6,9 +6,11 @@ this process, the only one that writes.
 """
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,9 +18,11 @@ from pathlib import Path
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute as NbgraderExecute
 from nbgrader.utils import capture_log, find_all_files, temp_attrs
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from autograder.course import Course, last_error
@@ -79,8 +83,9 @@ def prepare(course: Course, assignment: str, student: str) -> dict[str, Notebook
         prepared = {}
         for path in sorted(course.folder("submitted", student, assignment).glob("*.ipynb")):
             resources = converter.init_single_notebook_resources(str(path))
-            text, _ = converter.exporter.from_filename(str(path), resources=resources)
-            prepared[path.stem] = nbformat.reads(text, 4)
+            with quiet():
+                text, _ = converter.exporter.from_filename(str(path), resources=resources)
+                prepared[path.stem] = nbformat.reads(text, 4)
         return prepared
 
 
@@ -120,8 +125,21 @@ def record(course: Course, assignment: str, student: str, executed: dict[str, No
             use if isinstance(step, type) and issubclass(step, NbgraderExecute) else step
             for step in converter.autograde_preprocessors
         ]
-        result = capture_log(converter)
+        with quiet():
+            result = capture_log(converter)
     return "" if result["success"] else last_error(result)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide two warnings that tell an instructor nothing.
+
+    nbgrader restores deleted cells without ids, and queries submissions it has not added yet.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingIDFieldWarning)
+        warnings.simplefilter("ignore", SAWarning)
+        yield
 
 
 def one_line(error: Exception) -> str:

@@ -5,7 +5,7 @@
 that nothing a cell printed, raised or returned decides its points.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
@@ -55,7 +55,9 @@ def judge_cell(
             f"cell {name}: this check has no reference tensors; "
             "record them with `autograder reference`."
         )
-    verdict = _verdict(cell, reference[name], trouble)
+    verdict = _verdict(cell, reference[name])
+    if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
+        verdict = replace(verdict, reason=f"{verdict.reason}; earlier, {trouble}")
     cell.outputs = [verdict_output(verdict, float(cell.metadata.nbgrader.points))]
     return verdict
 
@@ -77,12 +79,13 @@ def is_autograded(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
 
 
-def _verdict(cell: NotebookNode, check: RecordedCheck, trouble: str) -> Verdict:
+def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:
     recorded = evidence.in_cell(cell)
     if not recorded:
         error = _error(cell)
-        reason = f"this cell raised {error}" if error else "this cell left no evidence"
-        return no_evidence(check, f"{reason}; earlier, {trouble}" if trouble else reason)
+        return no_evidence(
+            check, f"this cell raised {error}" if error else "this cell left no evidence"
+        )
     if len(recorded) > 1:
         return no_evidence(check, f"this cell recorded evidence {len(recorded)} times, not once")
     try:

@@ -19,6 +19,7 @@ from autograder.course import Course
 from autograder.plugins import VERDICT_MIME, is_autograded
 from autograder.solutions import grade_id
 
+QUESTIONS = "questions"
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 
 
@@ -106,6 +107,8 @@ def collect(course: Course, assignment: str) -> ClassReport:
     maxima = Counter()
     for name, exercise in exercise_of.items():
         maxima[exercise] += points[name]
+    if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
+        maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     students = []
     with course.gradebook() as gradebook:
         for submission in gradebook.assignment_submissions(assignment):
@@ -128,11 +131,11 @@ def collect(course: Course, assignment: str) -> ClassReport:
 
 
 def exercises(notebook: NotebookNode) -> dict[str, str]:
-    """Map each graded cell to its exercise: the solution cell it follows, or `questions`."""
+    """Map each graded cell to its exercise: the solution cell it follows, or `QUESTIONS`."""
     exercise, found = "", {}
     for cell in notebook.cells:
         if is_grade(cell) and is_solution(cell):
-            found[grade_id(cell)] = "questions"
+            found[grade_id(cell)] = QUESTIONS
         elif is_grade(cell):
             found[grade_id(cell)] = exercise
         elif is_solution(cell):
@@ -159,9 +162,10 @@ def table(report: ClassReport) -> Table:
     drawn = Table(title=f"{report.assignment}: {len(report.students)} students")
     drawn.add_column("student", no_wrap=True)
     for exercise, maximum in report.exercises.items():
-        drawn.add_column(f"{exercise.removeprefix('nn_')}\n/{maximum:g}", justify="right")
+        name = exercise.removeprefix("nn_").replace("_", "\n")
+        drawn.add_column(f"{name}\n/{maximum:g}", justify="right", no_wrap=True)
     drawn.add_column(f"total\n/{report.maximum:g}", justify="right", style="bold", no_wrap=True)
-    drawn.add_column("most points lost by", ratio=1, min_width=30)
+    drawn.add_column("most points lost by", ratio=1)
     for student in report.students:
         points = [f"{value:.4g}" for value in student.exercises.values()]
         waiting = f" +{student.unmarked}?" if student.unmarked else ""

@@ -1,8 +1,8 @@
 """What a submission can do to itself, and that none of it pays."""
 
+from copy import deepcopy
 from textwrap import dedent
 
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
@@ -110,7 +110,8 @@ def deleted_grade_cells(notebook):
     kept = [
         cell for cell in notebook.cells if grade_id(cell) not in ("forward_scores", "predictions")
     ]
-    return notebook | {"cells": kept}
+    notebook.cells = kept
+    return notebook
 
 
 def more_points(notebook):
@@ -160,7 +161,7 @@ ATTACKS = (edited_grade_cells, deleted_grade_cells, more_points, hooks, replaced
 def graded(course_of):
     blank = submissions.released_notebook(A1)
     solved = submissions.in_release(A1, submissions.source_notebook(A1))
-    notebooks = {attack.__name__: attack(nbformat.from_dict(blank.copy())) for attack in ATTACKS}
+    notebooks = {attack.__name__: attack(deepcopy(blank)) for attack in ATTACKS}
     notebooks["honest_with_edited_cells"] = edited_grade_cells(solved)
     notebooks |= dict.fromkeys(("shadow_package", "own_challenge", "own_answers"), blank)
     course = course_of(notebooks, "attacks")
@@ -192,7 +193,8 @@ def test_edited_grade_cells_are_restored_and_an_honest_solution_keeps_its_points
 
 
 def test_the_challenge_does_not_stay_with_the_graded_notebook(graded):
-    assert not list(graded.root.rglob(f"autograded/**/{CHALLENGE_FILE}"))
+    left = graded.root.glob(f"autograded/*/{A1}/{CHALLENGE_FILE}")
+    assert [path.parts[-3] for path in left] == ["own_challenge"]  # the file it handed in
 
 
 def test_every_zero_has_a_reason(graded):
