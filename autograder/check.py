@@ -134,9 +134,13 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
         if not (isinstance(after, torch.Tensor) and torch.equal(before, evidence.plain(after))):
             yield path
     elif isinstance(before, dict):
-        for key, value in before.items():
-            inner = after.get(key) if isinstance(after, dict) else None
-            yield from _differences(value, inner, f"{path}.{key}".lstrip("."))
+        after = after if isinstance(after, dict) else {}
+        for key in [*before, *(key for key in after if key not in before)]:
+            inner = f"{path}.{key}".lstrip(".")
+            if key in before:
+                yield from _differences(before[key], after.get(key), inner)
+            else:
+                yield inner
 
 
 def _starting_directory() -> Path:

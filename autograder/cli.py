@@ -72,11 +72,12 @@ def grade(options: argparse.Namespace) -> int:
 
     course = open_course(options.course)
     students = options.student or course.students(options.assignment)
+    grading = grade(course, options.assignment, students, options.workers)
     failed, console = [], Console()
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"grading {options.assignment}", total=len(students))
-        for graded in grade(course, options.assignment, students, options.workers):
+        for graded in grading:
             progress.advance(task)
             if graded.error:
                 failed.append(graded)

@@ -1,6 +1,7 @@
 """A course folder as nbgrader knows it."""
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import jupytext
 import nbformat
 import traitlets.log
 from jupytext.combine import combine_inputs_with_outputs
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 
@@ -116,10 +118,23 @@ def sync(course: Course, assignment: str) -> Path:
 def release(course: Course, assignment: str) -> Path:
     """Generate the student version of an assignment. Returns its folder. Raises CourseError."""
     source = course.source_notebook(assignment)
+    problems = list(open_regions(nbformat.read(source, 4)))
+    if problems:
+        raise CourseError(f"{source.relative_to(course.root)}, {problems[0]}")
     result = course.api.generate_assignment(assignment)
     if not result["success"]:
         raise CourseError(f"{source.relative_to(course.root)}: {last_error(result)}")
     return course.folder("release", ".", assignment)
+
+
+def open_regions(notebook: NotebookNode) -> Iterator[str]:
+    """Yield the cells in which a region for the instructor begins and does not end."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.cell_type)
+        for region in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
+            marks = re.findall(rf"(BEGIN|END) {region}", cell.source)
+            if marks != ["BEGIN", "END"] * (len(marks) // 2):
+                yield f"cell {number} ({name}): BEGIN {region} and END {region} do not match."
 
 
 def last_error(result: dict) -> str:

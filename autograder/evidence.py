@@ -36,7 +36,8 @@ class Leaf:
     """One value a check asked for.
 
     `kind` is "tensor", "array" (NumPy), "number" or "numbers" (a Python number, or a list
-    of them, as float64), or "other": then there is no tensor and `text` says what it was.
+    of them, as float64), "other" or "missing": then there is no tensor and `text` says what
+    there was.
     """
 
     kind: str
@@ -65,15 +66,25 @@ def observe(value: Any) -> Leaf:
 
 
 def find(root: Any, path: str) -> Leaf:
-    """Record the part of `root` at a dotted path such as `return.1.W1`."""
+    """Record the part of `root` at a dotted path such as `return.1.W1`.
+
+    What is not there is recorded as missing, with what is there instead.
+    """
     first, *steps = path.split(".")
-    value = root[first]
+    value, place = root[first], "the function returned" if first == "return" else f"{first} is"
     for step in steps:
         try:
             value = _child(value, step)
         except Exception:
-            return Leaf("other", text=clip(f"no item {step!r} in {describe(value)}"))
+            text = f"{place} {describe(value)}, which has no {_item(step)}"
+            return Leaf("missing", text=clip(text if value is not None else f"{place} None"))
+        place = f"{_item(step)} is"
     return observe(value)
+
+
+def _item(step: str) -> str:
+    """Name a step of a path: `result 2` for the item 1, `'W1'` for a key."""
+    return f"result {int(step) + 1}" if step.isdigit() else repr(step)
 
 
 def describe(value: Any) -> str:
@@ -205,8 +216,11 @@ def _observe(value: Any) -> Leaf:
         return Leaf("other", text="None")
     if kind in (list, tuple) and value and all(map(_is_number, value)):
         return Leaf("numbers", torch.tensor([float(item) for item in value], dtype=torch.float64))
-    if kind in (list, tuple, dict, set):
-        return Leaf("other", text=f"a {kind.__name__} of {len(value)}")
+    if kind is dict:
+        return Leaf("other", text=clip(f"a dict of {len(value)}: {', '.join(map(str, value))}"))
+    if issubclass(kind, (list, tuple, set)):
+        name = next(base.__name__ for base in kind.__mro__ if base in (list, tuple, set))
+        return Leaf("other", text=f"a {name} of {len(value)}")
     return Leaf("other", text=clip(f"a {_class_name(value)}"))
 
 

@@ -62,13 +62,13 @@ def row_scores(**tensors: torch.Tensor) -> Callable[..., torch.Tensor]:
     return loss_func
 
 
-def argmax_prediction() -> Callable[..., torch.Tensor]:
-    """Build a prediction function: the class of the largest score."""
+def argmin_prediction() -> Callable[..., torch.Tensor]:
+    """Build a prediction function unlike any other: the class of the smallest score."""
 
     def pred_func(
         params: dict[str, torch.Tensor], loss_func: Callable[..., Any], X: torch.Tensor
     ) -> torch.Tensor:
-        return loss_func(params, X).argmax(dim=1)
+        return loss_func(params, X).argmin(dim=1)
 
     return pred_func
 
@@ -89,5 +89,5 @@ def cubic() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 FUNCTIONS: dict[str, Callable[..., Callable[..., Any]]] = {
-    builder.__name__: builder for builder in (quadratic_loss, row_scores, argmax_prediction, cubic)
+    builder.__name__: builder for builder in (quadratic_loss, row_scores, argmin_prediction, cubic)
 }

@@ -45,12 +45,21 @@ def grade(
 ) -> Iterator[Graded]:
     """Grade the submissions of an assignment, all or those of some students.
 
-    Yields each as it is done. Raises CourseError if there is nothing to grade, and
-    CasesNotFound if the assignment has no reference tensors.
+    Returns an iterator that yields each as it is done. Raises CourseError if there is
+    nothing to grade, and CasesNotFound if the assignment has no reference tensors.
     """
-    course.require_release(assignment)
-    challenge = challenge_for(assignment)
     students = students or course.students(assignment)
+    course.require_release(assignment)
+    return _grade(course, assignment, students, challenge_for(assignment), workers)
+
+
+def _grade(
+    course: Course,
+    assignment: str,
+    students: Sequence[str],
+    challenge: bytes,
+    workers: int | None,
+) -> Iterator[Graded]:
     pool = ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn"))
     with pool:
         running: dict[Future, str] = {}

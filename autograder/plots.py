@@ -41,6 +41,7 @@ def curves(stats: Mapping[str, Sequence[float]]) -> None:
         values = stats[name]
         right.plot(range(1, len(values) + 1), values, label=label)
     right.set(xlabel="epoch", ylabel="accuracy", ylim=(0, 1.02), title="accuracy")
+    right.xaxis.get_major_locator().set_params(integer=True)
     right.legend()
     plt.show()
 
@@ -48,39 +49,51 @@ def curves(stats: Mapping[str, Sequence[float]]) -> None:
 def computational_graph() -> None:
     """Draw the two-layer net as a graph: values forward, the shapes of their gradients backward."""
     nodes = {
-        "X": (0, 1, "(N, D)"), "W1, b1": (0, 0, "(D, H), (H,)"),
-        "X W1 + b1": (2, 1, "(N, H)"), "ReLU": (3.6, 1, "(N, H)"),
-        "W2, b2": (3.6, 0, "(H, C), (C,)"), "hidden W2 + b2": (5.6, 1, "(N, C)"),
-        "softmax loss": (7.6, 1, "()"), "penalty": (7.6, 0, "()"), "loss": (9.2, 0.5, "()"),
+        "X": (0, 1, "(N, D)"), "W1": (0, 0, "(D, H)"), "b1": (1.3, 0, "(H,)"),
+        "X W1 + b1": (2.2, 1, "(N, H)"), "ReLU": (4.1, 1, "(N, H)"), "W2": (4.1, 0, "(H, C)"),
+        "b2": (5.4, 0, "(C,)"), "hidden W2 + b2": (6.2, 1, "(N, C)"),
+        "softmax loss": (8.4, 1, "()"), "penalty": (8.4, -0.75, "()"), "loss": (10, 0.3, "()"),
     }  # fmt: skip
     edges = [
-        ("X", "X W1 + b1"), ("W1, b1", "X W1 + b1"), ("X W1 + b1", "ReLU"),
-        ("ReLU", "hidden W2 + b2"), ("W2, b2", "hidden W2 + b2"),
-        ("hidden W2 + b2", "softmax loss"), ("softmax loss", "loss"), ("penalty", "loss"),
-        ("W2, b2", "penalty"),
+        ("X", "X W1 + b1"), ("W1", "X W1 + b1"), ("b1", "X W1 + b1"), ("X W1 + b1", "ReLU"),
+        ("ReLU", "hidden W2 + b2"), ("W2", "hidden W2 + b2"), ("b2", "hidden W2 + b2"),
+        ("hidden W2 + b2", "softmax loss"), ("softmax loss", "loss"),
+        ("W1", "penalty"), ("W2", "penalty"), ("penalty", "loss"),
     ]  # fmt: skip
-    figure, axes = plt.subplots(figsize=(11, 3), layout="constrained")
-    for start, end in edges:
-        _edge(axes, nodes[start][:2], nodes[end][:2], backward=start != "X")
+    figure, axes = plt.subplots(figsize=(11, 3.4), layout="constrained")
+    boxes = {}
     for name, (x, y, shape) in nodes.items():
-        box = {"boxstyle": "round,pad=0.35", "fc": "#eef3f8", "ec": "#44546a"}
-        axes.text(x, y, f"{name}\n{shape}", ha="center", va="center", fontsize=9, bbox=box)
+        style = {"boxstyle": "round,pad=0.35", "fc": "#eef3f8", "ec": "#44546a"}
+        boxes[name] = axes.text(
+            x, y, f"{name}\n{shape}", ha="center", va="center", fontsize=9, bbox=style, zorder=3
+        )
+    for start, end in edges:
+        _edge(axes, nodes, boxes, start, end)
     axes.plot([], [], color="#44546a", label="forward: values")
     axes.plot(
-        [], [], color="#d55e00", ls="--", label="backward: gradients of the loss, same shapes"
+        [],
+        [],
+        color="#d55e00",
+        ls="--",
+        label="backward: gradients, each with the shape of its value",
     )
-    axes.legend(loc="lower center", ncols=2, frameon=False, bbox_to_anchor=(0.5, -0.18))
-    axes.set(xlim=(-0.9, 9.9), ylim=(-0.5, 1.5))
+    axes.legend(loc="lower center", ncols=2, frameon=False, bbox_to_anchor=(0.5, -0.16))
+    axes.set(xlim=(-0.7, 10.7), ylim=(-1.15, 1.45))
     axes.axis("off")
     plt.show()
 
 
-def _edge(axes: plt.Axes, start: tuple, end: tuple, *, backward: bool) -> None:
-    forward = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 34, "shrinkB": 36}
-    axes.add_patch(FancyArrowPatch(start, end, color="#44546a", **forward))
-    if backward:
-        curve = {"connectionstyle": "arc3,rad=0.3", "linestyle": "--", "color": "#d55e00"}
-        axes.add_patch(FancyArrowPatch(end, start, **forward, **curve))
+def _edge(axes: plt.Axes, nodes: Mapping, boxes: Mapping, start: str, end: str) -> None:
+    """Draw an arrow from box to box and, unless it starts at the data, a gradient back."""
+    style = {"arrowstyle": "-|>", "mutation_scale": 12, "shrinkA": 3, "shrinkB": 3}
+    ends = {"posA": nodes[start][:2], "posB": nodes[end][:2]}
+    boxed = {"patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch()}
+    axes.add_patch(FancyArrowPatch(**ends, **boxed, **style, color="#44546a"))
+    if start != "X":
+        back = {"posA": ends["posB"], "posB": ends["posA"]}
+        boxed = {"patchA": boxed["patchB"], "patchB": boxed["patchA"]}
+        curve = {"connectionstyle": "arc3,rad=0.25", "linestyle": "--", "color": "#d55e00"}
+        axes.add_patch(FancyArrowPatch(**back, **boxed, **style, **curve))
 
 
 def _scatter(axes: plt.Axes, X: torch.Tensor, y: torch.Tensor) -> None:

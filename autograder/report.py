@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 from rich.table import Table
 
-from autograder.course import Course
+from autograder.course import Course, CourseError
 from autograder.plugins import VERDICT_MIME, is_autograded
 from autograder.solutions import grade_id
 
@@ -93,7 +93,10 @@ class ClassReport:
 
 
 def collect(course: Course, assignment: str) -> ClassReport:
-    """Read a class's results from the gradebook and the autograded notebooks."""
+    """Read a class's results from the gradebook and the autograded notebooks.
+
+    Raises CourseError if nothing is graded yet.
+    """
     source = nbformat.read(course.source_notebook(assignment), 4)
     exercise_of = exercises(source)
     points = {
@@ -110,6 +113,7 @@ def collect(course: Course, assignment: str) -> ClassReport:
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     students = []
+    course.require_release(assignment)
     with course.gradebook() as gradebook:
         for submission in gradebook.assignment_submissions(assignment):
             grades = {g.name: g for notebook in submission.notebooks for g in notebook.grades}
@@ -126,6 +130,10 @@ def collect(course: Course, assignment: str) -> ClassReport:
                     unmarked=sum(grade.needs_manual_grade for grade in grades.values()),
                 )
             )
+    if not students:
+        raise CourseError(
+            f"{assignment}: nothing is graded yet; run `autograder grade {assignment}` first."
+        )
     students.sort(key=lambda result: result.student)
     return ClassReport(assignment, maxima, checks, tuple(students), sum(points.values()))
 

@@ -1,8 +1,10 @@
 """A verdict as a small table: HTML in a notebook, plain text elsewhere."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 
-from autograder.judge import CaseVerdict, Verdict
+from autograder.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
 _CELL = "text-align:left;padding:2px 14px 2px 0"
 _PASS, _FAIL = "#1a7f37", "#cf222e"
@@ -21,11 +23,11 @@ def html(verdict: Verdict, heading: str = "") -> str:
         f'<div><b style="color:{colour}">{escape(heading or _heading(verdict))}</b>'
         f" &nbsp;{escape(verdict.title)}</div>",
     ]
-    if verdict.cases:
+    if verdict.cases and not _unwritten(verdict):
         labels = ["", "case", "largest relative error", "tolerance"]
         labels += ["what was found"] if any(case.reason for case in verdict.cases) else []
         head = "".join(f'<th style="{_CELL}">{label}</th>' for label in labels)
-        rows = "".join(_row(case) for case in verdict.cases)
+        rows = "".join(map(_row, _without_repeats(verdict.cases)))
         parts.append(f'<table style="margin:4px 0"><tr>{head}</tr>{rows}</table>')
     else:
         parts.append(f"<div>{escape(verdict.reason)}</div>")
@@ -37,14 +39,29 @@ def html(verdict: Verdict, heading: str = "") -> str:
 def text(verdict: Verdict, heading: str = "") -> str:
     """Write a verdict for a terminal."""
     lines = [f"{heading or _heading(verdict)}  {verdict.title}"]
-    lines += [
-        f"  {_mark(c)} {c.about:<44} {_number(c.error):>9}  {c.reason}" for c in verdict.cases
-    ]
-    if not verdict.cases:
+    if verdict.cases and not _unwritten(verdict):
+        lines.append(f"    {'case':<44} {'error':>9}")
+        for case in _without_repeats(verdict.cases):
+            figures = f"{case.about:<44} {_number(case.error):>9}"
+            lines.append(f"  {_mark(case)} {figures}  {case.reason}")
+    else:
         lines.append(f"  {verdict.reason}")
     if verdict.hint:
         lines.append(f"  Looks like: {verdict.hint}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _unwritten(verdict: Verdict) -> bool:
+    return all(case.reason == NOT_WRITTEN for case in verdict.cases)
+
+
+def _without_repeats(cases: tuple[CaseVerdict, ...]) -> Iterator[CaseVerdict]:
+    """Say a reason once, and `as above` where the next cases fail in the same way."""
+    above = None
+    for case in cases:
+        repeated = case.reason and case.reason == above and not case.passed
+        yield replace(case, reason="as above") if repeated else case
+        above = case.reason
 
 
 def _heading(verdict: Verdict) -> str:

@@ -32,7 +32,7 @@ def spiral(points_per_arm: int, wobble: float) -> tuple[torch.Tensor, torch.Tens
     points, labels = [], []
     for arm in range(ARMS):
         noise = 0.12 * torch.sin(37.0 * wobble * (step + 1) + 11.0 * arm)
-        angle = 2 * torch.pi * arm / ARMS + 2.6 * radius + noise / radius.clamp(min=0.3)
+        angle = 2 * torch.pi * arm / ARMS + 4.5 * radius + noise / radius.clamp(min=0.3)
         points.append(torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1))
         labels.append(torch.full((points_per_arm,), arm))
     return torch.cat(points), torch.cat(labels)

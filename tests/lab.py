@@ -88,8 +88,12 @@ def run_all(page: Page, minutes: float = 8) -> None:
     expect(idle.first).to_be_attached(timeout=90_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    time.sleep(3)
-    expect(idle.first).to_be_attached(timeout=minutes * 60_000)
+    # idle again, and no cell waits: a busy machine may take its time before the first one starts
+    first = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
+    expect(first).to_have_text("[1]:", timeout=90_000)
+    waiting = page.locator(".jp-Notebook .jp-InputPrompt", has_text="[*]:")
+    expect(waiting).to_have_count(0, timeout=minutes * 60_000)
+    expect(idle.first).to_be_attached(timeout=30_000)
 
 
 def save(page: Page) -> None:

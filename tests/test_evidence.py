@@ -29,7 +29,8 @@ def there_and_back(outcome):
         (None, "other", "None"),
         ([torch.zeros(2)], "other", "a list of 1"),
         ((torch.zeros(2), torch.zeros(2)), "other", "a tuple of 2"),
-        ({"W1": 1}, "other", "a dict of 1"),
+        ({"W1": 1}, "other", "a dict of 1: W1"),
+        (torch.zeros(2, 2).max(1), "other", "a tuple of 2"),
         ("nan", "other", "a str"),
         (object(), "other", "a object"),
         (1 + 2j, "other", "a complex"),
@@ -93,15 +94,18 @@ class Hostile(dict):
 
 
 def test_a_class_that_raises_is_recorded_as_something_else():
-    assert find({"return": Hostile(W1=1)}, "return.W1").kind == "other"
+    assert find({"return": Hostile(W1=1)}, "return.W1").kind == "missing"
     assert observe(Hostile()).kind == "other"
 
 
 def test_a_missing_item_says_what_was_there():
-    assert find({"return": torch.zeros(5, 4)}, "return.1").text == (
-        "no item '1' in a tensor of shape (5, 4)"
-    )
-    assert find({"return": (1, {"W1": 0})}, "return.1.W2").text == "no item 'W2' in a dict of 1"
+    for value, path, text in (
+        (0.5, "return.1", "the function returned the number 0.5, which has no result 2"),
+        (None, "return.0", "the function returned None"),
+        ((1, {"W1": 0}), "return.1.W2", "result 2 is a dict of 1: W1, which has no 'W2'"),
+        (({"W1": 0}, 1), "return.1.W1", "result 2 is the number 1, which has no 'W1'"),
+    ):  # fmt: skip
+        assert find({"return": value}, path) == Leaf("missing", text=text)
 
 
 def test_a_leaf_larger_than_a_cell_may_record_says_so():

@@ -5,7 +5,8 @@ import torch
 
 from autograder.cases import FLOAT32, Case, KnownMistake, RecordedCheck
 from autograder.evidence import Outcome, observe
-from autograder.judge import judge, relative_error
+from autograder.judge import judge
+from autograder.measure import relative_error
 
 RIGHT = torch.tensor([[1.0, -2.0], [0.0, 4.0]], dtype=torch.float64)
 
@@ -51,7 +52,9 @@ def test_the_error_is_at_most_rtol_exactly_where_allclose_holds():
         ([1.0, 2.0], "is a list of numbers, expected a torch tensor"),
         ([RIGHT], "found a list of 1, expected a torch tensor"),
         (RIGHT.numpy(), "is a NumPy array, expected a torch tensor"),
-        (1.0, "has shape (), expected (2, 2)"),
+        (1.0, "is a Python number, expected a torch tensor"),
+        (RIGHT.sum(), "has shape (), expected (2, 2)"),
+        (RIGHT * (1 + 5e-7), "relative error"),
         (RIGHT[0], "has shape (2,), expected (2, 2)"),
         (RIGHT.float(), "has dtype float32, expected float64"),
         (RIGHT.long(), "has dtype int64, expected float64"),
@@ -72,11 +75,26 @@ def test_a_tensor_elsewhere_is_refused_by_its_device():
     assert result.reason == "value is on cuda, expected the device of the inputs, cpu"
 
 
-def test_a_python_number_is_as_good_as_a_scalar_tensor():
+def test_a_scalar_tensor_is_as_good_as_a_python_number_and_not_the_reverse():
     scalar = torch.tensor(0.25, dtype=torch.float64)
-    assert verdict(scalar, 0.25).fraction == 1
     assert verdict(0.25, scalar).fraction == 1
-    assert verdict(scalar, 0.26).fraction == 0
+    assert verdict(0.25, torch.tensor(0.26)).fraction == 0
+    assert verdict(scalar, 0.25).reason == "value is a Python number, expected a torch tensor"
+
+
+def test_lost_precision_is_named_and_shown_with_enough_digits():
+    third = torch.tensor(1 / 3, dtype=torch.float64)
+    result = verdict(third, third * (1 + 2e-7), reveal=True)
+    assert result.reason == (
+        "value: expected 0.333333333333, found 0.3333334 (as if computed in float32)"
+    )
+
+
+def test_labels_are_counted():
+    labels = torch.tensor([0, 2, 1])
+    result = verdict(labels, torch.tensor([0, 1, 2]))
+    assert result.reason == "value: 2 of 3 entries differ"
+    assert result.cases[0].error is None
 
 
 @pytest.mark.parametrize("found", [[0.5, 0.25], torch.tensor([0.5, 0.25])])
@@ -138,9 +156,18 @@ def test_a_mistake_is_worth_no_less_than_the_cases_it_passed():
     assert result.fraction == 0.5
 
 
+def everywhere_doubled(cases=2) -> KnownMistake:
+    return replace(doubled(), outcomes={f"case{i}": returned(2 * RIGHT) for i in range(cases)})
+
+
+def test_one_coincidence_is_no_mistake():
+    three = check(RIGHT, RIGHT, RIGHT, mistakes=(everywhere_doubled(3),))
+    found = {"case0": returned(2 * RIGHT), "case1": returned(RIGHT), "case2": returned(RIGHT)}
+    assert judge(three, found).mistake == ""
+
+
 def test_a_mistake_beside_another_error_gives_its_hint_without_its_share():
-    both = check(RIGHT, RIGHT, mistakes=(replace(doubled(), outcomes={
-        "case0": returned(2 * RIGHT), "case1": returned(2 * RIGHT)}),))  # fmt: skip
+    both = check(RIGHT, RIGHT, mistakes=(everywhere_doubled(),))
     result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(3 * RIGHT)})
     assert (result.mistake, result.fraction) == ("doubled", 0)
 
@@ -157,9 +184,11 @@ def test_an_exception_alone_is_not_taken_for_a_mistake_that_raises_elsewhere():
     assert (result.mistake, result.fraction) == ("", 0)
 
 
-def test_modified_inputs_fail_a_pure_check_only():
+def test_modified_inputs_fail_a_pure_check_and_explain_another():
     outcome = replace(returned(RIGHT), modified=("params.W1",))
     assert judge(check(RIGHT), {"case0": outcome}).fraction == 1
+    wrong = judge(check(RIGHT), {"case0": replace(outcome, leaves=returned(-RIGHT).leaves)})
+    assert wrong.reason.endswith("; the call changed its inputs: params.W1")
     pure = judge(check(RIGHT, pure=True), {"case0": outcome})
     assert pure.reason == "the call changed its inputs: params.W1"
 
@@ -171,7 +200,7 @@ LABELS = torch.tensor([0, 1, 2])
     "scores, reason",
     [
         (9 * torch.eye(3), "correct"),
-        (torch.zeros(3, 3), "loss 1.1 on new samples, below 0.6 needed"),
+        (torch.zeros(3, 3), "loss 1.1 on new samples; below 0.6 is needed"),
         (9 * torch.eye(3)[:2], "has shape (2, 3), expected one row of scores for each sample"),
         (9 * torch.eye(3)[:, :2], "has shape (3, 2)"),
         (torch.full((3, 3), torch.inf), "NaN or infinity"),

@@ -33,7 +33,7 @@ def test_a_student_installs_only_the_student_s_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info" not in name}
     modules = {"__init__", "by_hand", "cases", "check", "cli"}
-    modules |= {"evidence", "given", "judge", "plots", "table"}
+    modules |= {"evidence", "given", "judge", "measure", "plots", "table"}
     public = {f"autograder/public/{name}.safetensors" for name in ASSIGNMENTS}
     data = {f"data_scripts/{p.name}" for p in (ROOT / "data_scripts").glob("*.py")}
     assert files == {f"autograder/{name}.py" for name in modules} | public | data

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from autograder import table
 from autograder.judge import CaseVerdict, Verdict
 
@@ -10,6 +12,19 @@ def test_a_table_has_a_row_a_case_with_error_and_tolerance():
     page = table.html(VERDICT)
     assert page.count("<tr>") == 3
     assert "2.5e-16" in page and "1.0e-07" in page and "1 of 2 cases passed" in page
+
+
+def test_a_reason_that_repeats_is_said_once():
+    page = table.html(replace(VERDICT, cases=(FAILED, FAILED, PASSED, FAILED)))
+    assert page.count("scores &lt;script&gt; wrong") == 2
+    assert page.count("as above") == 1
+
+
+def test_a_function_that_is_not_written_yet_needs_no_table():
+    unwritten = replace(FAILED, reason="not written yet", error=None)
+    verdict = replace(VERDICT, reason="not written yet", cases=(unwritten, unwritten), hint="")
+    assert "<table" not in table.html(verdict)
+    assert table.text(verdict).endswith("not written yet")
 
 
 def test_untrusted_text_is_escaped():

@@ -73,7 +73,7 @@ def net_cases(seed: int, public: bool) -> Iterator[Case]:
     yield Case(f"{prefix}float32", "float32", single_precision, 1, FLOAT32, public)
     net = draw_net(rng, N=5, D=4, H=6, C=3)
     net["params"]["W2"] *= 10_000
-    yield Case(f"{prefix}extreme", "scores of ±10,000", {**net, "reg": 0.0}, public=public)
+    yield Case(f"{prefix}extreme", "very large scores", {**net, "reg": 0.0}, public=public)
 
 
 def as_float32(net: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def variant(case: Case) -> Case | None:
         scores[0] *= 10_000
         scores[1] -= 10_000
         name = case.name.replace("plain", "mixed_extreme")
-        about = "ordinary samples beside a sample of ±10,000"
+        about = "very large scores beside small ones"
         return Case(name, about, {**case.inputs, "scores": scores}, 1, case.tolerance, case.public)
     return None
 
@@ -163,10 +163,10 @@ def backward_checks(nets: list[Case]) -> Iterator[Check]:
     loss = {"loss": "return.0"}
     yield by_hand("forward_backward_loss", "loss, as first result", loss, nets, oracle)
     for name in ("W2", "b2", "W1", "b1"):
-        title = f"gradient of the loss by {name}"
+        title = f"gradient of the loss with respect to {name}"
         yield by_hand(f"gradient_{name}", title, {name: f"return.1.{name}"}, nets, oracle)
     title = "params, X and y are as before; the loss is right"
-    ordinary = [case for case in nets if kind(case) in ("plain", "regularised")]
+    ordinary = [case for case in nets if kind(case) in ("plain", "extreme")]
     yield by_hand("inputs_untouched", title, loss, ordinary, oracle, pure=True)
 
 
@@ -282,7 +282,7 @@ def training_runs(seed: int, public: bool) -> Iterator[Case]:
         y, y_val = (half_right(rng, inputs) for inputs in (X, X_val))
         inputs = {
             "params": params, "loss_func": Given("quadratic_loss", target),
-            "pred_func": Given("argmax_prediction"), "X": X, "y": y, "X_val": X_val,
+            "pred_func": Given("argmin_prediction"), "X": X, "y": y, "X_val": X_val,
             "y_val": y_val, "learning_rate": 0.1, "learning_rate_decay": decay, "reg": 0.25,
             "num_iters": 7, "batch_size": batch_size,
         }  # fmt: skip
@@ -290,8 +290,8 @@ def training_runs(seed: int, public: bool) -> Iterator[Case]:
 
 
 def half_right(rng: np.random.RandomState, X: torch.Tensor) -> torch.Tensor:
-    """Return labels (N,) that agree with the largest column of X (N, C) on about half the rows."""
-    right = X.argmax(dim=1)
+    """Return labels (N,) that agree with the smallest column of X (N, C) on about half the rows."""
+    right = X.argmin(dim=1)
     wrong = torch.arange(len(X)) % 2 == 1
     return torch.where(wrong, (right + 1 + int(rng.randint(2))) % X.shape[1], right)
 
@@ -309,7 +309,7 @@ def descent(
     distance = sum(float((gap**2).sum()) for gap in gaps.values())
     losses = (1 + reg) * distance * np.concatenate([[1.0], shrink[:-1] ** 2]) + batch_size
     accuracies = [
-        np.full(num_iters // per_epoch, float((inputs.argmax(dim=1) == labels).double().mean()))
+        np.full(num_iters // per_epoch, float((inputs.argmin(dim=1) == labels).double().mean()))
         for inputs, labels in ((X, y), (X_val, y_val))
     ]
     histories = ("loss_history", "train_acc_history", "val_acc_history")
@@ -333,21 +333,23 @@ def prediction_cases(seed: int, public: bool) -> Iterator[Case]:
             "params": net["params"], "loss_func": Given("row_scores", {"class_rows": rows}),
             "X": net["X"],
         }  # fmt: skip
-        yield Case(f"{prefix}{name}", f"{N} samples, {C} classes", inputs, public=public)
+        yield Case(
+            f"{prefix}{name}", f"{N} sample{'s' * (N > 1)}, {C} classes", inputs, public=public
+        )
 
 
 def toy_case(name: str, wobble: float, public: bool) -> Case:
     """Build the toy training: new weights, the notebook's points, and points never seen."""
     rng = np.random.RandomState(round(wobble))
     params = {
-        "W1": torch.tensor(0.5 * rng.randn(2, 16)), "b1": torch.zeros(16).double(),
-        "W2": torch.tensor(0.5 * rng.randn(16, 3)), "b2": torch.zeros(3).double(),
+        "W1": torch.tensor(rng.randn(2, 16)), "b1": torch.zeros(16).double(),
+        "W2": torch.tensor(rng.randn(16, 3)), "b2": torch.zeros(3).double(),
     }  # fmt: skip
     data = toy.load()
     X_new, _ = toy.spiral(20, wobble=wobble)
     X_new = X_new[rng.permutation(len(X_new))]  # in order, the labels could be guessed
     inputs = {"params": params, "X": data.X, "y": data.y, "X_new": X_new}
-    return Case(name, "120 steps, loss on 60 new points", inputs, public=public)
+    return Case(name, "150 steps, loss on 60 new points", inputs, public=public)
 
 
 def nearest_label(X: torch.Tensor, y: torch.Tensor, X_new: torch.Tensor) -> torch.Tensor:

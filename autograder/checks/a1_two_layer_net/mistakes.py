@@ -30,6 +30,7 @@ def train(name: str, change: dict, checks: tuple, share: float, hint: str) -> Mi
 RELU = "hidden = pre_activation.clamp(min=0)"
 SCORES = 'scores = hidden @ params["W2"] + params["b2"]'
 SHIFT = "shifted = scores - scores.max(dim=1, keepdim=True).values"
+LOG_PROBABILITY = "log_probability = shifted - shifted.exp().sum(dim=1, keepdim=True).log()"
 DATA_LOSS = "data_loss = -log_probability[torch.arange(len(y)), y].mean()"
 PENALTY_SUM = 'penalty = (params["W1"] ** 2).sum() + (params["W2"] ** 2).sum()'
 SOFTMAX = "dscores = torch.softmax(scores, dim=1)"
@@ -105,6 +106,14 @@ MISTAKES = (
              ("gradient_b2", "gradient_b1"), 0.4,
              "the gradient of a bias has one row for each sample. Add up over the samples, to the "
              "shape of the bias."),
+    backward("bias_gradient_keeps_dimension",
+             {"dscores.sum(dim=0)": "dscores.sum(dim=0, keepdim=True)",
+              "dpre_activation.sum(dim=0)": "dpre_activation.sum(dim=0, keepdim=True)"},
+             ("gradient_b2", "gradient_b1"), 0.8,
+             "the gradient of a bias has one dimension too many. Leave keepdim out."),
+    backward("grads_before_loss", {"return loss, grads": "return grads, loss"},
+             ("forward_backward_loss", *GRADIENTS), 0.5,
+             "you returned (grads, loss). The order is (loss, grads)."),
     backward("input_for_hidden",
              {"hidden.T @ dscores": '(X @ W1 + params["b1"]).T @ dscores'}, ("gradient_W2",), 0.5,
              "the gradient of W2 uses the hidden layer as it was before the ReLU."),
@@ -157,6 +166,10 @@ MISTAKES = (
          "the logarithm has base 2. The loss uses the natural logarithm."),
     loss("no_max_subtraction", {SHIFT: "shifted = scores"}, ("loss_extreme",), 0.2,
          "exp overflows, because the largest score of each sample was not subtracted first."),
+    loss("log_of_softmax", {LOG_PROBABILITY: "log_probability = torch.softmax(scores, dim=1).log()"},
+         ("loss_extreme",), 0.2,
+         "the logarithm of a probability that was stored as 0. Simplify log p on paper: the logarithm "
+         "of a fraction is a difference."),
     loss("one_max_for_all", {SHIFT: "shifted = scores - scores.max()"}, ("loss_extreme",), 0.3,
          "one maximum was subtracted from all samples, so that the others underflow to probability "
          "0. Each row has a maximum of its own (dim=1)."),
@@ -195,18 +208,32 @@ MISTAKES = (
     Mistake("no_epsilon", "relative_error", {".max().clamp(min=1e-10)": ".max()"},
             ("relative_error_values",), 0.7,
             "two tensors of zeros give 0 / 0. That is what ε is for."),
+    Mistake("error_entry_by_entry", "relative_error",
+            {"(difference / size)": "((a - b).abs() / (a.abs() + b.abs()).clamp(min=1e-10)).max()"},
+            ("relative_error_values",), 0.6,
+            "each entry was divided by its own size. Here one size serves all: the largest |a| + |b|."),
+    Mistake("size_of_two_entries", "relative_error",
+            {"(a.abs() + b.abs()).max()": "(a.abs().max() + b.abs().max())"},
+            ("relative_error_values",), 0.6,
+            "the two largest entries were added. Add |a| + |b| entry by entry, then take the largest."),
     Mistake("forward_difference", "numeric_gradient",
-            {"(f(above) - f(below)) / (2 * h)": "(f(above) - f(W)) / h"},
+            {"f(below.reshape(W.shape))": "f(W)", "/ (2 * h)": "/ h"},
             ("numeric_gradient_values",), 0.5,
             "a one-sided difference, (f(W + h) − f(W)) / h. The central one is far more exact."),
     Mistake("divided_by_h", "numeric_gradient", {"/ (2 * h)": "/ h"},
             ("numeric_gradient_values",), 0.6,
             "the difference was divided by h. From W − h to W + h it is 2h."),
-    Mistake("difference_sign", "numeric_gradient", {"(f(above) - f(below))": "(f(below) - f(above))"},
+    Mistake("difference_sign", "numeric_gradient",
+            {"change = f(above.reshape(W.shape)) - f(below.reshape(W.shape))":
+             "change = f(below.reshape(W.shape)) - f(above.reshape(W.shape))"},
             ("numeric_gradient_values",), 0.6,
             "the difference is the wrong way round: f(W + h) − f(W − h)."),
+    Mistake("step_ignored", "numeric_gradient", {"gradient = torch": "h = 1e-5\n    gradient = torch"},
+            ("numeric_gradient_values",), 0.6,
+            "the step is always 1e-5. Use the argument h."),
     Mistake("perturbation_kept", "numeric_gradient",
-            {"above, below = W.clone(), W.clone()": "above, below = (W, W.clone())"},
+            {"above, below = W.clone().flatten(), W.clone().flatten()":
+             "above, below = W.view(-1), W.clone().flatten()"},
             ("numeric_gradient_values",), 0.4,
             "an entry that was moved was not moved back, so the next ones are measured at another "
             "place."),
@@ -222,7 +249,16 @@ MISTAKES = (
     train("decay_never", {DECAY: "            pass"}, ("train_update",), 0.6,
           "the learning rate never decays."),
     train("decay_after_first_step", {EPOCH: "if step % steps_per_epoch == 0:"}, ("train_update",), 0.7,
-          "the learning rate decays after the first step of each epoch. It decays after the last."),
+          "the epoch ends too early: accuracy and decay come after the first step of each epoch. "
+          "They come after the last."),
+    train("epoch_rounded_up", {"max(len(X) // batch_size, 1)": "-(-len(X) // batch_size)"},
+          ("train_update",), 0.7,
+          "an epoch has one step too many: N / batch_size is rounded down, and at least 1."),
+    train("params_copied", {UPDATE: UPDATE.replace("-= l", "= params[name] - l"),
+                            "steps_per_epoch = max": "params = dict(params)\n    steps_per_epoch = max"},
+          ("train_update",), 0.4,
+          "params is as it was before the training. The steps went into a new dict; change the one "
+          "you were given."),
     train("learning_rate_ignored", {UPDATE: "params[name] -= grads[name]"}, ("train_update",), 0.4,
           "the step is the whole gradient. Multiply it by the learning rate."),
     train("reg_not_passed", {"y_batch, reg)": "y_batch)"}, ("train_update",), 0.6,

@@ -1,0 +1,151 @@
+"""One recorded value against the expected one: what is wrong with it, and by how much."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from autograder.cases import RecordedCheck, Tolerance
+from autograder.evidence import Leaf
+
+WANTED = {"tensor": "a torch tensor", "number": "a number", "numbers": "a list of numbers"}
+FOUND = {"array": "a NumPy array", "number": "a Python number", "numbers": "a list of numbers"}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measured value. `problem` is empty if it passed.
+
+    `error` is the relative error where there is one, `note` a figure worth showing, and
+    `quote` the worst entry, expected and found: for public cases only.
+    """
+
+    problem: str = ""
+    error: float | None = None
+    note: str = ""
+    quote: str = ""
+
+
+def close(
+    name: str, found: Leaf, expected: Leaf, case: Tolerance, check: RecordedCheck
+) -> Measurement:
+    """Measure entry by entry: `|found - expected| <= atol + rtol * |expected|`."""
+    problem = wrong_form(name, found, expected)
+    if problem:
+        return Measurement(problem)
+    quote = worst_entry(name, found.tensor, expected.tensor)
+    if not expected.tensor.dtype.is_floating_point:
+        wrong = int((found.tensor != expected.tensor).sum())
+        problem = f"{name}: {wrong} of {expected.tensor.numel()} entries differ" if wrong else ""
+        return Measurement(problem, quote=quote)
+    error = relative_error(found.tensor, expected.tensor, case)
+    if error <= case.rtol:
+        return Measurement(error=error)
+    problem = f"{name}: relative error {error:.1e}, at most {case.rtol:.0e} allowed"
+    if single_precision(found.tensor, expected.tensor):
+        problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
+    return Measurement(problem, error, quote=quote)
+
+
+def cross_entropy_below(
+    name: str, found: Leaf, expected: Leaf, case: Tolerance, check: RecordedCheck
+) -> Measurement:
+    """Measure scores (N, C) by their mean cross-entropy with labels only the judge has."""
+    problem, labels = wrong_kind(name, found, expected), expected.tensor
+    if problem:
+        return Measurement(problem)
+    shape = tuple(found.tensor.shape)
+    if len(shape) != 2 or shape[0] != len(labels) or shape[1] <= labels.max():
+        problem = f"{name} has shape {shape}, expected one row of scores for each sample"
+        return Measurement(problem)
+    loss = torch.nn.functional.cross_entropy(found.tensor.double(), labels).item()
+    note = f"loss {loss:.3g} on new samples; below {check.threshold:g} is needed"
+    return Measurement("" if loss < check.threshold else note, note=note, quote=note)
+
+
+Criterion = Callable[[str, Leaf, Leaf, Tolerance, RecordedCheck], Measurement]
+CRITERIA: dict[str, Criterion] = {c.__name__: c for c in (close, cross_entropy_below)}
+
+
+def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance) -> float:
+    """Return the largest `|found - expected| / (|expected| + atol / rtol)` over all entries.
+
+    It is at most rtol exactly where `|found - expected| <= atol + rtol * |expected|`.
+    """
+    if expected.numel() == 0:
+        return 0.0
+    found, expected = found.double(), expected.double()
+    error = (found - expected).abs() / (expected.abs() + tolerance.atol / tolerance.rtol)
+    return error.nan_to_num(nan=torch.inf).max().item()
+
+
+def single_precision(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Say whether a float64 result is as far off as one that went through float32."""
+    return expected.dtype is torch.float64 and torch.allclose(found.double(), expected, 3e-6, 1e-6)
+
+
+def wrong_kind(name: str, found: Leaf | None, expected: Leaf) -> str:
+    """Say what is wrong with the kind of a leaf, its device, or its being finite."""
+    if found is None:
+        return f"{name} was not recorded"
+    if found.kind == "missing":
+        return f"{name}: {found.text}"
+    if found.kind == "other":
+        return f"{name}: found {found.text}, expected {WANTED[expected.kind]}"
+    if expected.kind == "tensor" and found.kind != "tensor":
+        return f"{name} is {FOUND[found.kind]}, expected a torch tensor"
+    if found.device != "cpu":
+        return f"{name} is on {found.device}, expected the device of the inputs, cpu"
+    bad = int((~found.tensor.isfinite()).sum())
+    return f"{name} has NaN or infinity in {bad} of {found.tensor.numel()} entries" if bad else ""
+
+
+def wrong_form(name: str, found: Leaf | None, expected: Leaf) -> str:
+    """Say what is wrong with the form of a leaf: its kind, its shape or its dtype."""
+    problem = wrong_kind(name, found, expected)
+    if problem:
+        return problem
+    if found.tensor.shape != expected.tensor.shape:
+        if expected.kind == found.kind == "numbers":
+            return f"{name} has {len(found.tensor)} entries, expected {len(expected.tensor)}"
+        shape, wanted = tuple(found.tensor.shape), tuple(expected.tensor.shape)
+        return f"{name} has shape {shape}, expected {wanted}"
+    python_numbers = {found.kind, expected.kind} & {"number", "numbers"}
+    if python_numbers or same_dtype(found.tensor, expected.tensor):
+        return ""
+    dtypes = [str(leaf.tensor.dtype).removeprefix("torch.") for leaf in (found, expected)]
+    return f"{name} has dtype {dtypes[0]}, expected {dtypes[1]}"
+
+
+def same_dtype(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Compare dtypes; for labels, any integer type will do."""
+    if expected.dtype.is_floating_point or expected.dtype is torch.bool:
+        return found.dtype is expected.dtype
+    return not (found.dtype.is_floating_point or found.dtype is torch.bool)
+
+
+def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
+    """Quote the entry that is farthest off."""
+    found, expected = found.double(), expected.double()
+    if expected.numel() == 0:
+        return ""
+    flat = (found - expected).abs().argmax()
+    index = tuple(int(i) for i in torch.unravel_index(flat, expected.shape))
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    values = expected[index].item(), found[index].item()
+    digits = 6 if f"{values[0]:.6g}" != f"{values[1]:.6g}" else 12
+    return f"{place}: expected {values[0]:.{digits}g}, found {values[1]:.{digits}g}"
+
+
+def same_leaf(one: Leaf, other: Leaf | None, tolerance: Tolerance) -> bool:
+    """Say whether two leaves are of one form and equal within a tolerance (NaN equals NaN)."""
+    if other is None or one.kind != other.kind:
+        return False
+    if one.tensor is None:
+        return one.text == other.text
+    a, b = one.tensor, other.tensor
+    return (
+        a.shape == b.shape
+        and a.dtype == b.dtype
+        and torch.allclose(a.double(), b.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
+    )

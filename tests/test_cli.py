@@ -1,0 +1,85 @@
+"""What the command says when something is missing: one sentence with the place and the remedy."""
+
+import pytest
+
+from autograder.cli import main
+from tests import submissions
+from tests.conftest import A1
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / A1).symlink_to(submissions.ROOT / "source" / A1)
+    (tmp_path / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def said(capsys, *arguments) -> str:
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_a_folder_that_is_no_course(scratch, capsys):
+    assert said(capsys, "release") == (
+        f"autograder: {scratch.name}/nbgrader_config.py: no such file; run in a course folder.\n"
+    )
+
+
+def test_an_unknown_assignment(course, capsys):
+    assert said(capsys, "release", "a0_nothing") == (
+        f"autograder: source/a0_nothing/a0_nothing.ipynb: no such notebook; there are {A1}.\n"
+    )
+
+
+def test_grading_without_submissions(course, capsys):
+    assert said(capsys, "grade", A1) == (
+        f"autograder: submitted/*/{A1}: there are no submissions; put one folder a student there.\n"
+    )
+
+
+def test_grading_before_the_release(course, capsys):
+    submissions.submit(course, A1, "kim", submissions.released_notebook(A1))
+    assert said(capsys, "grade", A1).startswith(
+        f"autograder: {A1}: the gradebook does not know this assignment; run `autograder release"
+    )
+
+
+def test_a_report_before_anything_is_graded(course, capsys):
+    assert main(["release"]) == 0
+    capsys.readouterr()
+    assert said(capsys, "report", A1) == (
+        f"autograder: {A1}: nothing is graded yet; run `autograder grade {A1}` first.\n"
+    )
+
+
+def test_a_broken_source_notebook_is_named(course, capsys):
+    folder = course / "source" / A1
+    folder.unlink()
+    folder.mkdir()
+    text = (submissions.ROOT / "source" / A1 / f"{A1}.ipynb").read_text()
+    (folder / f"{A1}.ipynb").write_text(text.replace("    ### END SOLUTION", "", 1))
+    assert said(capsys, "release") == (
+        f"autograder: source/{A1}/{A1}.ipynb, cell 9 (nn_forward_pass): "
+        "BEGIN SOLUTION and END SOLUTION do not match.\n"
+    )
+
+
+def test_a_broken_submission_is_reported_and_the_others_are_graded(course, capsys):
+    assert main(["release"]) == 0
+    path = submissions.submit(course, A1, "broken", submissions.released_notebook(A1))
+    path.write_text("{")
+    submissions.submit(course, A1, "empty", submissions.released_notebook(A1))
+    assert main(["grade", A1, "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "broken could not be graded" in out
+    assert "empty" in out.split("broken could not be graded")[1]
+
+
+def test_sync_writes_the_notebook_from_its_py(course, capsys):
+    before = (submissions.ROOT / "source" / A1 / f"{A1}.ipynb").read_bytes()
+    assert main(["sync"]) == 0
+    assert (submissions.ROOT / "source" / A1 / f"{A1}.ipynb").read_bytes() == before
