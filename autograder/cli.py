@@ -102,9 +102,7 @@ def _print_class(course: "autograder.course.Course", assignment: str) -> None:
 
     from autograder import report
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = 150
+    console = Console(width=max(Console().width, 150))  # narrower, it would drop columns
     console.print(report.table(report.collect(course, assignment)))
 
 

@@ -122,14 +122,15 @@ def disagreements(check: Check, outcomes: Mapping[str, Outcome]) -> Iterator[str
 def with_oracle(check: Check, case: Case, like: Outcome | None = None) -> Case:
     """Return a case with the oracle's answer as the expected one.
 
-    An oracle answers in tensors. Where the outcome `like` has Python numbers, so has the case.
+    An oracle answers in tensors. Where the outcome `like` has Python numbers, so has the case;
+    and the inputs that it modified may be modified.
     """
     answer = check.oracle(*case.inputs.values())
     leaves = {name: Leaf("tensor", evidence.plain(answer[name])) for name in check.records}
     for name, leaf in (like.leaves if like else {}).items():
         if leaf.kind in ("number", "numbers"):
             leaves[name] = replace(leaves[name], kind=leaf.kind)
-    return replace(case, expected=Outcome(leaves))
+    return replace(case, expected=Outcome(leaves, like.modified if like else ()))
 
 
 def with_expected(check: Check, outcomes: Mapping[str, Outcome]) -> RecordedCheck:
@@ -140,7 +141,7 @@ def with_expected(check: Check, outcomes: Mapping[str, Outcome]) -> RecordedChec
     if check.criterion == "close":
         answered = [replace(c, expected=outcomes.get(c.name)) for c in check.cases]
     else:
-        answered = [with_oracle(check, case) for case in check.cases]
+        answered = [with_oracle(check, case, outcomes.get(case.name)) for case in check.cases]
     return replace(check, cases=tuple(answered))
 
 

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
+from textwrap import shorten
 
 import jinja2
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from autograder.course import Course, CourseError
@@ -167,19 +169,20 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
 
 def table(report: ClassReport) -> Table:
     """Draw the class for a terminal: a student a row, an exercise a column."""
-    drawn = Table(title=f"{report.assignment}: {len(report.students)} students")
+    title = f"{report.assignment}: {len(report.students)} students"
+    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     drawn.add_column("student", no_wrap=True)
     for exercise, maximum in report.exercises.items():
         name = exercise.removeprefix("nn_").replace("_", "\n")
         drawn.add_column(f"{name}\n/{maximum:g}", justify="right", no_wrap=True)
     drawn.add_column(f"total\n/{report.maximum:g}", justify="right", style="bold", no_wrap=True)
-    drawn.add_column("most points lost by", ratio=1)
+    drawn.add_column("most points lost by", min_width=20)
     for student in report.students:
         points = [f"{value:.4g}" for value in student.exercises.values()]
         waiting = f" +{student.unmarked}?" if student.unmarked else ""
-        drawn.add_row(
-            student.student, *points, f"{student.total:.4g}{waiting}", student.main_reason
-        )
+        total = f"{student.total:.4g}{waiting}"
+        reason = shorten(student.main_reason, 80, placeholder=" …")
+        drawn.add_row(student.student, *points, total, reason)
     drawn.caption = "+3? = three written answers not yet marked"
     return drawn
 
