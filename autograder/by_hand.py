@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
-ALLOWED = {"torch.nn.functional.one_hot"}
+ALLOWED = {"torch.nn.functional.one_hot"}  # and whatever is also in torch itself
 AUTOGRAD = {
     "torch.Tensor.backward",
     "torch.Tensor.requires_grad_",
@@ -33,7 +33,8 @@ def refusal(function: Callable) -> str:
     name = name or f"{getattr(function, '__module__', '')}.{function.__name__}"
     if name in AUTOGRAD:
         return f"{name} was called: derive the gradient by hand, without autograd."
-    if name.startswith("torch.nn.") and name not in ALLOWED:
+    in_torch = getattr(torch, function.__name__, None) is function  # torch.relu_, say
+    if name.startswith("torch.nn.") and name not in ALLOWED and not in_torch:
         return (
             f"{name} was called: write it with tensor operations "
             "(torch.softmax, torch.relu, clamp, exp, … are fine), without torch.nn."

@@ -8,6 +8,7 @@ answers: what a submission is given to work on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,12 @@ def load_public(assignment: str) -> dict[str, RecordedCheck]:
 
 
 def load_reference(assignment: str, directory: Path | None = None) -> dict[str, RecordedCheck]:
-    """Load the reference tensors of an assignment. Raises CasesNotFound."""
-    return _load((directory or REFERENCE_DIRECTORY) / f"{assignment}.safetensors", assignment)
+    """Load the reference tensors of an assignment. Raises CasesNotFound.
+
+    They are read once, before the first submission runs: what a submission does to the
+    file changes no grade.
+    """
+    return _load_once((directory or REFERENCE_DIRECTORY) / f"{assignment}.safetensors", assignment)
 
 
 def to_bytes(checks: Mapping[str, RecordedCheck]) -> bytes:
@@ -121,6 +126,11 @@ def from_bytes(data: bytes) -> dict[str, RecordedCheck]:
         raise ValueError(f"format version {document['format_version']}, not {FORMAT_VERSION}")
     checks = [_check_from_json(check, tensors) for check in document["checks"]]
     return {check.name: check for check in checks}
+
+
+@cache
+def _load_once(path: Path, assignment: str) -> dict[str, RecordedCheck]:
+    return _load(path, assignment)
 
 
 def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:

@@ -106,10 +106,17 @@ def observe_case(check: RecordedCheck, case: Case, function: Callable[..., Any])
         with _own_random_numbers(), guard:
             returned = function(*inputs.values())
     except (Exception, SystemExit) as error:
-        return Outcome(raised=clip(f"{type(error).__name__}: {error}"))
+        return Outcome(raised=_in_words(error))
     root = {"return": returned, "after": inputs}
     leaves = {name: evidence.find(root, path) for name, path in check.records.items()}
     return Outcome(leaves, modified=tuple(_differences(case.inputs, inputs)))
+
+
+def _in_words(error: BaseException) -> str:
+    try:
+        return clip(f"{type(error).__name__}: {error}")
+    except Exception:  # its own __str__ raised
+        return clip(type(error).__name__)
 
 
 @contextmanager
@@ -131,7 +138,8 @@ def _fresh(value: Any) -> Any:
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Name the inputs that are no longer what they were: `X`, `params.W1`."""
     if isinstance(before, torch.Tensor):
-        if not (isinstance(after, torch.Tensor) and torch.equal(before, evidence.plain(after))):
+        found = evidence.observe(after)
+        if found.kind != "tensor" or not torch.equal(before, found.tensor):
             yield path
     elif isinstance(before, dict):
         after = after if isinstance(after, dict) else {}

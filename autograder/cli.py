@@ -81,7 +81,10 @@ def grade(options: argparse.Namespace) -> int:
             progress.advance(task)
             if graded.error:
                 failed.append(graded)
-                console.print(f"[red]{graded.student}[/] could not be graded: {graded.error}")
+                console.print(
+                    f"{graded.student} could not be graded: {graded.error}",
+                    style="red", markup=False, highlight=False,
+                )  # fmt: skip
     _print_class(course, options.assignment)
     return 1 if failed else 0
 

@@ -1,18 +1,22 @@
 """A course folder as nbgrader knows it."""
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
-import traitlets.log
 from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
+from traitlets.config import Config
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 class CourseError(Exception):
@@ -27,7 +31,7 @@ class Course:
     api: NbGraderAPI
 
     @property
-    def config(self) -> "traitlets.config.Config":
+    def config(self) -> Config:
         """The configuration, from `nbgrader_config.py` and wherever else nbgrader looks."""
         return self.api.config
 
@@ -41,11 +45,11 @@ class Course:
         return Path(self.api.coursedir.format_path(directory, student, assignment))
 
     def assignments(self) -> list[str]:
-        """List the assignments that have a source notebook."""
+        """List the assignments that have a source notebook, as `.py` or as `.ipynb`."""
         return sorted(
             path.name
             for path in self.folder("source", ".", ".").iterdir()
-            if (path / f"{path.name}.ipynb").exists()
+            if any((path / f"{path.name}.{end}").exists() for end in ("py", "ipynb"))
         )
 
     def source_notebook(self, assignment: str) -> Path:
@@ -83,6 +87,8 @@ class Course:
 def open_course(root: Path | str = ".") -> Course:
     """Open a course folder. Raises CourseError if it has no `nbgrader_config.py`."""
     root = Path(root).resolve()
+    # nbgrader starts alembic by name: it lies beside the Python that runs us
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     if not (root / "nbgrader_config.py").exists():
         raise CourseError(f"{root.name}/nbgrader_config.py: no such file; run in a course folder.")
     app = NbGrader(log_level=logging.CRITICAL)
@@ -106,7 +112,7 @@ def sync(course: Course, assignment: str) -> Path:
     notebook = jupytext.read(paths[0])
     if paths[1].exists():
         notebook = combine_inputs_with_outputs(notebook, nbformat.read(paths[1], 4))
-    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
+    notebook.metadata = {"kernelspec": notebook.metadata.get("kernelspec", KERNEL)}
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "nbgrader"}
         if cell.cell_type == "code":

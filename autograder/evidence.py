@@ -21,6 +21,11 @@ MIME = "application/vnd.gradient-check.evidence+json"
 SCHEMA_VERSION = 1
 LIMIT_BYTES = 16 * 2**20  # of tensors in one cell
 TEXT_LIMIT = 300
+DTYPES = (
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+    torch.bfloat16, torch.float16, torch.float32, torch.float64,
+)  # fmt: skip
+WITH_TENSOR, WITHOUT_TENSOR = ("tensor", "array", "number", "numbers"), ("other", "missing")
 
 
 class EvidenceTooLarge(Exception):
@@ -59,7 +64,7 @@ def observe(value: Any) -> Leaf:
     """Record a value for what it is, whatever tricks its class plays."""
     try:
         return _observe(value)
-    except Exception as error:  # a hostile or broken class must not end the check
+    except (Exception, SystemExit) as error:  # a broken class must not end the check
         return Leaf(
             "other", text=clip(f"a {_class_name(value)} that raises {type(error).__name__}")
         )
@@ -75,7 +80,7 @@ def find(root: Any, path: str) -> Leaf:
     for step in steps:
         try:
             value = _child(value, step)
-        except Exception:
+        except (Exception, SystemExit):
             text = f"{place} {describe(value)}, which has no {_item(step)}"
             return Leaf("missing", text=clip(text if value is not None else f"{place} None"))
         place = f"{_item(step)} is"
@@ -101,8 +106,8 @@ def describe(value: Any) -> str:
 
 
 def clip(text: str) -> str:
-    """Cut untrusted text to a length that fits a table."""
-    text = str(text)
+    """Cut untrusted text to a length that fits a table, and to characters that can be shown."""
+    text = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * TEXT_LIMIT])
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
@@ -138,17 +143,22 @@ def outcome_to_json(outcome: Outcome, key: str, tensors: dict[str, torch.Tensor]
 
 def outcome_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Outcome:
     """Read what `outcome_to_json` wrote."""
-    leaves = {
-        str(name): Leaf(
-            kind=str(leaf["kind"]),
-            tensor=tensors[leaf["tensor"]] if "tensor" in leaf else None,
-            text=clip(leaf["text"]),
-            device=clip(leaf["device"]),
-        )
-        for name, leaf in document["leaves"].items()
-    }
+    leaves = {str(n): _leaf_from_json(leaf, tensors) for n, leaf in document["leaves"].items()}
     modified = tuple(clip(path) for path in document["modified"])
     return Outcome(leaves, modified, clip(document["raised"]))
+
+
+def _leaf_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Leaf:
+    kind, tensor = document["kind"], None
+    if kind in WITH_TENSOR:
+        tensor = tensors[document["tensor"]]
+        if tensor.dtype not in DTYPES:
+            raise ValueError(f"a leaf of {tensor.dtype}")
+        if {"number": 0, "numbers": 1}.get(kind, tensor.dim()) != tensor.dim():
+            raise ValueError(f"a leaf of kind {kind} with {tensor.dim()} dimensions")
+    elif kind not in WITHOUT_TENSOR:
+        raise ValueError(f"a leaf of kind {clip(kind)!r}")
+    return Leaf(kind, tensor, clip(document["text"]), clip(document["device"]))
 
 
 def to_output(check: str, outcomes: Mapping[str, Outcome]) -> dict:
@@ -205,11 +215,14 @@ def _observe(value: Any) -> Leaf:
         return _observe_tensor(value)
     if issubclass(kind, np.ndarray) or issubclass(kind, np.generic):
         array = np.asarray(value)
-        if array.dtype.kind not in "biuf":
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             return Leaf("other", text=f"a NumPy array of {array.dtype}")
         if array.nbytes > LIMIT_BYTES:
             return _too_large("a NumPy array", array.nbytes)
-        return Leaf("array", torch.from_numpy(np.array(array)))
+        tensor = torch.from_numpy(np.array(array))
+        if tensor.dtype not in DTYPES:
+            return Leaf("other", text=f"a NumPy array of {array.dtype}")
+        return Leaf("array", tensor)
     if kind in (bool, int, float):
         return Leaf("number", torch.tensor(float(value), dtype=torch.float64))
     if value is None:
@@ -225,16 +238,16 @@ def _observe(value: Any) -> Leaf:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (bool, int, float) or (
-        type(value) is torch.Tensor and value.dim() == 0 and not value.is_complex()
-    )
+    if isinstance(value, torch.Tensor):
+        return type(value) is torch.Tensor and value.dim() == 0 and value.dtype in DTYPES
+    return isinstance(value, (bool, int, float, np.number, np.bool_))
 
 
 def _observe_tensor(tensor: torch.Tensor) -> Leaf:
     with torch._C.DisableTorchFunctionSubclass():
         if tensor.layout is not torch.strided:
             return Leaf("other", text=f"a tensor with layout {tensor.layout}")
-        if tensor.device.type == "meta" or tensor.is_quantized or tensor.is_complex():
+        if tensor.device.type == "meta" or tensor.dtype not in DTYPES or tensor.is_nested:
             return Leaf("other", text=f"a tensor of {tensor.dtype} on {tensor.device}")
         nbytes = tensor.numel() * tensor.element_size()
         if nbytes > LIMIT_BYTES:

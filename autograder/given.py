@@ -62,13 +62,16 @@ def row_scores(**tensors: torch.Tensor) -> Callable[..., torch.Tensor]:
     return loss_func
 
 
-def argmin_prediction() -> Callable[..., torch.Tensor]:
-    """Build a prediction function unlike any other: the class of the smallest score."""
+def smallest_sum() -> Callable[..., torch.Tensor]:
+    """Build a prediction function unlike any other: the smallest column of X + b2.
+
+    It follows the parameters, so that an accuracy shows when it was measured.
+    """
 
     def pred_func(
         params: dict[str, torch.Tensor], loss_func: Callable[..., Any], X: torch.Tensor
     ) -> torch.Tensor:
-        return loss_func(params, X).argmin(dim=1)
+        return (X + params["b2"]).argmin(dim=1)
 
     return pred_func
 
@@ -89,5 +92,5 @@ def cubic() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 FUNCTIONS: dict[str, Callable[..., Callable[..., Any]]] = {
-    builder.__name__: builder for builder in (quadratic_loss, row_scores, argmin_prediction, cubic)
+    builder.__name__: builder for builder in (quadratic_loss, row_scores, smallest_sum, cubic)
 }

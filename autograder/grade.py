@@ -76,7 +76,8 @@ def _grade(
             try:
                 executed = future.result()
             except BrokenProcessPool:
-                raise
+                yield Graded(student, "a worker process died; grade this student again.")
+                continue
             except Exception as error:
                 yield Graded(student, one_line(error))
                 continue

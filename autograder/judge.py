@@ -12,7 +12,7 @@ from autograder.cases import Case, KnownMistake, RecordedCheck
 from autograder.evidence import Outcome
 from autograder.measure import CRITERIA, same_leaf
 
-NOT_WRITTEN = "not written yet"
+NOT_WRITTEN = "not written yet (this function, or one that it calls)"
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def judge(
 ) -> Verdict:
     """Compare the outcomes of a check with the right answers and with known mistakes.
 
-    The fraction is the weight of the cases that passed. If every outcome is that of
-    one known mistake, the mistake's share is the least the check is worth. With
+    The fraction is the weight of the cases that passed. If every outcome is that of one
+    known mistake, to the numbers, the mistake's share is the least the check is worth. With
     `reveal`, reasons quote expected values: for public cases only.
     """
     verdicts = tuple(_judge_case(check, c, outcomes.get(c.name), reveal) for c in check.cases)
@@ -59,11 +59,10 @@ def judge(
     total = sum(case.weight for case in check.cases)
     fraction = sum(c.weight for c, v in zip(check.cases, verdicts, strict=True) if v.passed) / total
     reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
-    mistake, throughout = _recognise(check, outcomes)
+    mistake, share = _recognise(check, outcomes)
     if mistake is None:
         return Verdict(check.name, check.title, fraction, reason, verdicts)
-    if throughout:
-        fraction = max(fraction, mistake.share)
+    fraction = max(fraction, share)
     return Verdict(check.name, check.title, fraction, reason, verdicts, mistake.name, mistake.hint)
 
 
@@ -81,8 +80,8 @@ def _judge_case(
     if outcome is None:
         return verdict(False, "this case left no evidence")
     if outcome.raised:
-        written = not outcome.raised.startswith("NotImplementedError")
-        return verdict(False, f"raised {outcome.raised}" if written else NOT_WRITTEN)
+        unwritten = outcome.raised.rstrip(": ") == "NotImplementedError"
+        return verdict(False, NOT_WRITTEN if unwritten else f"raised {outcome.raised}")
     spoilt = f"the call changed its inputs: {', '.join(outcome.modified)}"
     if check.pure and outcome.modified:
         return verdict(False, spoilt)
@@ -103,25 +102,29 @@ def _judge_case(
 
 def _recognise(
     check: RecordedCheck, outcomes: Mapping[str, Outcome]
-) -> tuple[KnownMistake | None, bool]:
-    """Find the mistake that the outcomes show, and say whether they show it throughout.
+) -> tuple[KnownMistake | None, float]:
+    """Find the mistake that the outcomes show, and the share of the points it keeps.
 
-    A mistake that another error hides in some cases is still recognised if at least half
-    of the cases where it shows have its very numbers.
+    Numbers decide. A mistake that another error hides in some cases is still recognised,
+    without its share, if at least half of the cases where it shows have its very numbers.
+    One that leaves no numbers (a wrong form, infinity) is recognised without its share; one
+    that only ever raises is not, for an exception can have any cause.
     """
     partly = None
     for mistake in check.mistakes:
         alike = [c for c in check.cases if _shows(check, mistake, c, outcomes.get(c.name))]
-        if len(alike) == len(check.cases):
-            return mistake, True
         telling = [case for case in alike if _telling(mistake.outcomes.get(case.name))]
-        if partly is None and 2 * len(telling) >= len(mistake.outcomes):
+        if len(alike) == len(check.cases) and telling:
+            return mistake, mistake.share
+        raises = all(outcome.raised for outcome in mistake.outcomes.values())
+        whole = len(alike) == len(check.cases) and not raises
+        if partly is None and (whole or 2 * len(telling) >= len(mistake.outcomes)):
             partly = mistake
-    return partly, False
+    return partly, 0.0
 
 
 def _telling(outcome: Outcome | None) -> bool:
-    """Say whether an outcome points to one mistake: an exception or a NaN can have any cause."""
+    """Say whether an outcome has numbers that point to one mistake."""
     return outcome is not None and not outcome.raised and all(
         leaf.tensor is not None and bool(leaf.tensor.isfinite().all())
         for leaf in outcome.leaves.values()

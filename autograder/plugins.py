@@ -94,7 +94,10 @@ def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:
         return no_evidence(check, str(error))
     if name != check.name:
         return no_evidence(check, "the evidence in this cell belongs to another check")
-    return judge(check, outcomes)
+    try:
+        return judge(check, outcomes)
+    except Exception as error:  # evidence is untrusted: whatever it does, grading goes on
+        return no_evidence(check, evidence.clip(f"the evidence cannot be judged: {error!r}"))
 
 
 def _error(cell: NotebookNode) -> str:

@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from autograder.course import Course, CourseError
@@ -182,7 +183,7 @@ def table(report: ClassReport) -> Table:
         waiting = f" +{student.unmarked}?" if student.unmarked else ""
         total = f"{student.total:.4g}{waiting}"
         reason = shorten(student.main_reason, 80, placeholder=" …")
-        drawn.add_row(student.student, *points, total, reason)
+        drawn.add_row(escape(student.student), *points, total, escape(reason))
     drawn.caption = "+3? = three written answers not yet marked"
     return drawn
 

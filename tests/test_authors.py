@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from autograder import cases, checks, report
-from autograder.course import open_course, release
+from autograder.course import open_course, release, sync
 from autograder.grade import grade
 from autograder.reference import record
 from autograder.solutions import with_mistake
@@ -22,6 +22,7 @@ def course(tmp_path, monkeypatch):
     monkeypatch.setattr(cases, "PUBLIC_DIRECTORY", tmp_path / "public")
     monkeypatch.setattr(cases, "REFERENCE_DIRECTORY", tmp_path / "references")
     course = open_course(tmp_path)
+    sync(course, NAME)
     record(course.source_notebook(NAME)).write(NAME)
     release(course, NAME)
     return course
@@ -62,5 +63,6 @@ def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):
 
     assert "Success! Your notebook passes all the tests." in validate("solved")
     failed = validate("blank")
-    assert "VALIDATION FAILED ON 19 CELL(S)" in failed
-    assert "forward_scores: not written yet" in failed
+    assert "VALIDATION FAILED" in failed
+    for name in cases.load_public("a1_two_layer_net"):
+        assert f"CheckFailed: {name}: " in failed

@@ -34,7 +34,8 @@ def test_ready_made_functions_are_refused_by_name(function, name):
     [
         lambda: torch.softmax(x, dim=1), lambda: torch.log_softmax(x, dim=1),
         lambda: x.softmax(dim=1), lambda: torch.logsumexp(x, dim=1), lambda: torch.relu(x),
-        lambda: x.clamp(min=0), lambda: F.one_hot(y), lambda: torch.einsum("ij,ij->i", x, x),
+        lambda: torch.relu_(x.clone()), lambda: x.clamp(min=0),
+        lambda: F.one_hot(y), lambda: torch.einsum("ij,ij->i", x, x),
         lambda: x.clone().clamp_(min=0), lambda: torch.tensor(3.0), lambda: x.numpy(),
     ],
 )  # fmt: skip

@@ -148,6 +148,26 @@ def test_every_call_gets_fresh_inputs_and_changes_are_noted():
     assert torch.equal(params["W1"], torch.ones(2))
 
 
+def test_an_input_of_another_kind_afterwards_is_a_change_and_new_ones_are_too():
+    def spoil(params):
+        params["W1"] = params["W1"].to_sparse()
+        params["cache"] = 1
+        return X
+
+    assert outcome(spoil, {"params": {"W1": X}}).modified == ("params.W1", "params.cache")
+
+
+def test_an_exception_that_cannot_be_printed_is_named():
+    class Silent(Exception):
+        def __str__(self):
+            raise ValueError
+
+    def fail(X):
+        raise Silent
+
+    assert outcome(fail, {"X": X}).raised == "Silent"
+
+
 def test_inputs_after_the_call_can_be_recorded():
     def train(params):
         params["W1"] = params["W1"] * 3

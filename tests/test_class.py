@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from autograder import report
+from autograder.check import CHALLENGE_FILE
 from autograder.plugins import VERDICT_MIME
 from autograder.solutions import grade_id
 from tests import submissions
@@ -56,6 +57,11 @@ def test_nbgrader_autograde_gives_the_same_scores(graded, autograded):
     assert scores(graded) == scores(autograded)
 
 
+def test_the_challenge_does_not_stay_with_a_graded_notebook(autograded):
+    assert list(autograded.root.glob("autograded/*/*/*.ipynb"))
+    assert not list(autograded.root.glob(f"autograded/*/*/{CHALLENGE_FILE}"))
+
+
 def test_the_class_has_every_kind_of_student(students):
     assert len(students) >= 25
     assert set(STYLES) < set(students)
@@ -71,7 +77,7 @@ def test_every_right_style_has_full_marks(graded, results, student):
 
 def test_blank_has_nothing_and_says_why(graded, results):
     assert automatic(graded, "blank") == 0
-    assert results["blank"].checks["forward_scores"].reason == "not written yet"
+    assert results["blank"].checks["forward_scores"].reason.startswith("not written yet")
 
 
 def test_each_mistake_loses_points_with_its_own_hint(results):

@@ -1,5 +1,7 @@
 """What the command says when something is missing: one sentence with the place and the remedy."""
 
+import shutil
+
 import pytest
 
 from autograder.cli import main
@@ -79,7 +81,30 @@ def test_a_broken_submission_is_reported_and_the_others_are_graded(course, capsy
     assert "empty" in out.split("broken could not be graded")[1]
 
 
-def test_sync_writes_the_notebook_from_its_py(course, capsys):
-    before = (submissions.ROOT / "source" / A1 / f"{A1}.ipynb").read_bytes()
+def test_sync_writes_the_notebook_from_its_py(course):
+    folder = course / "source" / A1
+    folder.unlink()
+    shutil.copytree(submissions.ROOT / "source" / A1, folder)
+    before = (folder / f"{A1}.ipynb").read_bytes()
     assert main(["sync"]) == 0
-    assert (submissions.ROOT / "source" / A1 / f"{A1}.ipynb").read_bytes() == before
+    assert (folder / f"{A1}.ipynb").read_bytes() == before
+
+
+def test_no_solution_is_released_whatever_the_assignment_is_called(course):
+    """The .py beside a notebook stays behind; other files go along."""
+    folder = course / "source" / "cnn_basics"
+    shutil.copytree(submissions.ROOT / "source" / A1, folder)
+    for end in ("py", "ipynb"):
+        (folder / f"{A1}.{end}").rename(folder / f"cnn_basics.{end}")
+    (folder / "helpers.py").write_text("")
+    assert main(["release", "cnn_basics"]) == 0
+    released = {path.name for path in (course / "assignments" / "cnn_basics").iterdir()}
+    assert released == {"cnn_basics.ipynb", "helpers.py"}
+
+
+def test_markup_in_a_reason_is_no_markup(course, capsys):
+    assert main(["release"]) == 0
+    path = submissions.submit(course, A1, "markup", submissions.released_notebook(A1))
+    path.write_text("[/b] no notebook")
+    assert main(["grade", A1, "--workers", "1"]) == 1
+    assert "markup could not be graded" in capsys.readouterr().out

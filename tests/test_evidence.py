@@ -1,3 +1,4 @@
+import base64
 import json
 
 import numpy as np
@@ -38,6 +39,10 @@ def there_and_back(outcome):
         (torch.zeros(2, device="meta"), "other", "a tensor of torch.float32 on meta"),
         (torch.eye(3).to_sparse(), "other", "a tensor with layout torch.sparse_coo"),
         (np.array(["a"]), "other", "a NumPy array of <U1"),
+        (np.array([1], dtype=np.uint16), "other", "a NumPy array of uint16"),
+        (torch.zeros(2, dtype=torch.uint16), "other", "a tensor of torch.uint16 on cpu"),
+        (torch.zeros(2).to(torch.float8_e4m3fn), "other", "a tensor of torch.float8_e4m3fn on cpu"),
+        ([np.float64(0.5), np.float32(1)], "numbers", ""),
         (np.array([[1.0, 2.0]]), "array", ""),
         (np.float64(0.5), "array", ""),
         (1.5, "number", ""),
@@ -144,12 +149,31 @@ def test_anything_else_is_malformed(output):
 
 def test_forged_references_to_tensors_are_malformed():
     output = to_output("c", {"case": Outcome({"x": observe(torch.zeros(2))})})
-    document, tensors = evidence.unpack(__import__("base64").b64decode(output["safetensors"]))
+    document, tensors = evidence.unpack(base64.b64decode(output["safetensors"]))
     document["case"]["leaves"]["x"]["tensor"] = "elsewhere"
     forged = evidence.pack(document, tensors)
-    output["safetensors"] = __import__("base64").b64encode(forged).decode()
+    output["safetensors"] = base64.b64encode(forged).decode()
     with pytest.raises(MalformedEvidence):
         from_output(output)
+
+
+@pytest.mark.parametrize("forged", [{"kind": "weird"}, {"kind": "tensor"}, {"kind": ["tensor"]}])
+def test_a_forged_kind_is_malformed(forged):
+    leaf = {"text": "", "device": "cpu"} | forged
+    document = {"case": {"leaves": {"x": leaf}, "modified": [], "raised": ""}}
+    data = base64.b64encode(evidence.pack(document, {})).decode()
+    with pytest.raises(MalformedEvidence):
+        from_output({"schema_version": 1, "check": "c", "safetensors": data})
+
+
+def test_complex_evidence_is_malformed():
+    leaf = Leaf("tensor", torch.zeros(2, dtype=torch.complex64))
+    with pytest.raises(MalformedEvidence):
+        from_output(to_output("c", {"case": Outcome({"x": leaf})}))
+
+
+def test_text_that_cannot_be_shown_is_made_harmless():
+    assert evidence.clip("a\ud800b\x1b[31mc\n") == "a b [31mc "
 
 
 def test_text_from_a_student_is_cut():

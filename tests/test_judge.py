@@ -115,8 +115,10 @@ def test_missing_evidence_and_exceptions_score_nothing():
         "raised ValueError: bad"
     )
     assert judge(check(RIGHT), {"case0": Outcome(raised="NotImplementedError")}).reason == (
-        "not written yet"
+        "not written yet (this function, or one that it calls)"
     )
+    own = judge(check(RIGHT), {"case0": Outcome(raised="NotImplementedError: softmax on Long")})
+    assert own.reason == "raised NotImplementedError: softmax on Long"
 
 
 def test_points_follow_the_weights_of_the_cases():
@@ -170,6 +172,18 @@ def test_a_mistake_beside_another_error_gives_its_hint_without_its_share():
     both = check(RIGHT, RIGHT, mistakes=(everywhere_doubled(),))
     result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(3 * RIGHT)})
     assert (result.mistake, result.fraction) == ("doubled", 0)
+
+
+def test_a_mistake_without_numbers_gives_its_hint_and_no_points():
+    infinite = KnownMistake("overflow", "shift.", 0.5, {"case0": returned(RIGHT * torch.inf)})
+    result = judge(check(RIGHT, mistakes=(infinite,)), {"case0": returned(RIGHT * torch.inf)})
+    assert (result.mistake, result.hint, result.fraction) == ("overflow", "shift.", 0)
+
+
+def test_an_exception_names_no_mistake():
+    raising = KnownMistake("raising", "hint", 0.5, {"case0": Outcome(raised="ValueError: a")})
+    result = judge(check(RIGHT, mistakes=(raising,)), {"case0": Outcome(raised="ValueError: b")})
+    assert (result.mistake, result.fraction) == ("", 0)
 
 
 def test_an_unknown_error_has_no_hint():

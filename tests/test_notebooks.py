@@ -6,7 +6,7 @@ import jupytext
 import nbformat
 import pytest
 
-from autograder import cases, checks
+from autograder import cases, checks, reference
 from autograder.course import open_course, release
 from autograder.plugins import is_autograded
 from autograder.solutions import grade_id
@@ -61,6 +61,12 @@ def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, releas
             assert not cell.get("outputs") and not cell.get("execution_count")
 
 
+def test_the_references_are_those_of_the_checks(assignment):
+    """The committed hidden inputs are what seed 0 draws."""
+    drawn = {check.name: reference.only(check, False) for check in checks.load(assignment).checks}
+    assert cases.challenge(drawn) == cases.challenge(cases.load_reference(assignment))
+
+
 def test_points_add_up_to_100(source):
     points = [cell.metadata.get("nbgrader", {}).get("points", 0) for cell in source.cells]
     assert sum(points) == 100
@@ -113,7 +119,7 @@ def test_no_answer_hidden_test_or_model_answer_is_in_the_student_version(assignm
                 assert word not in text, (path, word)
 
 
-def test_hidden_inputs_and_expected_values_are_not_in_the_public_file(assignment):
+def test_hidden_answers_are_not_in_the_public_file(assignment):
     public = cases.load_public(assignment)
     hidden = cases.load_reference(assignment)
     assert all(case.public for check in public.values() for case in check.cases)

@@ -41,8 +41,8 @@ def test_a_student_installs_only_the_student_s_package(wheel):
 
 def test_no_answer_is_in_what_a_student_installs(wheel):
     lines = [line for name in ASSIGNMENTS for line in answers(source_notebook(name))]
-    # a line such as `loss, grads = …` of the interface itself is no answer
-    lines = [line for line in lines if not line.startswith("check.hidden")]
+    lines = [line for line in lines if len(line) > 20]  # `if y is None:` is no answer
+    assert len(lines) > 40
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             text = archive.read(name).decode("utf-8", errors="ignore")

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from autograder import table
-from autograder.judge import CaseVerdict, Verdict
+from autograder.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
 PASSED = CaseVerdict("a", "5 samples", True, "", 2.5e-16, 1e-7)
 FAILED = CaseVerdict("b", "1 sample", False, "scores <script> wrong", 0.5, 1e-7)
@@ -21,10 +21,10 @@ def test_a_reason_that_repeats_is_said_once():
 
 
 def test_a_function_that_is_not_written_yet_needs_no_table():
-    unwritten = replace(FAILED, reason="not written yet", error=None)
-    verdict = replace(VERDICT, reason="not written yet", cases=(unwritten, unwritten), hint="")
+    unwritten = replace(FAILED, reason=NOT_WRITTEN, error=None)
+    verdict = replace(VERDICT, reason=NOT_WRITTEN, cases=(unwritten, unwritten), hint="")
     assert "<table" not in table.html(verdict)
-    assert table.text(verdict).endswith("not written yet")
+    assert table.text(verdict).endswith(NOT_WRITTEN)
 
 
 def test_untrusted_text_is_escaped():

@@ -1,5 +1,6 @@
 """What a submission can do to itself, and that none of it pays."""
 
+import shutil
 from copy import deepcopy
 from textwrap import dedent
 
@@ -157,11 +158,32 @@ def all_equal(notebook):
 ATTACKS = (edited_grade_cells, deleted_grade_cells, more_points, hooks, replaced_checker, all_equal)
 
 
+def overwrites_references(notebook):
+    """Write public answers over the reference tensors that grading uses."""
+    attack = f"""
+        from pathlib import Path
+        from autograder import cases
+        Path({str(cases.REFERENCE_DIRECTORY)!r}, "{A1}.safetensors").write_bytes(b"")
+    """
+    return with_cells(notebook, {"nn_forward_pass": dedent(attack)})
+
+
 @pytest.fixture(scope="module")
-def graded(course_of):
+def references(tmp_path_factory):
+    """Grade with a copy of the references that a submission may spoil."""
+    folder = tmp_path_factory.mktemp("references")
+    shutil.copy(cases.REFERENCE_DIRECTORY / f"{A1}.safetensors", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cases, "REFERENCE_DIRECTORY", folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def graded(course_of, references):
     blank = submissions.released_notebook(A1)
     solved = submissions.in_release(A1, submissions.source_notebook(A1))
     notebooks = {attack.__name__: attack(deepcopy(blank)) for attack in ATTACKS}
+    notebooks["overwrites_references"] = overwrites_references(deepcopy(blank))
     notebooks["honest_with_edited_cells"] = edited_grade_cells(solved)
     notebooks |= dict.fromkeys(("shadow_package", "own_challenge", "own_answers"), blank)
     course = course_of(notebooks, "attacks")
@@ -192,9 +214,9 @@ def test_edited_grade_cells_are_restored_and_an_honest_solution_keeps_its_points
     assert sum(score or 0 for score in scores(graded)["honest_with_edited_cells"].values()) == 85
 
 
-def test_the_challenge_does_not_stay_with_the_graded_notebook(graded):
-    left = graded.root.glob(f"autograded/*/{A1}/{CHALLENGE_FILE}")
-    assert [path.parts[-3] for path in left] == ["own_challenge"]  # the file it handed in
+def test_an_overwritten_reference_changes_no_grade(graded, references):
+    assert (references / f"{A1}.safetensors").read_bytes() == b""
+    assert not any(scores(graded)["overwrites_references"].values())
 
 
 def test_every_zero_has_a_reason(graded):

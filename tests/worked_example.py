@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import jupytext
-import nbformat
 from nbformat import NotebookNode
 
 from autograder import checks
+from autograder.course import KERNEL
 from tests.submissions import ROOT
 
 NAME = "a0_squared_error"
@@ -26,11 +26,7 @@ def notebook() -> NotebookNode:
     """Build the example's source notebook."""
     text = code(f"source/{NAME}/{NAME}.py").split("\n", 1)[1]
     built = jupytext.reads(text, "py:percent")
-    built.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
+    built.metadata["kernelspec"] = KERNEL
     return built
 
 
@@ -38,7 +34,7 @@ def install(folder: Path, monkeypatch) -> None:
     """Write the example's source and checks into a folder, and make both findable."""
     source = folder / "source" / NAME
     source.mkdir(parents=True)
-    nbformat.write(notebook(), source / f"{NAME}.ipynb")
+    (source / f"{NAME}.py").write_text(code(f"source/{NAME}/{NAME}.py"))
     (folder / "nbgrader_config.py").symlink_to(ROOT / "nbgrader_config.py")
     (folder / "checks").mkdir()
     (folder / "checks" / f"{NAME}.py").write_text(code(f"autograder/checks/{NAME}.py"))

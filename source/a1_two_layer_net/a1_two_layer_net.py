@@ -191,7 +191,7 @@ plots.computational_graph()
 # - **softmax loss**: which score of a sample should rise to lower its loss, and which ones should fall? Derive $\partial L / \partial s_{i,k}$ on paper, once for $k = y_i$ and once for $k \ne y_i$; the result is short. Mind the average over $N$.
 # - **a matrix product** $A = BW$: $\;\dfrac{\partial L}{\partial W} = B^\top \dfrac{\partial L}{\partial A}$ and $\dfrac{\partial L}{\partial B} = \dfrac{\partial L}{\partial A} W^\top$. If all sizes differ, the shapes leave no other product.
 # - **a bias** is added to every sample, so it collects from every sample.
-# - **ReLU** passes a gradient on where its input was positive, and nothing elsewhere (at 0, by convention, nothing).
+# - **ReLU** passes a gradient on where its input was positive, and nothing elsewhere.
 # - **penalty** $\lambda \lVert W \rVert^2$: differentiate a square.
 #
 # **Task** (60 min, hard). Write the function that the training loop will receive as its `loss_func`. Without labels it returns the scores; with labels it returns the loss and the gradients of all four parameters. It must leave `params` and `X` as they were.
@@ -508,8 +508,9 @@ def train_on_toy_data(params, X, y, X_new, verbose=False):
     """Train params on X, y. Returns the scores of X_new and the histories."""
     settings = {"learning_rate": 1.0, "learning_rate_decay": 0.99, "reg": 1e-4}
     settings |= {"num_iters": 150, "batch_size": 20, "verbose": verbose}
-    validation = data.X_val, data.y_val
-    stats = nn_train(params, nn_forward_backward, nn_predict, X, y, *validation, **settings)
+    val = toy.load()
+    functions = nn_forward_backward, nn_predict
+    stats = nn_train(params, *functions, X, y, val.X_val, val.y_val, **settings)
     return nn_forward_backward(params, X_new), stats
 
 

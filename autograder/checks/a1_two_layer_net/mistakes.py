@@ -256,9 +256,15 @@ MISTAKES = (
           "an epoch has one step too many: N / batch_size is rounded down, and at least 1."),
     train("params_copied", {UPDATE: UPDATE.replace("-= l", "= params[name] - l"),
                             "steps_per_epoch = max": "params = dict(params)\n    steps_per_epoch = max"},
-          ("train_update",), 0.4,
-          "params is as it was before the training. The steps went into a new dict; change the one "
-          "you were given."),
+          ("train_update",), 0.0,
+          "params is as it was before the training. If the steps went into a new dict, change the "
+          "one you were given."),
+    train("accuracy_at_the_start",
+          {"    for step in tqdm": "    start = accuracy(X, y), accuracy(X_val, y_val)\n    for step in tqdm",
+           "append(accuracy(X, y))": "append(start[0])",
+           "append(accuracy(X_val, y_val))": "append(start[1])"},
+          ("train_histories",), 0.5,
+          "the accuracies are those from before the training. Measure them after each epoch."),
     train("learning_rate_ignored", {UPDATE: "params[name] -= grads[name]"}, ("train_update",), 0.4,
           "the step is the whole gradient. Multiply it by the learning rate."),
     train("reg_not_passed", {"y_batch, reg)": "y_batch)"}, ("train_update",), 0.6,
