@@ -28,7 +28,6 @@ def course(tmp_path, monkeypatch):
     return course
 
 
-@pytest.mark.xdist_group("mistakes")
 def test_the_example_is_recorded_released_and_graded(course):
     example, source = checks.load(NAME), worked_example.notebook()
     submissions.submit(course.root, NAME, "right", source)
@@ -40,7 +39,6 @@ def test_the_example_is_recorded_released_and_graded(course):
     assert "Sum over D, average over N" in students["wrong"].main_reason
 
 
-@pytest.mark.xdist_group("mistakes")
 def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):
     """`nbgrader validate` on the blank student version of a1, and on a solved one."""
     blank = submissions.released_notebook("a1_two_layer_net")

@@ -14,8 +14,6 @@ from autograder.solutions import grade_id
 from tests import submissions
 from tests.conftest import A1, grade_all, scores
 
-pytestmark = pytest.mark.xdist_group("class")
-
 AUTOMATIC = 85.0
 STYLES = ("style_reference", "style_loops", "style_einsum", "style_one_hot", "style_in_place")
 

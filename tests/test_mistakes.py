@@ -14,8 +14,6 @@ from tests.conftest import A1, grade_all, scores
 from tests.submissions import ROOT, in_release
 from tests.test_class import nbgrader
 
-pytestmark = pytest.mark.xdist_group("mistakes")
-
 KNOWN = {mistake.name: mistake for mistake in checks.load(A1).mistakes}
 ALONE = ("nn_forward_pass", "nn_forward_backward")  # the second calls the first
 

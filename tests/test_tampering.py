@@ -15,8 +15,6 @@ from autograder.solutions import grade_id, with_cells
 from tests import submissions
 from tests.conftest import A1, grade_all, scores
 
-pytestmark = pytest.mark.xdist_group("mistakes")
-
 
 @pytest.fixture(scope="module")
 def reference():
