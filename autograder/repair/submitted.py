@@ -1,0 +1,209 @@
+"""What a student handed in: files, read as plain JSON, and the cells in them.
+
+Nothing is believed and nothing else is taken than the cells' types, texts and ids, and the
+grade_ids that they claim. So it does not matter in which format a notebook was saved.
+"""
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+SIZE_LIMIT = 128 * 2**20  # of a file, in bytes
+COMPARED_TEXT = 4000  # characters of a cell whose words are compared
+KINDS = ("code", "markdown", "raw")
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and surrogates that are no pair
+WORD = re.compile(r"\w+|[^\w\s]")
+DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+) *=(?!=)", re.MULTILINE)
+CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+Note = tuple[str, str]  # the cell's name, and a sentence on "this cell"
+
+
+class Unreadable(Exception):
+    """A file holds no notebook; the message says why."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is taken from a cell, whatever the format; `number` counts from 1 in its file."""
+
+    number: int
+    kind: str
+    source: str
+    id: str = ""
+    nbgrader: Mapping[str, Any] | None = None
+    attachments: bool = False
+    removed: int = 0
+
+    @property
+    def grade_id(self) -> str:
+        """The name that nbgrader's metadata claims, or an empty string."""
+        name = (self.nbgrader or {}).get("grade_id")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def solution(self) -> bool:
+        """Whether the student writes in this cell. Believe it of released cells only."""
+        return bool(self.nbgrader and self.nbgrader.get("solution"))
+
+    @property
+    def locked(self) -> bool:
+        """Whether the text is ours. Believe it of released cells only."""
+        nbgrader = self.nbgrader or {}
+        return not self.solution and bool(nbgrader.get("grade") or nbgrader.get("locked"))
+
+    @cached_property
+    def text(self) -> str:
+        """The source with every run of whitespace made one space."""
+        return " ".join(self.source.split())
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        """The words and signs at the beginning of the source."""
+        return Counter(WORD.findall(self.source[:COMPARED_TEXT]))
+
+    @cached_property
+    def defines(self) -> list[str]:
+        """The names that the cell defines at top level."""
+        if self.kind != "code":
+            return []
+        return [name or other for name, other in DEFINITION.findall(self.source)]
+
+
+def notebooks(folder: Path) -> Iterator[Path]:
+    """Yield the ordinary files that end in .ipynb, in the folder and one level deeper."""
+    for path in _entries(folder):
+        if path.is_dir():
+            yield from (inner for inner in _entries(path) if _is_notebook(inner))
+        elif _is_notebook(path):
+            yield path
+
+
+def _entries(folder: Path) -> list[Path]:
+    # .ipynb_checkpoints, and what macOS puts into archives, are no submissions
+    try:
+        paths = [Path(e) for e in os.scandir(folder) if not e.name.startswith((".", "__"))]
+    except OSError:
+        return []
+    return sorted(path for path in paths if not path.is_symlink())
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix.casefold() == ".ipynb" and not refusal(path)
+
+
+def refusal(path: Path) -> str:
+    """Say why there is no file to read at a path, without opening it; or an empty string."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return "there is no such file"
+    except OSError as error:
+        return f"the file cannot be read ({error.strerror})"
+    if stat.S_ISLNK(mode):
+        return "a symbolic link is in its place"
+    if stat.S_ISDIR(mode):
+        return "a folder is in its place"
+    return "" if stat.S_ISREG(mode) else "it is not an ordinary file"
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file that may be swapped for a link or a FIFO meanwhile. Raises Unreadable."""
+    if reason := refusal(path):
+        raise Unreadable(reason)
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise Unreadable(f"the file cannot be read ({error.strerror})") from error
+    if len(data) > SIZE_LIMIT:
+        raise Unreadable(f"the file is larger than {SIZE_LIMIT // 2**20} MiB; clear its outputs")
+    if not data.strip():
+        raise Unreadable("the file is empty")
+    return data
+
+
+def document(path: Path) -> tuple[Mapping[str, Any], list[Note]]:
+    """Read a file as a JSON object. Raises Unreadable."""
+    data, notes = _bytes(path), []
+    try:
+        text = data.decode(json.detect_encoding(data), "surrogatepass")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+        notes.append(("", "The file was not saved as UTF-8; it was read as Latin-1."))
+    try:
+        # As floats, since Python refuses integers of more than 4300 digits
+        document = json.loads(text, parse_int=float)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise Unreadable(f"the file is not JSON ({place})") from error
+    except RecursionError as error:
+        raise Unreadable("the file is nested too deeply") from error
+    except MemoryError as error:
+        raise Unreadable("the file does not fit into memory") from error
+    if not isinstance(document, dict):
+        raise Unreadable("the file is JSON and not a notebook")
+    return document, notes
+
+
+def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
+    """Read the cells of a notebook in any format since nbformat 2. Raises Unreadable."""
+    raw = document.get("cells")
+    if raw is None and isinstance(document.get("worksheets"), list):
+        sheets = [sheet.get("cells") for sheet in _only(document["worksheets"], dict)]
+        raw = [cell for sheet in _only(sheets, list) for cell in sheet]
+    if not isinstance(raw, list):
+        raise Unreadable("the file is JSON and not a notebook: it has no list of cells")
+    cells = [_cell(number, cell) for number, cell in enumerate(raw, start=1)]
+    lost = [f"cell {number}" for number, cell in enumerate(cells, start=1) if cell is None]
+    left_out = "this cell of the file could not be read; it was left out."
+    return [cell for cell in cells if cell], [(name, left_out) for name in lost]
+
+
+def _cell(number: int, raw: Any) -> Cell | None:
+    """Read one cell, or None if it has no text."""
+    if not isinstance(raw, dict):
+        return None
+    source = raw.get("source", raw.get("input"))
+    if isinstance(source, list):
+        source = "".join(_only(source, str))
+    if not isinstance(source, str):
+        return None
+    kind, source = _kind(raw, source)
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    writable, removed = UNWRITABLE.subn("", source)
+    metadata = raw.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    cell_id = raw.get("id", metadata.get("id"))  # in the metadata: Colab
+    valid = isinstance(cell_id, str) and CELL_ID.fullmatch(cell_id)
+    nbgrader = metadata.get("nbgrader")
+    return Cell(
+        number=number,
+        kind=kind,
+        source=writable,
+        id=cell_id if valid else "",
+        nbgrader=nbgrader if nbgrader and isinstance(nbgrader, dict) else None,
+        attachments=bool(raw.get("attachments")),
+        removed=removed,
+    )
+
+
+def _kind(raw: Mapping[str, Any], source: str) -> tuple[str, str]:
+    """Return the type of a cell and its text; a heading of nbformat 3 becomes Markdown."""
+    kind = raw.get("cell_type")
+    if kind == "heading":
+        level = raw.get("level")
+        return "markdown", "#" * (int(level) if level in range(1, 7) else 1) + f" {source}"
+    return (kind if kind in KINDS else "raw"), source
+
+
+def _only(items: Iterable[Any], kind: type) -> list[Any]:
+    return [item for item in items if isinstance(item, kind)]
