@@ -98,6 +98,11 @@ def challenge(checks: Mapping[str, RecordedCheck]) -> bytes:
     return to_bytes({name: check.without_answers() for name, check in checks.items()})
 
 
+def challenge_for(assignment: str) -> bytes:
+    """Pack the hidden inputs of an assignment. Raises CasesNotFound."""
+    return challenge(load_reference(assignment))
+
+
 def load_public(assignment: str) -> dict[str, RecordedCheck]:
     """Load the public cases that ship with an assignment."""
     return _load(PUBLIC_DIRECTORY / f"{assignment}.safetensors", assignment)

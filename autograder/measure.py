@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from autograder.cases import RecordedCheck, Tolerance
@@ -33,15 +34,17 @@ def close(
     problem = wrong_form(name, found, expected)
     if problem:
         return Measurement(problem)
-    quote = worst_entry(name, found.tensor, expected.tensor)
     if not expected.tensor.dtype.is_floating_point:
         wrong = int((found.tensor != expected.tensor).sum())
-        problem = f"{name}: {wrong} of {expected.tensor.numel()} entries differ" if wrong else ""
-        return Measurement(problem, quote=quote)
+        if not wrong:
+            return Measurement()
+        problem = f"{name}: {wrong} of {expected.tensor.numel()} entries differ"
+        return Measurement(problem, quote=worst_entry(name, found.tensor, expected.tensor))
     error = relative_error(found.tensor, expected.tensor, case)
     if error <= case.rtol:
         return Measurement(error=error)
     problem = f"{name}: relative error {error:.1e}, at most {case.rtol:.0e} allowed"
+    quote = worst_entry(name, found.tensor, expected.tensor)
     if single_precision(found.tensor, expected.tensor):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
     return Measurement(problem, error, quote=quote)
@@ -129,8 +132,8 @@ def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
     found, expected = found.double(), expected.double()
     if expected.numel() == 0:
         return ""
-    flat = (found - expected).abs().argmax()
-    index = tuple(int(i) for i in torch.unravel_index(flat, expected.shape))
+    flat = int((found - expected).abs().argmax())
+    index = tuple(map(int, np.unravel_index(flat, expected.shape)))  # torch's imports sympy
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     values = expected[index].item(), found[index].item()
     digits = 6 if f"{values[0]:.6g}" != f"{values[1]:.6g}" else 12

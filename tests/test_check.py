@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from autograder import Checker, cases, check, evidence
+from autograder import CHALLENGE_FILE, Checker, cases, check, evidence
 from autograder.cases import Case, RecordedCheck
-from autograder.check import CHALLENGE_FILE, CheckFailed, NotJudged, UnknownCheck, observe_case
+from autograder.check import CheckFailed, NotJudged, UnknownCheck, observe_case
 from autograder.evidence import Outcome, observe
 from autograder.given import Given
 

@@ -15,7 +15,7 @@ from tests.test_notebooks import ASSIGNMENTS, answers
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONDA_NAMES = {
     "torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build",
-    "playwright": "playwright-python",
+    "playwright": "playwright-python", "jupyter-client": "jupyter_client",
 }  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def test_a_student_installs_only_the_student_s_package(wheel):
         files = {name for name in archive.namelist() if ".dist-info" not in name}
     modules = {"__init__", "by_hand", "cases", "check", "cli"}
     modules |= {"evidence", "given", "judge", "measure", "plots", "table"}
+    modules |= {f"kernels/{path.stem}" for path in (ROOT / "autograder/kernels").glob("*.py")}
     public = {f"autograder/public/{name}.safetensors" for name in ASSIGNMENTS}
     data = {f"data_scripts/{p.name}" for p in (ROOT / "data_scripts").glob("*.py")}
     assert files == {f"autograder/{name}.py" for name in modules} | public | data
@@ -84,7 +85,7 @@ def test_environment_yml_is_in_step_with_pyproject():
 
 
 def test_constraints_pin_every_requirement_within_its_range():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    lines = (ROOT / "constraints.txt").read_text().replace("_", "-").splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
 
     def number(version):

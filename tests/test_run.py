@@ -1,34 +1,125 @@
-"""A notebook in a kernel: what is left when the kernel dies or a cell does not end."""
+"""A notebook in a kernel: what it starts with, and what is left when it does not end well."""
 
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
-from autograder.check import CHALLENGE_FILE
-from autograder.run import run
+from autograder import CHALLENGE_FILE, folder
+from autograder.run import Execute, run
 
 
-def executed(*sources, **more):
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
-    return run(notebook, b"inputs", **more).cells
+def notebook(*sources):
+    return new_notebook(cells=[new_code_cell(source) for source in sources])
 
 
-def test_the_challenge_lies_beside_the_notebook_while_it_runs(tmp_path):
-    extra = tmp_path / "notes.txt"
-    extra.write_text("hello")
+def executed(*sources, **settings):
+    return run(notebook(*sources), b"inputs", Config(settings)).cells
+
+
+def text(cell):
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def why(cell):
+    return f"{cell.outputs[-1].ename}: {cell.outputs[-1].evalue}"
+
+
+def test_the_challenge_and_the_files_lie_beside_the_notebook_while_it_runs():
     source = f"print(open('{CHALLENGE_FILE}').read(), open('data/notes.txt').read())"
-    (cell,) = executed(source, files={"data/notes.txt": extra})
-    assert cell.outputs[0].text == "inputs hello\n"
+    files = folder.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
+    nb, _ = Execute().preprocess(notebook(source), {"files": files})
+    assert text(nb.cells[0]) == "inputs hello\n"
+
+
+def test_a_kernel_of_any_name_is_the_one_kernel():
+    nb = notebook("print(1)")
+    nb.metadata["kernelspec"] = {"name": "julia", "display_name": "", "language": "julia"}
+    assert text(run(nb, b"").cells[0]) == "1\n"
+
+
+def test_what_is_printed_comes_before_what_is_displayed_after_it():
+    (cell,) = executed("for i in range(40): print(i); display(i)")
+    shown = [o.get("text", "").strip() or o["data"]["text/plain"] for o in cell.outputs]
+    assert shown == [str(i) for i in range(40) for _ in range(2)]
 
 
 def test_a_dead_kernel_leaves_what_was_there_and_says_where_it_died():
     before, death, after = executed("print(1)", "import os; os._exit(1)", "print(2)")
-    assert before.outputs[0].text == "1\n"
-    assert death.outputs[0].ename == "DeadKernel"
+    assert text(before) == "1\n"
+    assert why(death).startswith("Stopped: the kernel died while this cell ran")
     assert after.outputs == []
 
 
 def test_an_endless_cell_is_ended_and_the_next_ones_run():
-    endless, after = executed("while True: pass", "print(2)", config=Config(Execute={"timeout": 2}))
-    assert endless.outputs[-1].ename in ("CellTimeoutError", "KeyboardInterrupt")
-    assert after.outputs[0].text == "2\n"
+    endless, after = executed("while True: pass", "print(2)", Execute={"timeout": 2})
+    assert "CellTimeoutError: this cell ran longer than 2 s" in {
+        f"{o.ename}: {o.evalue}" for o in endless.outputs if o.output_type == "error"
+    }
+    assert text(after) == "2\n"
+
+
+def test_a_cell_that_cannot_be_interrupted_ends_the_run():
+    stubborn = (
+        "import time\nwhile True:\n    try:\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        pass"
+    )
+    limits = {"timeout": 1, "grace": 1}
+    before, endless, after = executed("print(1)", stubborn, "print(2)", Execute=limits)
+    assert text(before) == "1\n"
+    assert why(endless) == "Stopped: this cell ran longer than 1 s and could not be interrupted"
+    assert after.outputs == []
+
+
+def test_a_submission_has_so_many_seconds_in_all():
+    first, second, third = executed(
+        "import time; time.sleep(0.7)", "time.sleep(60)", "print(3)", Limits={"seconds": 2}
+    )
+    assert first.outputs == []
+    assert why(second).endswith("this cell ran longer than 1 s")
+    assert third.outputs == [] or text(third) == "3\n"
+
+
+def test_a_flood_of_output_is_cut_off():
+    settings = {"Limits": {"output": 2**20}, "Execute": {"grace": 30}}
+    flood, after = executed("while True: print('x' * 10_000)", "print(2)", **settings)
+    assert "TooMuchOutput: this cell displayed more than 1 MiB" in {
+        f"{o.ename}: {o.evalue}" for o in flood.outputs if o.output_type == "error"
+    }
+    assert len(text(flood)) < 2**21
+    assert text(after) == "2\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "sign"),
+    [
+        ("import torch; torch.zeros(10**9)", {"memory": 2**30}, "RuntimeError"),
+        ("b = bytearray(3 * 2**30)", {"memory": 2**30}, "MemoryError"),
+        ("open('big', 'wb').write(bytes(2**21))", {"file_size": 2**20}, "OSError"),
+        ("for i in range(99): open(f'{i}', 'wb').write(bytes(2**20))", {"scratch": 2**23}, "OSE"),
+        ("for i in range(999): open(f'{i}', 'wb')", {"files": 100}, "OSError"),
+        ("kept = [open('/dev/null') for i in range(999)]", {"open_files": 99}, "OSError"),
+        ("import os\nfor i in range(99): os.fork() or os._exit(0)", {"processes": 20}, "Block"),
+    ],
+)
+def test_a_limit_is_an_error_in_the_cell_and_the_next_ones_run(source, limits, sign):
+    over, after = executed(source, "print(2)", Limits=limits)
+    assert over.outputs[-1].ename.startswith(sign), over.outputs
+    assert text(after) == "2\n"
+
+
+def test_processes_share_one_limit_of_memory():
+    many = (
+        "import os, time\n"
+        "for i in range(4):\n"
+        "    if os.fork() == 0:\n"
+        "        kept = bytearray(os.urandom(2**20)) * 300; time.sleep(60)\n"
+        "time.sleep(60)"
+    )
+    over, after = executed(many, "print(2)", Limits={"memory": 2**29})
+    assert why(over) == "Stopped: the submission used more memory than it may"
+    assert after.outputs == []
+
+
+def test_processor_time_has_a_limit():
+    (cell,) = executed("while True: pass", Limits={"cpu_seconds": 2})
+    assert why(cell).startswith("Stopped: the kernel died")

@@ -1,0 +1,79 @@
+"""The files a kernel starts with, in one piece: a tar file in memory."""
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+MiB = 2**20
+
+
+class FolderTooLarge(Exception):
+    """The files beside a notebook are more than a submission may have."""
+
+
+def pack(files: Mapping[str, Path | bytes], limit: int = 512 * MiB) -> bytes:
+    """Pack files, by their relative paths, into a tar file.
+
+    Only regular files are packed: what a link points to is not part of a submission.
+    Raises FolderTooLarge if they take more than `limit` bytes.
+    """
+    packed, size = io.BytesIO(), 0
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, file in files.items():
+            if isinstance(file, Path):
+                if (content := read(file, limit - size)) is None:
+                    continue
+            else:
+                content = file
+            size += len(content)
+            if size > limit:
+                raise FolderTooLarge(
+                    f"the files beside the notebook take more than {limit // MiB} MiB; "
+                    "hand in what the notebook needs, and no more."
+                )
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def merge(
+    submitted: Mapping[str, Path | bytes], own: Mapping[str, Path | bytes]
+) -> dict[str, Path | bytes]:
+    """Put the course's own files among submitted ones; what is in their way is left out."""
+    folders = {folder for name in own for folder in PurePosixPath(name).parents}
+
+    def in_the_way(path: PurePosixPath) -> bool:
+        return path in folders or any(str(part) in own for part in (path, *path.parents))
+
+    kept = {n: file for n, file in submitted.items() if not in_the_way(PurePosixPath(n))}
+    return {**kept, **own}
+
+
+def unpack(packed: bytes, folder: Path) -> None:
+    """Write packed files into a folder."""
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def in_folder(folder: Path) -> dict[str, Path]:
+    """Return what lies in a folder and its subfolders, notebooks apart, by relative path."""
+    return {
+        os.path.relpath(os.path.join(parent, name), folder): Path(parent, name)
+        for parent, _, names in os.walk(folder)
+        for name in sorted(names)
+        if not name.endswith(".ipynb")
+    }
+
+
+def read(file: Path, limit: int) -> bytes | None:
+    """Read a regular file, no link, at most one byte more than `limit`; else return None."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with open(fd, "rb") as stream:
+        return stream.read(limit + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else None

@@ -1,0 +1,195 @@
+"""Warm kernels: forked, with everything imported, from a process that runs nothing else.
+
+This runs in the sandbox. It takes requests over a socket, each with the file
+descriptors of a kernel: the sockets it listens on, the folder it starts in (a tar
+file), and a line on which to tell how it ended. It forks a kernel for each, into
+namespaces of its own, and watches over it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import tarfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.kernels import sandbox
+
+CHANNELS = ("shell", "iopub", "stdin", "control")
+INTERVAL = 0.1  # seconds between two looks at the memory of a kernel
+
+
+@dataclass
+class Kernel:
+    """A kernel that runs: its process, a handle on it, and the line to who asked for it."""
+
+    process: int
+    handle: int
+    line: socket.socket
+    before: int  # bytes it shares with the process it was forked from
+    peak: int = 0
+    reason: str = ""  # why it was killed, if it was
+
+    def kill(self, reason: str) -> None:
+        """Kill it; in a sandbox, everything it started dies with it."""
+        self.reason = self.reason or reason
+        os.kill(self.process, signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Tell how it ended."""
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        ended = {"status": status, "reason": self.reason, "peak_memory": self.peak}
+        with suppress(OSError):  # nobody listens any more
+            self.line.sendall(json.dumps(ended).encode() + b"\n")
+        self.line.close()
+        os.close(self.handle)
+
+
+def serve(control: socket.socket, order: Mapping) -> None:
+    """Import the modules of an order, say so, and fork kernels until the socket closes."""
+    os.environ.update(order["environment"])
+    error = preload(order["preload"]) or _threads()
+    try:
+        control.sendall(json.dumps({"error": error}).encode() + b"\n")
+    except BrokenPipeError:
+        return  # who asked for it has ended
+    if error:
+        return
+    gc.collect()
+    gc.freeze()  # what is imported stays where it is: no child copies it to count references
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kernels: list[Kernel] = []
+    while True:
+        ready = _wait(control, kernels)
+        for kernel in list(kernels):
+            if kernel.handle in ready:
+                kernels.remove(kernel)
+                kernel.bury()
+            elif kernel.line.fileno() in ready:
+                kernel.kill("nobody listens")
+            elif watch(kernel) > order["limits"]["memory"]:
+                kernel.kill("memory")
+        if control.fileno() in ready:
+            request, fds, _, _ = socket.recv_fds(control, 1 << 16, len(CHANNELS) + 2)
+            if not request:
+                os._exit(0)  # and with the first process of a sandbox, all others end
+            kernels.append(fork(json.loads(request), order, fds))
+
+
+def _wait(control: socket.socket, kernels: list[Kernel]) -> set[int]:
+    poll = select.poll()
+    for fd in (control, *(fd for k in kernels for fd in (k.handle, k.line))):
+        poll.register(fd, select.POLLIN)
+    return {fd for fd, _ in poll.poll(1000 * INTERVAL if kernels else None)}
+
+
+def preload(modules: Iterable[str]) -> str:
+    """Import modules, but for those that are not installed. Returns what went wrong, or nothing."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            missing = isinstance(error, ModuleNotFoundError) and error.name == name.split(".")[0]
+            if not missing:
+                return f"{name} cannot be imported: {type(error).__name__}: {error}"
+    return ""
+
+
+def _threads() -> str:
+    """Say what must not be when a process forks: other threads."""
+    tasks = len(os.listdir("/proc/self/task"))
+    if tasks > 1:
+        names = ", ".join(thread.name for thread in threading.enumerate())
+        return f"an imported module started {tasks - 1} threads ({names}), so nothing can be forked"
+    return ""
+
+
+def fork(request: Mapping, order: Mapping, fds: list[int]) -> Kernel:
+    """Fork a kernel, into namespaces of its own if there is a sandbox."""
+    *sockets, folder, line = fds
+    if order["sandbox"]:
+        sandbox.call("unshare", sandbox.NEW_PID)  # for the next child, not for this process
+    process = os.fork()
+    if process == 0:
+        os.close(line)
+        run_kernel(request, order, sockets, folder)
+    if order["sandbox"]:
+        sandbox.rejoin()
+    for fd in (*sockets, folder):
+        os.close(fd)
+    kernel = Kernel(process, os.pidfd_open(process), socket.socket(fileno=line), _anonymous("self"))
+    socket.send_fds(kernel.line, [b'{"started": true}\n'], [kernel.handle])
+    return kernel
+
+
+def run_kernel(request: Mapping, order: Mapping, sockets: list[int], folder: int) -> None:
+    """Become a kernel. Never returns."""
+    try:
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for fd in range(3):  # what is written past Python would reach the grader's terminal
+            os.dup2(nowhere, fd)
+        start = sandbox.SUBMISSION if order["sandbox"] else request["folder"]
+        if order["sandbox"]:
+            sandbox.enter_kernel(order["limits"])
+        with open(folder, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            os.makedirs(start, exist_ok=True)
+            tar.extractall(start, filter="data")
+        os.chdir(start)
+        if order["sandbox"]:
+            sandbox.limit(order["limits"])
+        from autograder.kernels.kernel import start_kernel
+
+        start_kernel(request, dict(zip(CHANNELS, sockets, strict=True)))
+    finally:
+        os._exit(1)
+
+
+def watch(kernel: Kernel) -> int:
+    """Return the memory that a kernel and all it started use, in bytes, without shared files."""
+    family = list(descendants(kernel.process))
+    used = sum(_anonymous(process) - kernel.before for process in family)
+    if used > kernel.peak and len(family) > 1:  # what they share was counted more than once
+        used = sum(map(_proportional, family)) - kernel.before // 2
+    kernel.peak = max(kernel.peak, used)
+    return used
+
+
+def descendants(process: int) -> Iterator[int]:
+    """Yield a process and all that descend from it; in a sandbox, orphans are its children."""
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = Path(f"/proc/{name}/stat").read_text(errors="replace")
+        except OSError:  # it has ended
+            continue
+        parent = stat.rpartition(")")[2].split()[1]
+        children.setdefault(int(parent), []).append(int(name))
+    found = [process]
+    while found:
+        yield (process := found.pop())
+        found += children.get(process, [])
+
+
+def _anonymous(process: int | str) -> int:
+    return _sum(f"/proc/{process}/status", "RssAnon", "RssShmem")
+
+
+def _proportional(process: int) -> int:
+    return _sum(f"/proc/{process}/smaps_rollup", "Pss_Anon", "Pss_Shmem")
+
+
+def _sum(file: str, *names: str) -> int:
+    """Add up lines of kB in a file of /proc. Returns bytes, 0 if the process is gone."""
+    try:
+        lines = Path(file).read_text(errors="replace").splitlines()
+    except OSError:
+        return 0
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(names))

@@ -1,0 +1,145 @@
+"""The process that warm kernels are forked from, as seen from outside."""
+
+import atexit
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from autograder.kernels.sandbox import SCRATCH, SandboxError
+
+COURSE = Path(__file__).parents[2]
+CAN_FORK = sys.platform == "linux"
+
+# One thread a kernel: with more, kernels side by side wait for each other (5 times slower
+# for two on two cores), and sums are not the same to the last bit.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/tmp",
+    "USER": "student",
+    "MPLCONFIGDIR": "/tmp",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "NBGRADER_EXECUTION": "autograde",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")},
+}
+COURSE_IMPORTS = (
+    "torch",
+    "numpy",
+    "matplotlib.pyplot",
+    "tqdm.auto",
+    "ipykernel.debugger",
+    "ipykernel.ipkernel",
+    "autograder.plots",
+    "autograder.kernels.kernel",
+)
+
+
+class WarmProcess:
+    """A process that kernels are forked from; it ends when this one does."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        """Start it and wait until it is warm. Raises SandboxError."""
+        self.control, theirs = socket.socketpair()
+        script = Path(__file__).with_name("sandbox.py")
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", str(script), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], env=order["environment"], cwd="/",
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self.control.sendall(json.dumps(order).encode() + b"\n")
+        line = self.control.makefile("rb").readline()
+        error = json.loads(line)["error"] if line else "it ended before it was ready"
+        if error:
+            self.close()
+            raise SandboxError(
+                f"there is no sandbox: {error}. With --no-sandbox (c.Execute.sandbox = False) "
+                "submissions run with all your rights."
+            )
+        atexit.register(self.close)
+
+    @property
+    def alive(self) -> bool:
+        """Say whether kernels can be forked."""
+        return self.process.poll() is None
+
+    def fork(self, request: Mapping[str, Any], fds: list[int]) -> None:
+        """Fork a kernel. Raises OSError if the process is gone."""
+        socket.send_fds(self.control, [json.dumps(request).encode()], fds)
+
+    def close(self) -> None:
+        """End the process and all kernels that came from it."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def get(sandbox: bool, preload: Sequence[str], limits: Mapping[str, int]) -> WarmProcess:
+    """Return the warm process for these settings, started if there is none. Raises SandboxError."""
+    home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
+    order = {
+        "sandbox": sandbox,
+        "paths": readable_paths() if sandbox else [],
+        "package": {str(file.relative_to(COURSE)): str(file) for file in student_package()},
+        "course": str(COURSE),
+        "environment": ENVIRONMENT | home,
+        "preload": list(preload),
+        "limits": dict(limits),
+    }
+    process = _process(json.dumps(order))
+    if not process.alive:
+        _process.cache_clear()
+        process = _process(json.dumps(order))
+    return process
+
+
+@lru_cache(maxsize=1)
+def _process(order: str) -> WarmProcess:
+    return WarmProcess(json.loads(order))
+
+
+def require(no_sandbox: bool) -> None:
+    """Raise SandboxError unless this system's kernels may run without a sandbox."""
+    if not no_sandbox:
+        raise SandboxError(
+            "there is no sandbox on this system, which needs Linux. With --no-sandbox "
+            "(c.Execute.sandbox = False) submissions run with all your rights."
+        )
+
+
+def readable_paths() -> list[str]:
+    """Return the folders of this Python. Raises SandboxError if the course lies in one."""
+    paths = sorted({sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)})
+    for path in paths:
+        if COURSE.is_relative_to(path):
+            raise SandboxError(
+                f"the course lies in the environment of Python, {path}, which submissions can "
+                "read; make the environment in a folder of its own."
+            )
+    return paths
+
+
+def student_package() -> list[Path]:
+    """Return the files of the student's package, as listed in pyproject.toml."""
+    settings = tomllib.loads((COURSE / "pyproject.toml").read_text())
+    names = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    found = [file for name in names for file in (COURSE / name, *(COURSE / name).rglob("*"))]
+    return sorted(f for f in found if f.is_file() and "__pycache__" not in f.parts)
+
+
+def code_digest() -> str:
+    """Return a digest of all code that runs a submission."""
+    total = hashlib.sha256()
+    workers = [COURSE / "autograder" / f"{name}.py" for name in ("run", "folder", "notebook")]
+    for file in [*student_package(), *workers]:
+        total.update(str(file.relative_to(COURSE)).encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()

@@ -1,0 +1,177 @@
+"""Warm kernels: fresh for each submission, shut in, and no different from ordinary ones."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from traitlets.config import Config
+
+from autograder import cases, evidence
+from autograder.kernels import warm_process
+from autograder.kernels.limits import Limits
+from autograder.kernels.sandbox import SandboxError
+from autograder.run import Execute, run
+from tests.conftest import A1
+from tests.submissions import ROOT
+from tests.test_run import executed, text
+
+TRACES = {  # what one submission does, and what another one says if it did not
+    "a patched module": ("import torch; torch.mine = 1", "hasattr(torch, 'mine')", "False"),
+    "a variable": ("x = 1", "'x' in globals()", "False"),
+    "a module": ("import sys; sys.modules['mine'] = sys", "'mine' in sys.modules", "False"),
+    "the environment": ("import os; os.environ['A'] = '1'", "'A' in os.environ", "False"),
+    "a file": ("open('/scratch/a', 'w').write('1')", "os.path.exists('/scratch/a')", "False"),
+    "a folder": ("os.mkdir('b')", "os.listdir('.')", "['.challenge.safetensors']"),
+    "shared memory": ("open('/dev/shm/a', 'w')", "os.listdir('/dev/shm')", "[]"),
+    "a random state": ("torch.manual_seed(7)", "torch.initial_seed() == 7", "False"),
+    "a default": ("torch.set_default_dtype(torch.float64)", "torch.get_default_dtype()", "32"),
+    "threads": ("torch.set_num_threads(7)", "torch.get_num_threads()", "1"),
+    "a thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()",
+        "[t.name for t in __import__('threading').enumerate() if '(sleep)' in t.name]", "[]",
+    ),
+    "a process": (
+        "import subprocess; subprocess.Popen(['sleep', '99'], start_new_session=True)",
+        "[n for n in os.listdir('/proc') if n.isdigit()]", "['1']",
+    ),
+    "a hook": (
+        "get_ipython().input_transformers_post.append(lambda lines: [])",
+        "len(get_ipython().input_transformers_post)", "0",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def second():
+    """What a second submission sees, after a first one in the same warm process."""
+    first = executed("import os, sys, torch", *(does for does, _, _ in TRACES.values()))
+    hook = list(TRACES).index("a hook") + 2
+    assert not [o for cell in first[:hook] for o in cell.outputs if o.output_type == "error"]
+    seen = executed("import os, sys, torch", *(f"print({says})" for _, says, _ in TRACES.values()))
+    return dict(zip(TRACES, map(text, seen[1:]), strict=True))
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_nothing_of_one_submission_is_seen_by_the_next(second, trace):
+    assert TRACES[trace][2] in second[trace]
+
+
+def test_two_submissions_draw_different_numbers():
+    source = "import random, numpy; print(random.random(), numpy.random.rand())"
+    draws = [text(executed(source)[0]).split() for _ in range(2)]
+    assert draws[0][0] != draws[1][0] and draws[0][1] != draws[1][1]
+
+
+@pytest.fixture(scope="module")
+def shut_in():
+    """Say what a submission sees of the machine it runs on."""
+    os.environ["COURSE_SECRET"] = "canary"
+    try:
+        (cell,) = executed(
+            "import os, socket, sys\n"
+            "from pathlib import Path\n"
+            "names = [n for _, n in socket.if_nameindex()]\n"
+            "found = [str(p) for top in ('/course', '/work', '/home', '/root', '/tmp', '/srv')\n"
+            "         for p in Path(top).rglob('*') if '.venv' not in str(p) and p.is_file()]\n"
+            "print(repr(dict(\n"
+            "    environment=str([Path(f'/proc/{p}/environ').read_bytes()\n"
+            "                     for p in os.listdir('/proc') if p.isdigit()]),\n"
+            "    processes=[p for p in os.listdir('/proc') if p.isdigit()],\n"
+            "    networks=names, files=found, user=os.getuid(), open_files=[\n"
+            "        os.readlink(f'/proc/self/fd/{f}') for f in os.listdir('/proc/self/fd')\n"
+            "        if os.path.lexists(f'/proc/self/fd/{f}')],\n"
+            "    modules=sorted(m for m in sys.modules if m.startswith('autograder')),\n"
+            "    writable=[t for t in ('/', '/usr', '/etc', '/course', sys.prefix)\n"
+            "              if os.access(t, os.W_OK)])))"
+        )
+    finally:
+        del os.environ["COURSE_SECRET"]
+    return eval(text(cell))
+
+
+def test_the_environment_of_the_grader_is_not_there(shut_in):
+    assert "canary" not in shut_in["environment"]
+
+
+def test_no_other_process_and_no_network_is_there(shut_in):
+    assert shut_in["processes"] == ["1"]
+    assert shut_in["networks"] in (["lo"], [])
+    assert shut_in["user"] == 1000
+
+
+def test_of_the_course_only_the_student_s_package_is_there(shut_in):
+    package = {f"/course/{f.relative_to(ROOT)}" for f in warm_process.student_package()}
+    inside = {file for file in shut_in["files"] if not file.startswith(("/tmp/", "/scratch/"))}
+    assert {file for file in inside if not file.startswith(sys.base_prefix)} == package
+    secret = ("references", "checks", "solutions", "reference", "grade", "plugins")
+    assert not {m for m in shut_in["modules"] if m.split(".")[1:2] and m.split(".")[1] in secret}
+
+
+def test_nothing_is_writable_but_the_scratch_folder(shut_in):
+    assert shut_in["writable"] == []
+
+
+def test_no_file_of_the_grader_is_open(shut_in):
+    allowed = ("socket:", "pipe:", "anon_inode:", "/dev/null", "/proc/", "/scratch/")
+    assert not [name for name in shut_in["open_files"] if not name.startswith(allowed)]
+
+
+@pytest.mark.parametrize("settings", [{"warm": True}, {"warm": False}])
+def test_without_a_sandbox_the_evidence_is_the_same(solved, settings):
+    challenge = cases.challenge_for(A1)
+    shut_in, free = (
+        [
+            evidence.from_output(data)
+            for cell in run(solved.copy(), challenge, Config(Execute=chosen)).cells
+            for data in evidence.in_cell(cell)
+        ]
+        for chosen in ({}, {"sandbox": False, **settings})
+    )
+    assert len(free) == 18
+    for (name, outcomes), (other, others) in zip(shut_in, free, strict=True):
+        assert name == other
+        assert repr(outcomes) == repr(others)
+
+
+def test_a_new_warm_process_is_started_when_the_old_one_has_died():
+    assert text(executed("print(1)")[0]) == "1\n"
+    execute = Execute()
+    limits = Limits(parent=execute).as_dict()
+    process = warm_process.get(execute.sandbox, execute.preload, limits)
+    process.process.kill()
+    process.process.wait()
+    assert text(executed("print(2)")[0]) == "2\n"
+
+
+def test_ordinary_kernels_need_no_sandbox_to_be_asked_for():
+    with pytest.raises(SandboxError, match="there is no sandbox on this system"):
+        executed("1", Execute={"warm": False})
+
+
+def test_where_no_sandbox_can_be_had_one_sentence_says_so():
+    code = (
+        "from pathlib import Path; Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
+        "from tests.test_run import executed\n"
+        "executed('1')"
+    )
+    probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True)
+    if probe.returncode:
+        pytest.skip("needs `unshare` to make a system without user namespaces")
+    done = subprocess.run(
+        ["unshare", "-Urm", sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "this system allows no user namespaces" in done.stderr
+    assert "--no-sandbox" in done.stderr
+
+
+def test_a_course_inside_the_environment_of_python_is_refused(monkeypatch):
+    monkeypatch.setattr(warm_process.sys, "prefix", str(Path(warm_process.COURSE).parent))
+    with pytest.raises(SandboxError, match="in a folder of its own"):
+        warm_process.readable_paths()
+
+
+def test_an_import_that_fails_is_named():
+    with pytest.raises(SandboxError, match=r"no_such\.module|autograder\.no_such"):
+        executed("1", Execute={"preload": ["autograder.no_such"]})
