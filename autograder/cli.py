@@ -11,18 +11,24 @@ import autograder
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, or 1 after a sentence that says what was wrong."""
+    # jsonschema would build a grammar of addresses with it, in 2 s, that nothing here needs
+    sys.modules.setdefault("rfc3987_syntax", None)
     options = _parser().parse_args(arguments)
     if find_spec("autograder.grade") is None or find_spec("nbgrader") is None:
         return _fail("this is the student's package; grading needs a clone of the course, "
                      "installed there with `pip install -e .[instructor]`.")  # fmt: skip
-    from autograder import cases, checks, course, reference, solutions
-
     try:
+        from autograder import cases, checks, course, reference, solutions
+        from autograder.kernels import warm_process
+
         return options.command(options)
+    except KeyboardInterrupt:  # first: it may come before the other names are there
+        return _fail("stopped; what was done is kept.") + 129
     except reference.RecordingRefused as error:
         return _fail("nothing was written.", *error.problems)
     except (
         cases.CasesNotFound, checks.UnknownAssignment, course.CourseError, solutions.CellNotFound,
+        warm_process.SandboxError,
     ) as error:  # fmt: skip
         return _fail(str(error))
 
@@ -64,27 +70,18 @@ def reference(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     """Grade a class and print its points."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
     from autograder.course import open_course
     from autograder.grade import grade
+    from autograder.progress import show
 
     course = open_course(options.course)
+    if options.no_sandbox:
+        course.config.Execute.sandbox = False
     students = options.student or course.students(options.assignment)
-    grading = grade(course, options.assignment, students, options.workers)
-    failed, console = [], Console()
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"grading {options.assignment}", total=len(students))
-        for graded in grading:
-            progress.advance(task)
-            if graded.error:
-                failed.append(graded)
-                console.print(
-                    f"{graded.student} could not be graded: {graded.error}",
-                    style="red", markup=False, highlight=False,
-                )  # fmt: skip
+    grading = grade(
+        course, options.assignment, students, options.workers, options.scheduler, options.resume
+    )
+    failed = show(grading, options.assignment, len(students))
     _print_class(course, options.assignment)
     return 1 if failed else 0
 
@@ -104,9 +101,10 @@ def _print_class(course: "autograder.course.Course", assignment: str) -> None:
     from rich.console import Console
 
     from autograder import report
+    from autograder.gradebook import patiently
 
     console = Console(width=max(Console().width, 150))  # narrower, it would drop columns
-    console.print(report.table(report.collect(course, assignment)))
+    console.print(report.table(patiently(lambda: report.collect(course, assignment))))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,10 +131,23 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("grade", grade)
     sub.add_argument("assignment", metavar="ASSIGNMENT")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
-    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
+    sub.add_argument(
+        "--resume", action="store_true", help="leave out what was graded and has not changed"
+    )
+    sub.add_argument(
+        "--no-sandbox", action="store_true", help="run submissions with all your rights"
+    )
     sub = add("report", report)
     sub.add_argument("assignment", metavar="ASSIGNMENT")
     return parser
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: at least 1 is needed")
+    return number
 
 
 def _fail(*sentences: str) -> int:

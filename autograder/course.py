@@ -4,7 +4,9 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +14,10 @@ import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 from nbformat import NotebookNode
+from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -82,6 +86,24 @@ class Course:
                     f"{assignment}: the gradebook does not know this assignment; "
                     f"run `autograder release {assignment}` first."
                 ) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide what tells an instructor nothing: two warnings, and tracebacks in a log.
+
+    nbgrader restores deleted cells without ids, queries submissions it has not added yet,
+    and logs the error of a gradebook before it raises it.
+    """
+    log = logging.getLogger("tornado.application")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingIDFieldWarning)
+        warnings.simplefilter("ignore", SAWarning)
+        log.disabled = True
+        try:
+            yield
+        finally:
+            log.disabled = False
 
 
 def open_course(root: Path | str = ".") -> Course:

@@ -1,32 +1,36 @@
-"""Grade a class: prepare, run in parallel, judge, record.
+"""Grade a class: prepare, run on Dask, judge, record.
 
-A worker process runs one submission at a time and knows neither the answers nor the
-gradebook. Everything else, nbgrader's own autograde with the judge in it, happens in
-this process, the only one that writes.
+A worker runs one submission at a time and knows neither the answers nor the gradebook.
+Everything else happens in this process, the only one that writes. Each submission is
+recorded as soon as it is judged, with a line in the journal, so that a run that was cut
+off can go on where it stopped.
 """
 
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+import errno
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from datetime import datetime
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
-import nbformat
-from nbconvert.exporters import NotebookExporter
+from distributed import KilledWorker
 from nbformat import NotebookNode
-from nbformat.warnings import MissingIDFieldWarning
-from nbgrader.converters import Autograde
-from nbgrader.preprocessors import Execute as NbgraderExecute
-from nbgrader.utils import capture_log, find_all_files, temp_attrs
-from sqlalchemy.exc import SAWarning
-from traitlets.config import Config
+from nbgrader.utils import parse_utc
 
-from autograder.course import Course, last_error
-from autograder.run import challenge_for, run
+from autograder import cases, folder, notebook
+from autograder.cluster import connect, run_class
+from autograder.course import Course, CourseError
+from autograder.gradebook import GradebookWriter, open_writer, patiently
+from autograder.journal import Journal
+from autograder.plugins import judge_notebook
+from autograder.prepare import Assignment, Prepared, load_assignment, prepare
+from autograder.run import Ran
+
+TIMESTAMP = "timestamp.txt"
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class Graded:
 
     student: str
     error: str = ""
+    notes: Mapping[str, Sequence[str]] | None = None  # what was repaired, by notebook
+    seconds: float = 0.0  # in its kernel
+    peak_memory: int = 0  # bytes
 
 
 def grade(
@@ -42,116 +49,135 @@ def grade(
     assignment: str,
     students: Sequence[str] = (),
     workers: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
 ) -> Iterator[Graded]:
     """Grade the submissions of an assignment, all or those of some students.
 
+    They run on `workers` processes of this machine (default: one a core), or on the
+    workers of the Dask `scheduler` at an address. With `resume`, those that were graded
+    before and have not changed are left out.
+
     Returns an iterator that yields each as it is done. Raises CourseError if there is
-    nothing to grade, and CasesNotFound if the assignment has no reference tensors.
+    nothing to grade, or if what is graded cannot be written; CasesNotFound if the
+    assignment has no reference tensors; SandboxError.
     """
+    loaded = patiently(lambda: load_assignment(course, assignment))
     students = students or course.students(assignment)
-    course.require_release(assignment)
-    return _grade(course, assignment, students, challenge_for(assignment), workers)
+    require_folders(course, assignment, students)
+    journal = Journal(course, assignment)
+    todo = (prepare(course, loaded, student) for student in students)
+    if resume:
+        todo = (one for one in todo if not journal.has(one))
+    return _grade(course, loaded, todo, journal, partial(connect, scheduler, workers))
+
+
+def require_folders(course: Course, assignment: str, students: Sequence[str]) -> None:
+    """Raise CourseError unless each of some students handed in a folder."""
+    for student in students:
+        place = course.folder("submitted", student, assignment)
+        if not place.is_dir():
+            raise CourseError(
+                f"{place.relative_to(course.root)}: no such folder; is the student's name right?"
+            )
 
 
 def _grade(
     course: Course,
-    assignment: str,
-    students: Sequence[str],
-    challenge: bytes,
-    workers: int | None,
+    assignment: Assignment,
+    todo: Iterator[Prepared],
+    journal: Journal,
+    connect: Callable,
 ) -> Iterator[Graded]:
-    pool = ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn"))
-    with pool:
-        running: dict[Future, str] = {}
-        for student in students:
-            try:
-                prepared = prepare(course, assignment, student)
-            except Exception as error:  # one broken submission must not stop the others
-                yield Graded(student, one_line(error))
-                continue
-            files = other_files(course, assignment, student)
-            running[pool.submit(run_all, prepared, challenge, files, course.config)] = student
-        for future in as_completed(running):
-            student = running.pop(future)
-            try:
-                executed = future.result()
-            except BrokenProcessPool:
-                yield Graded(student, "a worker process died; grade this student again.")
-                continue
-            except Exception as error:
-                yield Graded(student, one_line(error))
-                continue
-            yield Graded(student, record(course, assignment, student, executed))
+    first = next(todo, None)
+    if first is None:
+        return
+    reference = cases.load_reference(assignment.name)
+    with connect() as client, open_writer(course, assignment.name) as writer:
+        for prepared, result in run_class(client, chain([first], todo), course.config):
+            if isinstance(result, Ran):
+                with writable(course):
+                    record(course, assignment, prepared, result, reference, writer)
+                graded = Graded(
+                    prepared.student, "", prepared.notes, result.seconds, result.peak_memory
+                )
+            else:
+                graded = Graded(prepared.student, one_line(result), prepared.notes)
+            with writable(course):
+                journal.add(prepared, graded)
+            yield graded
 
 
-def prepare(course: Course, assignment: str, student: str) -> dict[str, NotebookNode]:
-    """Sanitise a submission by nbgrader's own preprocessors. Returns notebooks by name."""
-    with temp_attrs(course.api.coursedir, assignment_id=assignment, student_id=student):
-        converter = Autograde(coursedir=course.api.coursedir, parent=course.api)
-        converter.exporter = NotebookExporter(parent=converter, config=converter.config)
-        converter._init_preprocessors()
-        prepared = {}
-        for path in sorted(course.folder("submitted", student, assignment).glob("*.ipynb")):
-            resources = converter.init_single_notebook_resources(str(path))
-            with quiet():
-                text, _ = converter.exporter.from_filename(str(path), resources=resources)
-                prepared[path.stem] = nbformat.reads(text, 4)
-        return prepared
+def record(
+    course: Course,
+    assignment: Assignment,
+    prepared: Prepared,
+    ran: Ran,
+    reference: Mapping[str, cases.RecordedCheck],
+    writer: GradebookWriter,
+) -> None:
+    """Judge a submission that has been run, save its grades, write what feedback is made from."""
+    notebooks = {name: notebook.from_bytes(data) for name, data in ran.notebooks.items()}
+    submitted = course.folder("submitted", prepared.student, assignment.name)
+    for nb in notebooks.values():
+        judge_notebook(nb, reference)
+        for step in assignment.after:
+            step(nb, {})
+    writer.save(prepared.student, notebooks, handed_in(submitted))
+    write_autograded(course, assignment, prepared.student, notebooks)
 
 
-def other_files(course: Course, assignment: str, student: str) -> dict[str, Path]:
-    """Return what lies beside a submission's notebook when it runs: the course's file wins."""
-    ignored = [*course.api.coursedir.ignore, "*.ipynb"]
-    files = {}
-    for folder in (
-        course.folder("submitted", student, assignment),
-        course.folder("source", ".", assignment),
-    ):
-        for file in find_all_files(str(folder), ignored):
-            files[os.path.relpath(file, folder)] = Path(file)
-    return files
+def handed_in(submitted: Path) -> datetime | None:
+    """Read when a submission was handed in, if the folder says so in nbgrader's way.
 
-
-def run_all(
-    prepared: dict[str, NotebookNode], challenge: bytes, files: dict[str, Path], config: Config
-) -> dict[str, NotebookNode]:
-    """Run every notebook of one submission. This is what a worker does."""
-    return {name: run(nb, challenge, files, config) for name, nb in prepared.items()}
-
-
-def record(course: Course, assignment: str, student: str, executed: dict[str, NotebookNode]) -> str:
-    """Judge a submission that has been run, and save its grades: nbgrader's autograde.
-
-    Returns an error in one line, or an empty string.
+    nbgrader itself ends the program where it cannot read the time.
     """
+    try:
+        return parse_utc((folder.read(submitted / TIMESTAMP, 100) or b"").decode().strip())
+    except (ValueError, OverflowError):
+        return None
 
-    def use(nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        return executed[resources["nbgrader"]["notebook"]], resources
 
-    with temp_attrs(course.api.coursedir, assignment_id=assignment, student_id=student):
-        converter = Autograde(coursedir=course.api.coursedir, parent=course.api)
-        converter.force = True
-        converter.autograde_preprocessors = [
-            use if isinstance(step, type) and issubclass(step, NbgraderExecute) else step
-            for step in converter.autograde_preprocessors
-        ]
-        with quiet():
-            result = capture_log(converter)
-    return "" if result["success"] else last_error(result)
+def write_autograded(
+    course: Course, assignment: Assignment, student: str, notebooks: Mapping[str, NotebookNode]
+) -> None:
+    """Write a graded submission in the place where nbgrader looks for it, all at once."""
+    target = course.folder("autograded", student, assignment.name)
+    partial_ = target.with_name(f".{target.name}.new")
+    shutil.rmtree(partial_, ignore_errors=True)
+    partial_.mkdir(parents=True)
+    for name, file in assignment.files.items():
+        copy = partial_ / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    submitted = course.folder("submitted", student, assignment.name)
+    if time := folder.read(submitted / TIMESTAMP, 100):  # by it nbgrader sees what is newer
+        (partial_ / TIMESTAMP).write_bytes(time)
+    for name, nb in notebooks.items():
+        path = partial_ / f"{name}.ipynb"
+        path.write_bytes(notebook.to_file_bytes(nb))
+        path.chmod(0o444)
+    if target.exists():
+        shutil.rmtree(target)
+    partial_.rename(target)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Hide two warnings that tell an instructor nothing.
-
-    nbgrader restores deleted cells without ids, and queries submissions it has not added yet.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MissingIDFieldWarning)
-        warnings.simplefilter("ignore", SAWarning)
+def writable(course: Course) -> Iterator[None]:
+    """Say in one sentence what keeps this machine from writing. Raises CourseError."""
+    try:
         yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise CourseError(
+            f"{error.filename or course.root}: {error.strerror}; nothing is lost: make room, "
+            "and go on with `autograder grade --resume`."
+        ) from error
 
 
 def one_line(error: Exception) -> str:
     """Say what went wrong in one line."""
+    if isinstance(error, KilledWorker):
+        return "every worker that ran this submission died; run it alone to see why."
     return f"{type(error).__name__}: {error}".splitlines()[0]

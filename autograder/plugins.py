@@ -5,12 +5,14 @@
 that nothing a cell printed, raised or returned decides its points.
 """
 
+import glob
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from nbconvert.exporters import NotebookExporter
 from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat import NotebookNode, from_dict
 from nbgrader import preprocessors as nbgrader
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
@@ -18,8 +20,10 @@ from traitlets.config import Config
 
 from autograder import cases, evidence, table
 from autograder.cases import RecordedCheck
+from autograder.harmless import Harmless
 from autograder.judge import Verdict, judge, no_evidence
-from autograder.run import Execute
+from autograder.prepare import read_submission, released_notebook
+from autograder.run import NOTES, Execute
 from autograder.solutions import grade_id
 
 VERDICT_MIME = "application/vnd.gradient-check.verdict+json"
@@ -32,34 +36,48 @@ class Judge(NbGraderPreprocessor):
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Judge a notebook that `Execute` has run. Raises CasesNotFound."""
-        reference = cases.load_reference(resources["nbgrader"]["assignment"])
-        trouble = ""
-        for number, cell in enumerate(nb.cells, start=1):
-            if is_autograded(cell):
-                judge_cell(cell, reference, trouble)
-            elif cell.cell_type == "code" and not trouble and (error := _error(cell)):
-                trouble = f"cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
+        judge_notebook(nb, cases.load_reference(resources["nbgrader"]["assignment"]))
         return nb, resources
+
+
+def judge_notebook(nb: NotebookNode, reference: dict[str, RecordedCheck]) -> None:
+    """Judge every autograded cell of a notebook in place. Raises CasesNotFound."""
+    trouble, unreadable = "", nb.metadata.get(NOTES, {}).get("unreadable", "")
+    for number, cell in enumerate(nb.cells, start=1):
+        if is_autograded(cell) and unreadable:
+            give(cell, no_evidence(_check(cell, reference), unreadable))
+        elif is_autograded(cell):
+            judge_cell(cell, reference, trouble)
+        elif cell.cell_type == "code" and not trouble and (error := _error(cell)):
+            trouble = f"earlier, cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
 
 
 def judge_cell(
     cell: NotebookNode, reference: dict[str, RecordedCheck], trouble: str = ""
 ) -> Verdict:
-    """Judge one cell in place. `trouble` is an error in an earlier cell, for the reason why.
+    """Judge one cell in place. `trouble` is what went wrong before, for the reason why.
 
     Raises CasesNotFound if the cell's check has no reference tensors.
     """
-    name = grade_id(cell)
-    if name not in reference:
+    verdict = _verdict(cell, _check(cell, reference))
+    if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
+        verdict = replace(verdict, reason=f"{verdict.reason}; {trouble}")
+    give(cell, verdict)
+    return verdict
+
+
+def give(cell: NotebookNode, verdict: Verdict) -> None:
+    """Let a verdict be all that a cell shows."""
+    cell.outputs = [verdict_output(verdict, float(cell.metadata.nbgrader.points))]
+
+
+def _check(cell: NotebookNode, reference: dict[str, RecordedCheck]) -> RecordedCheck:
+    if grade_id(cell) not in reference:
         raise cases.CasesNotFound(
-            f"cell {name}: this check has no reference tensors; "
+            f"cell {grade_id(cell)}: this check has no reference tensors; "
             "record them with `autograder reference`."
         )
-    verdict = _verdict(cell, reference[name])
-    if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
-        verdict = replace(verdict, reason=f"{verdict.reason}; earlier, {trouble}")
-    cell.outputs = [verdict_output(verdict, float(cell.metadata.nbgrader.points))]
-    return verdict
+    return reference[grade_id(cell)]
 
 
 def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
@@ -71,7 +89,8 @@ def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
         "text/html": table.html(verdict, heading),
         VERDICT_MIME: {**asdict(verdict), "points": points, "maximum": maximum},
     }
-    return new_output("execute_result", data=data, execution_count=None)
+    output = {"output_type": "execute_result", "execution_count": None, "metadata": {}}
+    return from_dict({**output, "data": data})
 
 
 def is_autograded(cell: NotebookNode) -> bool:
@@ -102,16 +121,54 @@ def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:
 
 def _error(cell: NotebookNode) -> str:
     """Return the error that ended a cell in one line, or an empty string."""
-    for output in cell.outputs:
+    for output in reversed(cell.outputs):
         if output.output_type == "error" and output.ename != "NotJudged":
             return evidence.clip(f"{output.ename}: {output.evalue}".rstrip(": "))
     return ""
 
 
+class RepairingExporter(NotebookExporter):
+    """Reads a submission through `autograder.repair` when nbgrader autogrades it."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        """Keep nbgrader from copying what links beside a notebook point to."""
+        super().__init__(*arguments, **keywords)
+        coursedir = self.parent.coursedir
+        found = (path for folder in self.parent.assignments for path in Path(folder).rglob("*"))
+        special = (p for p in found if p.is_symlink() or not (p.is_file() or p.is_dir()))
+        coursedir.ignore = [*coursedir.ignore, *(glob.escape(str(path)) for path in special)]
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Read and process a notebook; one that was handed in is repaired first."""
+        if not self.parent._sanitizing:
+            return super().from_filename(filename, resources, **kwargs)
+        path, coursedir = Path(filename), self.parent.coursedir
+        assignment = resources["nbgrader"]["assignment"]
+        release = coursedir.format_path(coursedir.release_directory, ".", assignment)
+        released = released_notebook(Path(release) / path.name)
+        repaired, _ = read_submission(path.parent, path.stem, released)
+        return super().from_notebook_node(repaired.notebook, resources, **kwargs)
+
+
 def configure(c: Config) -> None:
     """Put the judge into nbgrader's configuration `c`."""
+
+    def expect_notebooks(assignment: str, student: str, notebooks: list[str]) -> None:
+        """Let nbgrader ask for the released notebooks, whatever the submitted ones are called."""
+        release = Path(c.CourseDirectory.get("release_directory", "release"), assignment)
+        submitted = Path(notebooks[0]).parent
+        expected = [str(submitted / path.name) for path in sorted(release.glob("*.ipynb"))]
+        notebooks[:] = expected or notebooks
+
+    c.Autograde.pre_convert_hook = expect_notebooks
+    c.Autograde.exporter_class = RepairingExporter
     c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     c.OverwriteCells.add_missing_cells = True
+    # What else nbgrader does before and after is done by repair: no outputs, one cell an id,
+    # the released kernel and metadata.
+    c.Autograde.sanitize_preprocessors = [nbgrader.OverwriteCells]
     c.Autograde.autograde_preprocessors = [
         Execute,
         Judge,
@@ -120,8 +177,8 @@ def configure(c: Config) -> None:
         nbgrader.LimitOutput,
         nbgrader.SaveAutoGrades,
         nbgrader.AssignLatePenalties,
-        nbgrader.CheckCellMetadata,
     ]
+    c.HTMLExporter.preprocessors = [Harmless]  # of feedback and of the formgrader
     # nbgrader's feedback shows the source of hidden tests; ours does not.
     c.GenerateFeedback.preprocessors = [
         nbgrader.GetGrades,

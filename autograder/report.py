@@ -19,6 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from autograder.course import Course, CourseError
+from autograder.gradebook import graded_cells
+from autograder.notebook import from_bytes
 from autograder.plugins import VERDICT_MIME, is_autograded
 from autograder.solutions import grade_id
 
@@ -116,28 +118,25 @@ def collect(course: Course, assignment: str) -> ClassReport:
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     students = []
-    course.require_release(assignment)
-    with course.gradebook() as gradebook:
-        for submission in gradebook.assignment_submissions(assignment):
-            grades = {g.name: g for notebook in submission.notebooks for g in notebook.grades}
-            path = course.folder("autograded", submission.student.id, assignment)
-            by_exercise = dict.fromkeys(maxima, 0.0)
-            for name, grade in grades.items():
-                by_exercise[exercise_of[name]] += grade.score
-            students.append(
-                StudentResult(
-                    student=submission.student.id,
-                    checks=verdicts(path / f"{assignment}.ipynb"),
-                    exercises=by_exercise,
-                    total=submission.score,
-                    unmarked=sum(grade.needs_manual_grade for grade in grades.values()),
-                )
+    for student, grades in sorted(graded_cells(course, assignment).items()):
+        path = course.folder("autograded", student, assignment)
+        by_exercise = dict.fromkeys(maxima, 0.0)
+        for name, (score, _) in grades.items():
+            if name in exercise_of:
+                by_exercise[exercise_of[name]] += score
+        students.append(
+            StudentResult(
+                student=student,
+                checks=verdicts(path / f"{assignment}.ipynb"),
+                exercises=by_exercise,
+                total=sum(score for score, _ in grades.values()),
+                unmarked=sum(unmarked for _, unmarked in grades.values()),
             )
+        )
     if not students:
         raise CourseError(
             f"{assignment}: nothing is graded yet; run `autograder grade {assignment}` first."
         )
-    students.sort(key=lambda result: result.student)
     return ClassReport(assignment, maxima, checks, tuple(students), sum(points.values()))
 
 
@@ -159,7 +158,7 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
     if not notebook.exists():
         return {}
     found = {}
-    for cell in nbformat.read(notebook, 4).cells:
+    for cell in from_bytes(notebook.read_bytes()).cells:
         if is_autograded(cell):
             for output in cell.outputs:
                 if verdict := output.get("data", {}).get(VERDICT_MIME):

@@ -7,8 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from autograder import report
-from autograder.check import CHALLENGE_FILE
+from autograder import CHALLENGE_FILE, report
 from autograder.plugins import VERDICT_MIME
 from autograder.solutions import grade_id
 from tests import submissions

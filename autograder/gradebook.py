@@ -1,0 +1,161 @@
+"""The gradebook has one writer, and it takes a submission whole or not at all."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from nbformat import NotebookNode
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    InvalidEntry,
+    Notebook,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)  # fmt: skip
+from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_task
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+
+from autograder.course import Course, CourseError, quiet
+from autograder.solutions import grade_id
+
+PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
+
+Result = TypeVar("Result")
+
+
+class GradebookWriter:
+    """Writes the grades of one assignment, as nbgrader's `SaveAutoGrades` would."""
+
+    def __init__(self, course: Course, assignment: str, gradebook: Gradebook) -> None:
+        self.assignment, self.gradebook = assignment, gradebook
+        self.url, self.config = course.api.coursedir.db_url, course.config
+
+    def save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
+        """Write the grades and comments of a judged submission. Raises CourseError.
+
+        A score that a person gave stays; the cell is marked for another look.
+        """
+        patiently(lambda: self._save(student, notebooks, timestamp), self.gradebook.db.rollback)
+
+    def _save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
+        when = {"timestamp": timestamp} if timestamp else {}
+        self.gradebook.update_or_create_student(student)
+        submission = self.gradebook.update_or_create_submission(self.assignment, student, **when)
+        db = self.gradebook.db
+        for model, values in ((Grade, self._grade), (Comment, self._comment)):
+            rows = db.execute(_rows(model, submission)).all()
+            cells = {(n, grade_id(c)): c for n, nb in notebooks.items() for c in nb.cells}
+            changes = [
+                {"id": row.id, **values(cells[row.notebook, row.cell], row)}
+                for row in rows
+                if (row.notebook, row.cell) in cells
+            ]
+            if changes:
+                db.execute(update(model), changes)
+        penalties = db.scalars(  # there may be one from before the date was changed
+            select(SubmittedNotebook.late_submission_penalty).where(
+                SubmittedNotebook.assignment_id == submission.id
+            )
+        ).all()
+        late = submission.duedate is not None or any(one is not None for one in penalties)
+        db.commit()
+        if late:
+            self._assign_late_penalties(student, notebooks)
+
+    def _grade(self, cell: NotebookNode, row: Any) -> dict[str, Any]:
+        score = determine_grade(cell)[0] if is_grade(cell) else None
+        return {
+            "auto_score": score,
+            "needs_manual_grade": score is None or row.manual_score is not None,
+        }
+
+    def _comment(self, cell: NotebookNode, row: Any) -> dict[str, Any]:
+        untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+        return {"auto_comment": "No response." if untouched and not is_task(cell) else None}
+
+    def _assign_late_penalties(self, student: str, notebooks: Mapping[str, NotebookNode]) -> None:
+        for name, notebook in notebooks.items():
+            resources = {"nbgrader": {
+                "notebook": name, "assignment": self.assignment, "student": student,
+                "db_url": self.url,
+            }}  # fmt: skip
+            AssignLatePenalties(config=self.config).preprocess(notebook, resources)
+
+
+def _rows(model: type, submission: SubmittedAssignment) -> Any:
+    """Select the grades or the comments of a submission, with the names of their cells."""
+    manual = [Grade.manual_score] if model is Grade else []
+    return (
+        select(model.id, BaseCell.name.label("cell"), Notebook.name.label("notebook"), *manual)
+        .join(BaseCell, model.cell_id == BaseCell.id)
+        .join(SubmittedNotebook, model.notebook_id == SubmittedNotebook.id)
+        .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
+        .where(SubmittedNotebook.assignment_id == submission.id)
+    )
+
+
+def graded_cells(course: Course, assignment: str) -> dict[str, dict[str, tuple[float, bool]]]:
+    """Read the score of every graded cell, and whether a person has yet to mark it, by student.
+
+    One query for a whole class. Raises CourseError.
+    """
+
+    def read() -> list:
+        course.require_release(assignment)
+        with course.gradebook() as gradebook:
+            return gradebook.db.execute(
+                select(SubmittedAssignment.student_id, BaseCell.name, Grade.score,
+                       Grade.needs_manual_grade)
+                .select_from(Grade)
+                .join(BaseCell, Grade.cell_id == BaseCell.id)
+                .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+                .join(
+                    SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id
+                )
+                .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+                .where(Assignment.name == assignment)
+            ).all()  # fmt: skip
+
+    found: dict[str, dict[str, tuple[float, bool]]] = {}
+    for student, cell, score, unmarked in patiently(read):
+        found.setdefault(student, {})[cell] = score or 0.0, bool(unmarked)
+    return found
+
+
+@contextmanager
+def open_writer(course: Course, assignment: str) -> Iterator[GradebookWriter]:
+    """Open the gradebook for the time of a run."""
+    with patiently(course.gradebook) as gradebook:
+        # what was read stays valid after a commit: nobody else writes what this writes
+        gradebook.db.session_factory.configure(expire_on_commit=False)
+        yield GradebookWriter(course, assignment, gradebook)
+
+
+def patiently(use: Callable[[], Result], undo: Callable[[], None] = lambda: None) -> Result:
+    """Use a gradebook that others may hold for a while. Raises CourseError.
+
+    The waiting is done here and not in SQLite, so that Ctrl-C ends it.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with quiet():
+                return use()
+        except (OperationalError, InvalidEntry) as error:
+            undo()
+            if isinstance(error, InvalidEntry):  # nbgrader's name for what the database said
+                error = error.__context__
+            reason = str(getattr(error, "orig", error))
+            if "locked" not in reason or time.monotonic() > deadline:
+                raise CourseError(
+                    f"the gradebook cannot be used ({reason}); nothing is lost: when it can, "
+                    "go on with `autograder grade --resume`."
+                ) from error
+            time.sleep(0.5)

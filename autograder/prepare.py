@@ -1,0 +1,209 @@
+"""Prepare submissions: what was handed in, made ready to run.
+
+A submission is repaired by the student version it started from, and gets back what is
+not the student's: the text of locked cells, hidden tests among it, and the course's
+own files. What comes out can be run anywhere; it is notebooks and files, as bytes.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+from nbgrader.api import SourceCell
+from nbgrader.converters import Autograde
+from nbgrader.utils import find_all_files
+
+from autograder import CHALLENGE_FILE, cases, folder, notebook, repair
+from autograder.course import Course, CourseError
+from autograder.kernels.limits import Limits
+from autograder.repair import NotebookNotFound, Repaired
+from autograder.run import NOTES
+from autograder.solutions import grade_id
+
+# repair and restore; run; judge; the gradebook's writer
+DONE_HERE = {
+    "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata",
+    "Execute", "Judge", "SaveAutoGrades", "AssignLatePenalties",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Original:
+    """One notebook of an assignment: the released one, and the cells as the gradebook has them."""
+
+    released: NotebookNode
+    cells: Mapping[str, NotebookNode]
+
+    def restore(self, notebook: NotebookNode) -> None:
+        """Give a repaired notebook what is not the student's, as nbgrader's OverwriteCells does."""
+        for cell in notebook.cells:
+            if original := self.cells.get(grade_id(cell)):
+                cell.metadata.nbgrader.checksum = original.checksum
+                if cell.metadata.nbgrader.get("grade"):
+                    cell.metadata.nbgrader.points = original.points
+                if original.locked:
+                    cell.source = original.source
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An assignment, read once for a whole class."""
+
+    name: str
+    notebooks: Mapping[str, Original]
+    files: Mapping[str, Path]  # the course's own, beside the notebook
+    challenge: bytes
+    digest: str  # changes when a submission would be graded otherwise
+    file_limit: int
+    before: Sequence[Preprocessor]  # what an instructor added to nbgrader's own steps
+    after: Sequence[Preprocessor]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A submission that is ready to run: notebooks by name as JSON, files packed."""
+
+    student: str
+    notebooks: Mapping[str, bytes]
+    files: bytes
+    notes: Mapping[str, Sequence[str]]
+    digest: str
+
+
+def load_assignment(course: Course, name: str) -> Assignment:
+    """Read an assignment. Raises CourseError, CasesNotFound."""
+    course.require_release(name)
+    source, release = (course.folder(step, ".", name) for step in ("source", "release"))
+    with course.gradebook() as gradebook:
+        notebooks = {
+            recorded.name: Original(
+                released_notebook(release / f"{recorded.name}.ipynb"),
+                {cell.name: _cell(cell) for cell in recorded.source_cells},
+            )
+            for recorded in gradebook.find_assignment(name).notebooks
+        }
+    files = {k: path for k, path in _files(course, source).items() if not k.endswith(".ipynb")}
+    challenge = cases.challenge_for(name)
+    reference = (cases.REFERENCE_DIRECTORY / f"{name}.safetensors").read_bytes()
+    texts = [repr(sorted(o.cells.items())).encode() for o in notebooks.values()]
+    digest = _digest([reference, *texts, *(p.read_bytes() for p in files.values())])
+    limit = Limits(config=course.config).scratch // 2
+    steps = _steps(course, "sanitize_preprocessors"), _steps(course, "autograde_preprocessors")
+    return Assignment(name, notebooks, files, challenge, digest, limit, *steps)
+
+
+def released_notebook(path: Path) -> NotebookNode:
+    """Read a student version. Raises CourseError."""
+    try:
+        return nbformat.read(path, 4)
+    except FileNotFoundError:
+        raise CourseError(
+            f"{'/'.join(path.parts[-3:])}: there is no student version; "
+            f"run `autograder release {path.parent.name}`."
+        ) from None
+
+
+def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:
+    """Prepare one submission. Never fails for what a student handed in."""
+    submitted = course.folder("submitted", student, assignment.name)
+    files, notebooks, notes, read = _files(course, submitted), {}, {}, []
+    for name, original in assignment.notebooks.items():
+        repaired, path = read_submission(submitted, name, original.released)
+        read.append(path)
+        original.restore(repaired.notebook)
+        for step in assignment.before:
+            step(repaired.notebook, {})
+        notebooks[name] = notebook.to_bytes(repaired.notebook)
+        notes[name] = _sentences(repaired)
+    others = {name: path for name, path in files.items() if path not in read}
+    packed, note = _pack(others, assignment)
+    if note:
+        notes = {name: (*found, note) for name, found in notes.items()}
+    digest = _digest([assignment.digest.encode(), packed, *notebooks.values()])
+    return Prepared(student, notebooks, packed, notes, digest)
+
+
+def read_submission(
+    folder: Path, name: str, released: NotebookNode
+) -> tuple[Repaired, Path | None]:
+    """Read and repair a submitted notebook; what was repaired is said in its first cell.
+
+    Returns it with the file it was read from. If there is none, that is what it says.
+    """
+    try:
+        path, renamed = repair.find_notebook(folder, name, released)
+    except NotebookNotFound as error:
+        path, renamed = None, ()
+        repaired = Repaired(released_copy(released), (), str(error).rstrip("."))
+    else:
+        repaired = repair.read(path, released)
+        if repaired.unreadable:
+            why = f"the notebook could not be read: {repaired.unreadable}"
+            repaired = Repaired(repaired.notebook, (), why)
+        else:
+            repaired = Repaired(repaired.notebook, (*renamed, *repaired.notes))
+    if sentences := _sentences(repaired):
+        text = "**Repaired before grading**\n\n" + "\n".join(f"- {line}" for line in sentences)
+        repaired.notebook.cells.insert(0, new_markdown_cell(text))
+        repaired.notebook.metadata[NOTES] = {
+            "notes": list(sentences), "unreadable": repaired.unreadable,
+        }  # fmt: skip
+    return repaired, path
+
+
+def released_copy(released: NotebookNode) -> NotebookNode:
+    """Copy a notebook: what is done to the copy is not done to the original."""
+    return nbformat.from_dict(released)
+
+
+def _steps(course: Course, which: str) -> list[Preprocessor]:
+    """Return the preprocessors of a configured list but for those whose work is done here."""
+    converter = Autograde(coursedir=course.api.coursedir, parent=course.api)
+    exporter = NotebookExporter(config=converter.config)
+    exporter._preprocessors = []
+    for step in getattr(converter, which):
+        if step.__name__ not in DONE_HERE:
+            exporter.register_preprocessor(step)
+    return exporter._preprocessors
+
+
+def _sentences(repaired: Repaired) -> tuple[str, ...]:
+    return (f"{repaired.unreadable}.",) if repaired.unreadable else repaired.notes
+
+
+def _cell(cell: SourceCell) -> NotebookNode:
+    """Copy a cell out of the gradebook."""
+    graded = {g.name: g.max_score for g in cell.notebook.grade_cells}
+    return NotebookNode(
+        source=cell.source, locked=cell.locked, checksum=cell.checksum,
+        points=graded.get(cell.name),
+    )  # fmt: skip
+
+
+def _files(course: Course, root: Path) -> dict[str, Path]:
+    """Return what lies in a folder and is not ignored, by relative path, notebooks included."""
+    ignored = course.api.coursedir.ignore
+    found = find_all_files(str(root), ignored) if root.is_dir() else []
+    return {str(Path(f).relative_to(root)): Path(f) for f in found if not Path(f).is_symlink()}
+
+
+def _pack(files: Mapping[str, Path], assignment: Assignment) -> tuple[bytes, str]:
+    own = {**assignment.files, CHALLENGE_FILE: assignment.challenge}
+    others = {name: file for name, file in files.items() if not name.endswith(".ipynb")}
+    try:
+        return folder.pack(folder.merge(others, own), assignment.file_limit), ""
+    except folder.FolderTooLarge as error:
+        return folder.pack(own, assignment.file_limit), f"Run without them: {error}"
+
+
+def _digest(parts: Sequence[bytes] | Iterator[bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()

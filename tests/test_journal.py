@@ -1,0 +1,84 @@
+"""The journal: whatever is in the file, a run knows what was graded and what was not."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from autograder.grade import Graded
+from autograder.journal import Journal
+from autograder.prepare import Prepared
+
+KIM = Prepared("kim", {}, b"", {}, "digest of kim")
+
+
+@pytest.fixture
+def course(tmp_path):
+    def folder(step, student, assignment):
+        return tmp_path / step / student / assignment
+
+    return SimpleNamespace(root=tmp_path, folder=folder)
+
+
+def graded(course, *results):
+    """Write a journal, with the folder that a graded submission has."""
+    journal = Journal(course, "a0")
+    course.folder("autograded", "kim", "a0").mkdir(parents=True)
+    for result in results:
+        journal.add(KIM, result)
+    return journal
+
+
+def test_what_was_graded_is_known_to_this_run_and_the_next(course):
+    assert graded(course, Graded("kim")).has(KIM)
+    assert Journal(course, "a0").has(KIM)
+
+
+def test_a_submission_that_changed_is_another_one(course):
+    graded(course, Graded("kim"))
+    assert not Journal(course, "a0").has(Prepared("kim", {}, b"", {}, "another digest"))
+
+
+def test_without_its_folder_a_submission_is_not_graded(course):
+    journal = graded(course, Graded("kim"))
+    course.folder("autograded", "kim", "a0").rmdir()
+    assert not journal.has(KIM)
+
+
+def test_what_failed_is_not_graded(course):
+    assert not graded(course, Graded("kim", "it failed")).has(KIM)
+    assert not Journal(course, "a0").has(KIM)
+
+
+def test_the_last_line_of_a_student_counts(course):
+    journal = graded(course, Graded("kim"), Graded("kim", "it failed"))
+    assert not journal.has(KIM)
+    assert not Journal(course, "a0").has(KIM)
+    journal.add(KIM, Graded("kim"))
+    assert Journal(course, "a0").has(KIM)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b'{"student": "kim", "dig', b"[1]", b"7", b'"text"', b"{}", b"\xff\xfe\x00", b"\x00" * 9],
+)
+def test_garbage_is_no_line_and_spoils_no_other(course, garbage):
+    journal = graded(course, Graded("kim"))
+    with journal.path.open("ab") as file:
+        file.write(garbage)
+    again = Journal(course, "a0")
+    assert again.has(KIM)
+    again.add(Prepared("ada", {}, b"", {}, ""), Graded("ada", "ä\u2028b"))
+    assert [line["student"] for line in again.lines()] == ["kim", "ada"]
+    assert again.lines()[1]["error"] == "ä\u2028b"
+
+
+def test_a_line_says_when_who_and_what(course):
+    journal = graded(course, Graded("kim", "", {"a0": ["repaired"]}, 1.5, 4096))
+    (line,) = journal.path.read_text().splitlines()
+    entry = json.loads(line)
+    assert entry.pop("time").startswith("20")
+    assert entry == {
+        "digest": "digest of kim", "student": "kim", "error": "", "notes": {"a0": ["repaired"]},
+        "seconds": 1.5, "peak_memory": 4096,
+    }  # fmt: skip
