@@ -94,5 +94,10 @@ def in_release(assignment: str, solved: NotebookNode, without: bool = False) -> 
 
 def cells_in(path: Path) -> dict[str, str]:
     """Read the cells of a percent file by their titles: `# %% nn_loss`."""
-    notebook = jupytext.reads(path.read_text(), "py:percent")
+    return cells_of(path.read_text())
+
+
+def cells_of(text: str) -> dict[str, str]:
+    """Read the cells of a percent text by their titles."""
+    notebook = jupytext.reads(text, "py:percent")
     return {c.metadata["title"]: c.source for c in notebook.cells if "title" in c.metadata}
