@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all lab notebooks lint wheel clean
+.PHONY: demo test test-all bench lab notebooks lint wheel clean
 
 demo: .venv/ready
 	$(BIN)/python -m tests.submissions demo
@@ -17,6 +17,10 @@ test: .venv/ready
 
 test-all: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# the figures of docs/results.md, in about 20 minutes; leave the machine alone meanwhile
+bench: .venv/ready
+	$(BIN)/python -m bench
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -1,0 +1,224 @@
+"""Grade the same class in every way there is, and print what it took as Markdown.
+
+`make bench` runs it all, on an otherwise idle machine: processor time is read for the
+whole machine, so that no process is forgotten.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from itertools import pairwise
+from os import cpu_count, sysconf
+from pathlib import Path
+from platform import machine, python_version
+from statistics import mean
+
+import psutil
+from nbformat.v4 import new_code_cell
+from rich.console import Console
+from rich.progress import track
+
+from autograder.course import open_course, release
+from autograder.prepare import load_assignment, prepare
+from autograder.run import run_all
+from tests.conftest import A1, scores
+from tests.submissions import Student, lay_out, sample_class, submit
+
+# They compute for seconds on end, in any grader: measured apart, with the whole sample class.
+SLOW = {"style_loops", "noisy", "lab_mathematician"}
+STOCK = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\n'
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Measured:
+    """What a command took."""
+
+    name: str
+    submissions: int
+    seconds: float
+    processor: float  # seconds, of all processors
+    memory: int  # bytes, of all processes at the worst moment, shared pages counted once
+    scores: dict = field(repr=False, default_factory=dict)
+
+    @property
+    def each(self) -> float:
+        """Seconds a submission."""
+        return self.seconds / self.submissions
+
+
+def measure(name: str, count: int, command: Sequence[str | Path], course: Path) -> Measured:
+    """Run a command in a course folder. Raises CalledProcessError."""
+    before, start, peak = busy(), time.monotonic(), [0]
+    process = subprocess.Popen(
+        [str(part) for part in command], cwd=course,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    threading.Thread(target=partial(watch, process.pid, peak), daemon=True).start()
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Measured(name, count, time.monotonic() - start, busy() - before, peak[0])
+
+
+def busy() -> float:
+    """Return the seconds that all processors have worked since the machine started."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / sysconf("SC_CLK_TCK")
+
+
+def watch(process: int, peak: list[int]) -> None:
+    """Keep the largest sum of the memory of a process and all its descendants."""
+    while psutil.pid_exists(process):
+        total = 0
+        try:
+            top = psutil.Process(process)
+            for one in [top, *top.children(recursive=True)]:
+                total += one.memory_full_info().pss
+        except psutil.Error:
+            pass
+        peak[0] = max(peak[0], total)
+        time.sleep(1)
+
+
+def class_of(count: int, slow: bool = False) -> list[Student]:
+    """Return the sample class, repeated until it has `count` students."""
+    known = [one for one in sample_class(A1) if slow or one.name not in SLOW]
+    return [Student(f"{i:04}_{one.name}", one.notebook)
+            for i in range(count) for one in [known[i % len(known)]]]  # fmt: skip
+
+
+def course_with(students: Sequence[Student], root: Path, stock: bool = False) -> Path:
+    """Lay out a course with a class in it, under our configuration or under none."""
+    lay_out(root)
+    shutil.rmtree(root / "submitted")
+    if stock:
+        (root / "nbgrader_config.py").write_text(STOCK)
+        command = [BIN / "nbgrader", "generate_assignment", A1]
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+    else:
+        release(open_course(root), A1)
+    for student in students:
+        submit(root, A1, student.name, student.notebook)
+    return root
+
+
+def compare(count: int, scratch: Path, slow: bool = False) -> list[Measured]:
+    """Grade one class in four ways."""
+    students, found = class_of(count, slow), []
+    ways = {
+        "stock `nbgrader autograde`": (True, [BIN / "nbgrader", "autograde", A1]),
+        "our `nbgrader autograde`": (False, [BIN / "nbgrader", "autograde", A1]),
+        "`autograder grade --workers 1`": (False, [BIN / "autograder", "grade", A1, "--workers=1"]),
+        "`autograder grade --workers 2`": (False, [BIN / "autograder", "grade", A1, "--workers=2"]),
+    }
+    for number, (name, (stock, command)) in enumerate(ways.items()):
+        course = course_with(students, scratch / f"{number}{slow}", stock)
+        found.append(measure(name, count, command, course))
+        if not stock:
+            found[-1].scores = scores(open_course(course))
+    assert all(one.scores == found[-1].scores for one in found[1:]), "scores differ"
+    return found
+
+
+def floor(count: int, scratch: Path) -> float:
+    """Return the mean seconds that the cells of a submission take in a warm kernel."""
+    course = open_course(course_with(class_of(count), scratch / "floor"))
+    assignment = load_assignment(course, A1)
+    clock = (
+        "import time\n_spent, _begun = 0, [0]\n"
+        "def _begin(info): _begun[0] = time.perf_counter()\n"
+        "def _end(result):\n"
+        "    global _spent; _spent += time.perf_counter() - _begun[0]\n"
+        "get_ipython().events.register('pre_run_cell', _begin)\n"
+        "get_ipython().events.register('post_run_cell', _end)"
+    )
+    spent = []
+    for student in track(course.students(A1), "floor", console=Console(stderr=True)):
+        prepared = prepare(course, assignment, student)
+        notebook = json.loads(prepared.notebooks[A1])
+        notebook["cells"].insert(0, new_code_cell(clock))
+        notebook["cells"].append(new_code_cell("print(_spent)"))
+        ran = run_all({A1: json.dumps(notebook).encode()}, prepared.files, course.config)
+        last = json.loads(ran.notebooks[A1])["cells"][-1]["outputs"][0]["text"]
+        spent.append(float("".join(last)))
+    return mean(spent)
+
+
+def growth(counts: Sequence[int], scratch: Path) -> list[Measured]:
+    """Grade classes of several sizes with two workers."""
+    found = []
+    for count in counts:
+        course = course_with(class_of(count), scratch / f"growth{count}")
+        command = [BIN / "autograder", "grade", A1, "--workers=2"]
+        found.append(measure(f"{count} submissions", count, command, course))
+    return found
+
+
+def table(found: Sequence[Measured], base: Measured | None = None) -> str:
+    """Write measurements as a Markdown table."""
+    lines = ["| | s in all | s a submission | processor s a submission | peak memory, GiB |"
+             + (" times stock |" if base else ""),
+             "|---|---:|---:|---:|---:|" + ("---:|" if base else "")]  # fmt: skip
+    for one in found:
+        line = (
+            f"| {one.name} | {one.seconds:.1f} | {one.each:.3f} | "
+            f"{one.processor / one.submissions:.3f} | {one.memory / 2**30:.2f} |"
+        )
+        lines.append(line + (f" {base.seconds / one.seconds:.1f} |" if base else ""))
+    return "\n".join(lines)
+
+
+def marginal(few: Sequence[Measured], many: Sequence[Measured]) -> str:
+    """Write what a run takes once, and for each submission more, as a Markdown table."""
+    lines = ["| | start, s | s a submission more | times stock |", "|---|---:|---:|---:|"]
+    each = [
+        (b.seconds - a.seconds) / (b.submissions - a.submissions)
+        for a, b in zip(few, many, strict=True)
+    ]
+    for one, more in zip(many, each, strict=True):
+        start = one.seconds - one.submissions * more
+        lines.append(f"| {one.name} | {start:.1f} | {more:.3f} | {each[0] / more:.1f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--count", type=int, default=40, help="students of the class")
+    parser.add_argument("--growth", type=int, nargs="*", default=[10, 100, 1000])
+    parser.add_argument("--whole", action="store_true", help="the sample class with its slow ones")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        scratch = Path(folder)
+        names = ("torch", "nbgrader", "nbclient", "ipykernel", "distributed")
+        print(f"Python {python_version()}, {', '.join(f'{n} {version(n)}' for n in names)}; "
+              f"{cpu_count()} processors, {machine()}.\n")  # fmt: skip
+        few, found = compare(4, scratch / "few"), compare(options.count, scratch)
+        print(f"A class of {options.count}:\n\n{table(found, found[0])}\n", flush=True)
+        print(f"Its start, once a run, and then:\n\n{marginal(few, found)}\n", flush=True)
+        cells = floor(options.count, scratch)
+        print(
+            f"Floor: the cells of a submission take {cells:.3f} s in a warm kernel.\n", flush=True
+        )
+        if options.growth:
+            sizes = growth(options.growth, scratch)
+            print(f"Growth, two workers:\n\n{table(sizes)}\n", flush=True)
+            for less, more in pairwise(sizes):
+                each = (more.seconds - less.seconds) / (more.submissions - less.submissions)
+                print(f"From {less.name} to {more.submissions}: {each:.3f} s each.\n", flush=True)
+        if options.whole:
+            found = compare(29, scratch, slow=True)
+            print(f"The whole sample class, 29:\n\n{table(found, found[0])}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
