@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from itertools import pairwise
-from os import cpu_count, sysconf
+from os import cpu_count, environ, pathsep, sysconf
 from pathlib import Path
 from platform import machine, python_version
 from statistics import mean
@@ -37,6 +37,7 @@ from tests.submissions import Student, lay_out, sample_class, submit
 SLOW = {"style_loops", "noisy", "lab_mathematician"}
 STOCK = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\n'
 BIN = Path(sys.executable).parent
+ENVIRONMENT = {**environ, "PATH": f"{BIN}{pathsep}{environ['PATH']}"}  # nbgrader starts alembic
 
 
 @dataclass
@@ -60,7 +61,7 @@ def measure(name: str, count: int, command: Sequence[str | Path], course: Path) 
     """Run a command in a course folder. Raises CalledProcessError."""
     before, start, peak = busy(), time.monotonic(), [0]
     process = subprocess.Popen(
-        [str(part) for part in command], cwd=course,
+        [str(part) for part in command], cwd=course, env=ENVIRONMENT,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     threading.Thread(target=partial(watch, process.pid, peak), daemon=True).start()
@@ -103,7 +104,7 @@ def course_with(students: Sequence[Student], root: Path, stock: bool = False) ->
     if stock:
         (root / "nbgrader_config.py").write_text(STOCK)
         command = [BIN / "nbgrader", "generate_assignment", A1]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
+        subprocess.run(command, cwd=root, env=ENVIRONMENT, check=True, capture_output=True)
     else:
         release(open_course(root), A1)
     for student in students:
@@ -137,7 +138,7 @@ def floor(count: int, scratch: Path) -> float:
         "import time\n_spent, _begun = 0, [0]\n"
         "def _begin(info): _begun[0] = time.perf_counter()\n"
         "def _end(result):\n"
-        "    global _spent; _spent += time.perf_counter() - _begun[0]\n"
+        "    global _spent; _spent += time.perf_counter() - _begun[0] if _begun[0] else 0\n"
         "get_ipython().events.register('pre_run_cell', _begin)\n"
         "get_ipython().events.register('post_run_cell', _end)"
     )
