@@ -56,12 +56,11 @@ def release(options: argparse.Namespace) -> int:
 def reference(options: argparse.Namespace) -> int:
     """Record reference tensors."""
     from autograder import reference
-    from autograder.course import open_course
 
-    course = open_course(options.course)
+    course = _open(options)
     for assignment in options.assignments or course.assignments():
         recording = reference.record(
-            course.source_notebook(assignment), options.seed, options.workers
+            course.source_notebook(assignment), options.seed, options.workers, course.config
         )
         for path in recording.write(assignment):
             print(f"recorded {path.parent.name}/{path.name}, {path.stat().st_size / 1000:.0f} kB")
@@ -70,13 +69,10 @@ def reference(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     """Grade a class and print its points."""
-    from autograder.course import open_course
     from autograder.grade import grade
     from autograder.progress import show
 
-    course = open_course(options.course)
-    if options.no_sandbox:
-        course.config.Execute.sandbox = False
+    course = _open(options)
     students = options.student or course.students(options.assignment)
     grading = grade(
         course, options.assignment, students, options.workers, options.scheduler, options.resume
@@ -95,6 +91,16 @@ def report(options: argparse.Namespace) -> int:
     path = report.write(report.collect(course, options.assignment), course)
     print(f"wrote {path.relative_to(course.root)}")
     return 0
+
+
+def _open(options: argparse.Namespace) -> "autograder.course.Course":
+    """Open the course of a command that runs notebooks."""
+    from autograder.course import open_course
+
+    course = open_course(options.course)
+    if options.no_sandbox:
+        course.config.Execute.sandbox = False
+    return course
 
 
 def _print_class(course: "autograder.course.Course", assignment: str) -> None:
@@ -120,6 +126,11 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
+    def without_sandbox(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--no-sandbox", action="store_true", help="run notebooks with all your rights"
+        )
+
     sub = add("sync", sync)
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
     sub = add("release", release)
@@ -127,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("reference", reference)
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
     sub.add_argument("--seed", type=int, default=0, help="draws the hidden cases (default: 0)")
-    sub.add_argument("--workers", type=int, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    without_sandbox(sub)
     sub = add("grade", grade)
     sub.add_argument("assignment", metavar="ASSIGNMENT")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
@@ -136,9 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--resume", action="store_true", help="leave out what was graded and has not changed"
     )
-    sub.add_argument(
-        "--no-sandbox", action="store_true", help="run submissions with all your rights"
-    )
+    without_sandbox(sub)
     sub = add("report", report)
     sub.add_argument("assignment", metavar="ASSIGNMENT")
     return parser

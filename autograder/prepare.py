@@ -107,6 +107,11 @@ def released_notebook(path: Path) -> NotebookNode:
             f"{'/'.join(path.parts[-3:])}: there is no student version; "
             f"run `autograder release {path.parent.name}`."
         ) from None
+    except ValueError as error:
+        raise CourseError(
+            f"{'/'.join(path.parts[-3:])}: this student version is not a notebook "
+            f"({type(error).__name__}); run `autograder release {path.parent.name}`."
+        ) from None
 
 
 def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:

@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import torch
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from autograder import cases, checks, evidence
 from autograder.cases import Case, KnownMistake, RecordedCheck
@@ -57,22 +58,27 @@ class Recording:
         return written
 
 
-def record(notebook_file: Path, seed: int = 0, workers: int | None = None) -> Recording:
+def record(
+    notebook_file: Path, seed: int = 0, workers: int | None = None, config: Config | None = None
+) -> Recording:
     """Record the references of the assignment in an instructor's notebook.
 
     Raises RecordingRefused if the notebook and an oracle disagree, an alternative
     solution fails, or a mistake passes; UnknownAssignment if it has no checks.
     """
     assignment = checks.load(notebook_file.stem, seed)
-    return record_assignment(assignment, nbformat.read(notebook_file, 4), workers)
+    return record_assignment(assignment, nbformat.read(notebook_file, 4), workers, config)
 
 
 def record_assignment(
-    assignment: Assignment, notebook: NotebookNode, workers: int | None = None
+    assignment: Assignment,
+    notebook: NotebookNode,
+    workers: int | None = None,
+    config: Config | None = None,
 ) -> Recording:
     """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
     challenge = cases.challenge({check.name: check for check in assignment.checks})
-    right = outcomes_of(notebook, challenge)
+    right = outcomes_of(notebook, challenge, config)
     problems = [
         p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
     ]
@@ -83,7 +89,9 @@ def record_assignment(
     others = {path.name: with_functions(notebook, path) for path in assignment.alternatives}
     others |= {mistake.name: with_mistake(notebook, mistake) for mistake in assignment.mistakes}
     with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
-        futures = {name: pool.submit(outcomes_of, nb, challenge) for name, nb in others.items()}
+        futures = {
+            name: pool.submit(outcomes_of, nb, challenge, config) for name, nb in others.items()
+        }
         outcomes = {name: future.result() for name, future in futures.items()}
     problems = list(trivial_passes(confirmed))
     for path in assignment.alternatives:
@@ -100,9 +108,9 @@ def record_assignment(
     return Recording(public, hidden)
 
 
-def outcomes_of(notebook: NotebookNode, challenge: bytes) -> Outcomes:
+def outcomes_of(notebook: NotebookNode, challenge: bytes, config: Config | None = None) -> Outcomes:
     """Run a notebook on a challenge and read the evidence it leaves."""
-    executed = run(notebook, challenge)
+    executed = run(notebook, challenge, config)
     recorded = [data for cell in executed.cells for data in evidence.in_cell(cell)]
     return dict(map(evidence.from_output, recorded))
 

@@ -110,3 +110,29 @@ def test_markup_in_a_reason_is_no_markup(course, capsys):
     path.rename(path.with_name("[red] markup.ipynb"))
     assert main(["grade", A1, "--workers", "1"]) == 0
     assert "handed in as [red] markup.ipynb" in capsys.readouterr().out
+
+
+def test_a_broken_student_version_is_named(course, capsys):
+    assert main(["release"]) == 0
+    submissions.submit(course, A1, "anna", submissions.released_notebook(A1))
+    (course / "assignments" / A1 / f"{A1}.ipynb").write_text("{")
+    capsys.readouterr()
+    assert said(capsys, "grade", A1) == (
+        f"autograder: assignments/{A1}/{A1}.ipynb: this student version is not a notebook "
+        f"(NotJSONError); run `autograder release {A1}`.\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--no-sandbox"]])
+def test_references_are_recorded_without_a_sandbox_only_if_that_is_asked_for(
+    arguments, course, capsys, monkeypatch
+):
+    seen = []
+
+    def outcomes_of(notebook, challenge, config):
+        seen.append(config.Execute.get("sandbox", True))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograder.reference.outcomes_of", outcomes_of)
+    assert main(["reference", A1, *arguments]) == 130
+    assert seen == [not arguments]
