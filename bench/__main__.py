@@ -35,6 +35,7 @@ from tests.submissions import Student, lay_out, sample_class, submit
 
 # They compute for seconds on end, in any grader: measured apart, with the whole sample class.
 SLOW = {"style_loops", "noisy", "lab_mathematician"}
+LOOK = 5  # seconds between two looks at the memory: a look a second made runs 20 % slower
 STOCK = 'c = get_config()\nc.CourseDirectory.course_id = "stock"\n'
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {**environ, "PATH": f"{BIN}{pathsep}{environ['PATH']}"}  # nbgrader starts alembic
@@ -87,7 +88,7 @@ def watch(process: int, peak: list[int]) -> None:
         except psutil.Error:
             pass
         peak[0] = max(peak[0], total)
-        time.sleep(1)
+        time.sleep(LOOK)
 
 
 def class_of(count: int, slow: bool = False) -> list[Student]:

@@ -38,7 +38,9 @@ COURSE_IMPORTS = (
     "tqdm.auto",
     "ipykernel.debugger",
     "ipykernel.ipkernel",
+    "autograder.check",
     "autograder.plots",
+    "data_scripts.toy",
     "autograder.kernels.kernel",
 )
 
