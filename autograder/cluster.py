@@ -19,10 +19,14 @@ from autograder.course import CourseError
 from autograder.kernels import warm_process
 from autograder.kernels.sandbox import SandboxError
 from autograder.prepare import Prepared
-from autograder.run import Ran, run_all
+from autograder.run import Ran, run_all, worker_config
 
-# Dask samples what its workers do, a hundred times a second: half of what they would do here.
-CONFIG = {"distributed.worker.profile.enabled": False}
+CONFIG = {
+    # Dask samples what its workers do, a hundred times a second: half of what they would do here
+    "distributed.worker.profile.enabled": False,
+    # and keeps the last thousand messages, each with a submission in it
+    "distributed.admin.low-level-log-length": 4,
+}
 AHEAD = 2  # submissions that wait at a worker for their turn
 PATIENCE = 10, 60  # seconds for a Dask scheduler to answer, for its first worker to be there
 # What a worker does first: Ctrl-C is for the process that started it and will stop it. And it
@@ -44,11 +48,12 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Client]:
     Raises CourseError if there are none, or if their code is not that of this machine.
     """
     with ExitStack() as stack:
+        stack.enter_context(dask.config.set(CONFIG))
         if scheduler:
             client = stack.enter_context(find(scheduler))
             require_same_code(client, scheduler)
         else:
-            with interrupts_later(), dask.config.set(CONFIG):
+            with interrupts_later():
                 cluster = stack.enter_context(LocalCluster(
                     n_workers=workers or os.cpu_count(), threads_per_worker=1,
                     dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
@@ -121,6 +126,7 @@ def run_class(
 ) -> Iterator[tuple[Prepared, Ran | Exception]]:
     """Run submissions on a cluster, a few a worker at a time, and yield them as they come."""
     running: dict[Future, Prepared] = {}
+    config = worker_config(config)
     done = as_completed(loop=client.loop)
 
     def submit(prepared: Prepared) -> None:

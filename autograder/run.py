@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import psutil
 import zmq
 from jupyter_client import KernelManager
+from jupyter_client.session import Session
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.preprocessors import ExecutePreprocessor
@@ -251,6 +252,16 @@ class Ran:
     notebooks: Mapping[str, bytes]
     seconds: float
     peak_memory: int
+
+
+def worker_config(config: Config) -> Config:
+    """Return what a run needs of a course's configuration.
+
+    The rest names classes, and a worker would import torch and nbgrader to have them.
+    """
+    configured = (*Execute.mro(), *Limits.mro(), *WarmKernelManager.mro(), *Session.mro())
+    names = {kind.__name__ for kind in configured}
+    return Config({name: section for name, section in config.items() if name in names})
 
 
 def run_all(notebooks: Mapping[str, bytes], files: bytes, config: Config) -> Ran:

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import repeat
 from pathlib import Path
 
 import psutil
 import pytest
 from distributed import Client, LocalCluster
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import cli, cluster, gradebook
+from autograder import cli, cluster, gradebook, notebook
 from autograder import grade as grading
 from autograder.course import CourseError, open_course
 from autograder.grade import grade
 from autograder.journal import Journal
-from autograder.run import Ran
+from autograder.prepare import Prepared, load_assignment, prepare
+from autograder.run import NOTES, Ran
 from tests import submissions
 from tests.conftest import A1, scores
 
@@ -491,6 +493,21 @@ def test_submissions_are_prepared_as_they_are_needed(course, replayed, client, m
     for yielded, _ in enumerate(grade(course, A1), start=1):
         assert len(prepared) <= yielded + cluster.AHEAD * workers + 2
     assert yielded == len(prepared) == 34
+
+
+def test_what_was_graded_is_not_kept_and_workers_need_no_torch(course):
+    loaded = load_assignment(course, A1)
+    large = new_notebook(metadata={NOTES: {"unreadable": "by test"}, "ballast": "x" * 2**22})
+    returned_at_once = Prepared("large", {A1: notebook.to_bytes(large)}, b"", {}, "")
+    with cluster.connect(None, 1) as client:
+        first = prepare(course, loaded, "bob")
+        [(_, ran)] = cluster.run_class(client, iter([first]), course.config)
+        assert isinstance(ran, Ran)
+        assert not any(client.run(lambda: "torch" in sys.modules).values())
+        used = []
+        for _ in cluster.run_class(client, repeat(returned_at_once, 60), course.config):
+            used.append(psutil.Process().memory_full_info().uss)
+        assert used[-1] - used[15] < 100 * 2**20  # 180 MiB were read meanwhile
 
 
 # What is not there
