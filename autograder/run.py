@@ -89,6 +89,7 @@ class Execute(ExecutePreprocessor):
         if nb.metadata.get(NOTES, {}).get("unreadable"):
             return nb, resources  # nothing of it is the student's
         self.limits = Limits(parent=self)
+        self._process = psutil.Process()
         self._cell = next((cell for cell in nb.cells if cell.cell_type == "code"), None)
         self._deadline = float("inf")
         self.km = self._manager = None
@@ -168,9 +169,8 @@ class Execute(ExecutePreprocessor):
 
     async def _watch_memory(self) -> None:
         """Kill a kernel that sends more than can be read: a message is received as a whole."""
-        process = psutil.Process()
-        most = process.memory_info().rss + ROOM + 16 * self.limits.output
-        while process.memory_info().rss < most:
+        most = self._process.memory_info().rss + ROOM + 16 * self.limits.output
+        while self._process.memory_info().rss < most:
             await asyncio.sleep(0.05)
         self._output = self.limits.output + 1
         await self.km.provisioner.kill()
