@@ -1,15 +1,19 @@
 """Fixtures shared by the tests: courses laid out and graded once a session."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from autograder import grade as grading
 from autograder.course import Course, open_course, release
 from tests import submissions
 
 A1 = "a1_two_layer_net"
+REAL_DATA = submissions.ROOT.parent / "shared" / "data"  # of whoever develops this course
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +61,44 @@ def solved():
 def scratch(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     yield tmp_path
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that puts a small disk at a place, and one that makes it large."""
+    mounted = []
+
+    def put(place: Path, size: str):
+        place.mkdir(parents=True, exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place]
+        if subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("only root can mount a small disk")
+        mounted.append(place)
+
+    yield put
+    for place in mounted:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """No address answers, and no client has a registry to ask."""
+
+    def refuse(*_, **__):
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "get", refuse)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+
+@pytest.fixture
+def client_answers():
+    """Return a function that skips a test unless a command succeeds: a registry's client."""
+
+    def require(*command: str) -> None:
+        found = shutil.which(command[0])
+        if not found or subprocess.run(command, capture_output=True, timeout=120).returncode:
+            pytest.skip(f"{' '.join(command)} does not answer")
+
+    return require

@@ -340,23 +340,6 @@ def test_ctrl_c(course, expected):
 # Disks that are full
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Return a function that puts a small disk at a place, and one that makes it large."""
-    mounted = []
-
-    def put(place: Path, size: str):
-        place.mkdir(parents=True, exist_ok=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place]
-        if subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("only root can mount a small disk")
-        mounted.append(place)
-
-    yield put
-    for place in mounted:
-        subprocess.run(["umount", "-l", place], check=True)
-
-
 def enlarge(place):
     subprocess.run(["mount", "-o", "remount,size=100m", place], check=True)
 

