@@ -6,14 +6,19 @@ below what was measured: see the comments.
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from sklearn.metrics import confusion_matrix, f1_score
 from torch import nn
 from torch.nn import functional as F
 
 from data_scripts.drawn import faces
+from data_scripts.drawn.face_expressions import express
 
 DISGUST = faces.CLASSES.index("disgust")
 
@@ -72,13 +77,22 @@ def test_pictures_are_neither_flat_nor_burnt_out(small):
     assert (((pixels == 0) | (pixels == 255)).float().mean(dim=1) > 0.75).float().mean() < 0.02
 
 
-def test_pixels_alone_tell_a_little():
-    """A linear classifier beats always saying happy (0.25), and does not solve it."""
+def test_movements_tell_the_expression_up_to_an_overlap():
+    """What nobody can beat who reads the face without error: classes overlap, but not much."""
+    rng = np.random.RandomState(0)
+    labels = rng.randint(0, 7, 6000)
+    movements = np.concatenate(list(vars(express(labels, rng)).values()), axis=1)
+    reader = QuadraticDiscriminantAnalysis().fit(movements[:4000], labels[:4000])
+    assert 0.8 < reader.score(movements[4000:], labels[4000:]) < 0.95
+
+
+def test_nothing_in_the_pixels_gives_the_class_away():
+    """A linear classifier, which sees brightness and place but no shape, stays near chance."""
     data = faces.draw(train=1500, validation=0, test=500)
     coarse = {s: F.avg_pool2d(data[s][0].float(), 3).flatten(1) for s in ("train", "test")}
     line = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
     line.fit(coarse["train"], data["train"][1])
-    assert 0.30 < line.score(coarse["test"], data["test"][1]) < 0.6
+    assert line.score(coarse["test"], data["test"][1]) < 0.45
 
 
 @dataclass(frozen=True)
@@ -161,26 +175,32 @@ def test_confusions_are_where_they_belong(plain):
     }
 
 
-def fit(data, cured: bool, seed: int = 0, epochs: int = 20) -> Trained:
-    """Train on one thread with Adam; cured: augmentation, and class weights 1 / sqrt(frequency)."""
-    images, labels = scaled(data["train"][0]), data["train"][1].long()
-    frequency = torch.bincount(labels) / len(labels)
-    weight = frequency**-0.5 if cured else torch.ones(7)
+def fit(data, cured: bool, seed: int = 0) -> Trained:
+    """Train and judge a network on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = network()
-        optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
-        for _ in range(epochs):
-            for batch in torch.randperm(len(labels)).split(64):
-                X = augmented(images[batch]) if cured else images[batch]
-                optimiser.zero_grad()
-                F.cross_entropy(net(X), labels[batch], weight=weight).backward()
-                optimiser.step()
+        train(net, scaled(data["train"][0]), data["train"][1].long(), cured)
     result = judge(net, data)
     torch.set_num_threads(threads)
     return result
+
+
+def train(net: nn.Module, images, labels, cured: bool, epochs: int = 20) -> None:
+    """Adam, its step falling to 0; cured: augmentation, and class weights 1 / sqrt(frequency)."""
+    frequency = torch.bincount(labels) / len(labels)
+    weight = frequency**-0.5 if cured else torch.ones(7)
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(labels)).split(64):
+            X = augmented(images[batch]) if cured else images[batch]
+            optimiser.zero_grad()
+            F.cross_entropy(net(X), labels[batch], weight=weight).backward()
+            optimiser.step()
+        schedule.step()
 
 
 def network() -> nn.Module:
