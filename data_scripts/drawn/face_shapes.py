@@ -5,6 +5,7 @@ Everything is drawn for N faces at once: a parameter is (N, 1), a point of a sha
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -59,9 +60,7 @@ class Person:
 
 def meet(n: int, rng: np.random.RandomState) -> Person:
     """Draw n people."""
-
-    def about(mean: float, spread: float) -> np.ndarray:
-        return mean + spread * rng.standard_normal((n, 1)).clip(-2.2, 2.2)
+    about = partial(vary, n=n, rng=rng)
 
     def some(share: float) -> np.ndarray:
         return rng.random_sample((n, 1)) < share
@@ -91,6 +90,11 @@ def meet(n: int, rng: np.random.RandomState) -> Person:
         glasses=some(0.16),
         dark_glasses=some(0.012),
     )
+
+
+def vary(mean: float, spread: float, n: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw (n, 1) normal values, none further than 2.2 standard deviations from the mean."""
+    return mean + spread * rng.standard_normal((n, 1)).clip(-2.2, 2.2)
 
 
 def behind(person: Person) -> list[Shape]:

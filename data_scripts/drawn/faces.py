@@ -6,13 +6,14 @@ face, light and camera, and classes that overlap.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from data_scripts.drawn.face_expressions import CLASSES, express
-from data_scripts.drawn.face_shapes import ABSENT, Person, Shape, behind, features, meet
+from data_scripts.drawn.face_shapes import ABSENT, Person, Shape, behind, features, meet, vary
 
 __all__ = ["CLASSES", "SIZE", "VERSION", "draw"]
 
@@ -82,9 +83,8 @@ def _draw_faces(labels: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def _stand(n: int, rng: np.random.RandomState) -> Pose:
-    def about(mean: float, spread: float) -> np.ndarray:
-        return mean + spread * rng.standard_normal((n, 1)).clip(-2.2, 2.2)
-
+    """Draw n poses: heads near the middle of the picture, mostly upright and from the front."""
+    about = partial(vary, n=n, rng=rng)
     middle = SIZE / 2
     return Pose(
         x=about(middle, 2.4),
