@@ -1,1 +1,1 @@
-"""Stand-ins for the real data sets, drawn by code: offline, in seconds, with the same lessons."""
+"""Stand-ins for the data sets, drawn by code: at once, without a network."""
