@@ -80,7 +80,7 @@ def _broken(random: Random, bottle: Bottle, length: float, depth: float) -> np.n
     glass = np.array(
         [(0.62, 0.45, 0.30), WHITE, (0.03, 0.02, 0.02)][random.choice(3, p=[0.5, 0.2, 0.3])]
     )
-    inside = over(bottle.image, glass, cover(piece) * random.uniform(0.45, 0.95))
+    inside = over(bottle.image, glass, cover(piece) * random.uniform(0.5, 0.95))
     facets = 0.25 * clouds(random, len(bottle.r), 40) * cover(piece)
     splinter = bump(piece / random.uniform(0.006, 0.012)) * random.uniform(0.1, 0.6)
     return inside + facets + splinter * (bottle.r < EDGE) * (bottle.r > HOLE)
@@ -91,7 +91,7 @@ def _broken_large(random: Random, bottle: Bottle) -> np.ndarray:
 
 
 def _broken_small(random: Random, bottle: Bottle) -> np.ndarray:
-    return _broken(random, bottle, random.uniform(0.022, 0.05), random.uniform(0.018, 0.035))
+    return _broken(random, bottle, random.uniform(0.027, 0.055), random.uniform(0.02, 0.037))
 
 
 def _contamination(random: Random, bottle: Bottle) -> np.ndarray:

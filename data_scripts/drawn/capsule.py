@@ -21,6 +21,7 @@ HALF, RADIUS = 0.25, 0.155  # half the straight part's length, and the radius of
 JOINT = -0.02  # where the black cap ends
 GREY, BLACK, ORANGE = (0.80, 0.80, 0.79), (0.07, 0.07, 0.08), (0.84, 0.42, 0.10)
 INK = (0.20, 0.09, 0.04)
+PRINT = 0.17  # where the imprint is along the capsule
 GLYPH, GAP = 0.055, 0.062  # half the height of a digit, and from one to the next
 
 
@@ -69,8 +70,7 @@ def digits(text: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     for i, digit in enumerate(text):
         across = u - (i - (len(text) - 1) / 2) * GAP
         distance = np.minimum(distance, (_zero if digit == "0" else _five)(across, v))
-    # cover() needs the whole image's size to make its edge a pixel wide
-    ink[window] = (0.5 - (distance - 0.0055) / max(0.004, 1 / size)).clip(0, 1)
+    ink[window] = cover(distance - 0.0055, 0.004, size)
     return ink
 
 
@@ -85,13 +85,9 @@ def _five(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     wide, waist, bowl = 0.4 * GLYPH, -0.15 * GLYPH, 0.5 * GLYPH
     flag = np.maximum(abs(u) - wide, abs(v + GLYPH))
     stem = np.maximum(abs(u + wide), abs(v + (GLYPH - waist) / 2) - (GLYPH + waist) / 2)
-    round_ = abs(np.hypot(u + 0.1 * GLYPH, v - 0.42 * GLYPH) - bowl)
-    open_ = np.maximum(-u - 0.45 * GLYPH, 0)
-    return np.minimum(np.minimum(flag, stem), np.maximum(round_, open_))
-
-
-def _imprint(capsule: Capsule) -> np.ndarray:
-    return digits("500", capsule.u - 0.17, capsule.v - capsule.roll)
+    circle = abs(np.hypot(u + 0.1 * GLYPH, v - 0.42 * GLYPH) - bowl)
+    left_open = -u - 0.45 * GLYPH
+    return np.minimum(np.minimum(flag, stem), np.maximum(circle, left_open))
 
 
 def render(capsule: Capsule, ink: np.ndarray | None = None) -> np.ndarray:
@@ -102,7 +98,9 @@ def render(capsule: Capsule, ink: np.ndarray | None = None) -> np.ndarray:
     shadow = 1 - 0.35 * (1 - outline(u - 0.012, v - 0.025) / 0.05).clip(0, 1)
     shade = 1 - 0.55 * (edge / RADIUS + 1).clip(0, 1) ** 3
     filling = shade * (1 + capsule.granules) * (1 - black)
-    printed = (_imprint(capsule) if ink is None else ink) * capsule.ink * (1 - black)
+    if ink is None:
+        ink = digits("500", u - PRINT, v - capsule.roll)
+    printed = ink * capsule.ink * (1 - black)
     seam = 0.25 * bump((u - JOINT) / 0.006)
     gloss = capsule.gloss * bump((v - capsule.gloss_at) / 0.022) * cover(abs(u) - HALF, 0.08)
     light, cap = seam + gloss, shade * black
@@ -136,7 +134,7 @@ def _crack(random: Random, capsule: Capsule, clean: np.ndarray) -> np.ndarray:
 
 def _faulty_imprint(random: Random, capsule: Capsule, clean: np.ndarray) -> np.ndarray:
     """Smear the imprint, double it, lose a part of it or print another."""
-    u, v = capsule.u - 0.17, capsule.v - capsule.roll
+    u, v = capsule.u - PRINT, capsule.v - capsule.roll
     ink, angle = digits("500", u, v), random.uniform(0, 2 * np.pi)
     far = random.uniform(0.018, 0.035)
     du, dv = far * float(np.cos(angle)), far * float(np.sin(angle))
@@ -144,10 +142,10 @@ def _faulty_imprint(random: Random, capsule: Capsule, clean: np.ndarray) -> np.n
         case "smeared":
             ink = sum(digits("500", u - t * du, v - t * dv) for t in np.linspace(0, 1.5, 6)) / 4
         case "doubled":
-            ink = np.maximum(ink, random.uniform(0.4, 0.9) * digits("500", u - du, v - dv))
+            ink = np.maximum(ink, random.uniform(0.55, 0.95) * digits("500", u - du, v - dv))
         case "missing":
-            loss = jagged(random, u + 2 * du, v + dv, random.uniform(0.04, 0.08), 0.5)
-            ink = ink * (1 - cover(loss, 0.01) * random.uniform(0.7, 1))
+            loss = jagged(random, u + 2 * du, v + dv, random.uniform(0.05, 0.09), 0.5)
+            ink = ink * (1 - cover(loss, 0.01) * random.uniform(0.85, 1))
         case _:
             text = ["050", "005", "55", "550", "00"][random.randint(5)]
             ink = digits(text, *turn(u, v, random.uniform(-0.25, 0.25)))
@@ -157,9 +155,9 @@ def _faulty_imprint(random: Random, capsule: Capsule, clean: np.ndarray) -> np.n
 def _poke(random: Random, capsule: Capsule, clean: np.ndarray) -> np.ndarray:
     """Press a small hole, or a dent with a lit and a shaded side."""
     u, v = _on_shell(random, capsule)
-    radius = random.uniform(0.016, 0.032)
+    radius = random.uniform(0.017, 0.034)
     place = jagged(random, u, v, radius, rough=0.25)
-    strength = random.uniform(0.4, 0.9)
+    strength = random.uniform(0.55, 1)
     side = (0.8 * v - 0.6 * u) / radius * bump(place.clip(0) / (0.6 * radius)) * strength * 0.6
     hole = cover(place + 0.3 * radius, 0.006) * random.uniform(0.35, 1)
     return over(clean + side, (0.16, 0.08, 0.05), hole)
@@ -183,9 +181,10 @@ def _squeeze(random: Random, capsule: Capsule, clean: np.ndarray) -> np.ndarray:
     sides = random.choice([-1, 0, 1])
     if sides:
         press = press * cover(-sides * capsule.v, 0.1)
-    pressed = render(replace(capsule, v=capsule.v * (1 + press)))
+    squeezed = replace(capsule, v=capsule.v * (1 + press))
     crease = bump((capsule.v - sides * 0.07) / 0.02) * bump((capsule.u - at) / (0.7 * width))
-    return pressed - 0.2 * random.uniform(0.3, 1) * crease * (pressed > 0.1)
+    crease = crease * cover(outline(squeezed.u, squeezed.v)) * random.uniform(0.15, 0.5)
+    return over(render(squeezed), (0.03, 0.02, 0.02), crease)
 
 
 DEFECTS = {

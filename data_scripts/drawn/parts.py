@@ -41,12 +41,18 @@ def draw(
 
     The mask is where the defect changed the image; it is empty if the part is good.
     """
-    random = np.random.RandomState(crc32(f"{VERSION}/{category}/{part}/{defect}/{number}".encode()))
+    random = random_of(category, defect, number, part)
     clean, changed = PAINT[category](random, defect, size)
     image = _photograph(random, changed)
     if defect == "good":
         return image, np.zeros((size, size), bool)
     return image, (abs(changed - clean) >= SEEN).any(axis=0)
+
+
+def random_of(category: str, defect: str, number: int, part: str) -> np.random.RandomState:
+    """Return the generator that one image is drawn with."""
+    name = f"{VERSION}/{category}/{part}/{defect}/{number}"
+    return np.random.RandomState(crc32(name.encode()))
 
 
 def _photograph(random: np.random.RandomState, image: np.ndarray) -> np.ndarray:

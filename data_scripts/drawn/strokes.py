@@ -24,9 +24,12 @@ def turn(x: np.ndarray, y: np.ndarray, angle: float) -> tuple[np.ndarray, np.nda
     return cos * x + sin * y, cos * y - sin * x
 
 
-def cover(distance: np.ndarray, soft: float = 0.0) -> np.ndarray:
-    """Return how much of each pixel lies inside, 0..1; the edge is a pixel or `soft` wide."""
-    edge = max(soft, 1 / distance.shape[-1])
+def cover(distance: np.ndarray, soft: float = 0.0, size: int | None = None) -> np.ndarray:
+    """Return how much of each pixel lies inside, 0..1; the edge is a pixel or `soft` wide.
+
+    `size` is the side of the whole image if `distance` is only a window of it.
+    """
+    edge = max(soft, 1 / (size or len(distance)))
     return (0.5 - distance / edge).clip(0, 1)
 
 
@@ -46,8 +49,8 @@ def jagged(random: Random, x: np.ndarray, y: np.ndarray, radius: float, rough: f
     """Return about the distance to a blob about the origin; `rough` 0 is a disc, 1 is splinters."""
     outline = radius * (1 + rough * random.uniform(-0.6, 0.4, corners))
     outline = np.append(outline, outline[0])
-    angle = np.interp(np.arctan2(y, x), np.linspace(-np.pi, np.pi, corners + 1), outline)
-    return np.hypot(x, y) - angle.astype(np.float32)
+    angles = np.linspace(-np.pi, np.pi, corners + 1)
+    return np.hypot(x, y) - np.interp(np.arctan2(y, x), angles, outline).astype(np.float32)
 
 
 def fibre(random: Random, x: np.ndarray, y: np.ndarray, length: float, width: float,
@@ -79,7 +82,10 @@ def clouds(random: Random, size: int, cells: int) -> np.ndarray:
 
 @cache
 def _weights(size: int, cells: int) -> np.ndarray:
-    """Return the weights (size, cells) that interpolate `cells` values smoothly."""
+    """Return the weights (size, cells) that interpolate `cells` values smoothly.
+
+    A mean of values is nearer to 0 than they are; 1.5 makes up for it.
+    """
     at = np.linspace(0, cells - 1, size, dtype=np.float32)[:, None]
     weights = bump((at - np.arange(cells, dtype=np.float32)) / 1.6)
     return weights / weights.sum(axis=1, keepdims=True) * np.float32(1.5)
