@@ -1,7 +1,7 @@
 """Train ResNetDrawn on drawn shapes, textures and colours, and write its weights.
 
-`python -m data_scripts.drawn.train_backbone` takes about ten minutes on one core and ends with
-the accuracy on images it has not seen: shape ~0.9, texture ~0.9, colour ~0.9 (chance 0.08 to 0.1).
+`python -m data_scripts.drawn.train_backbone` takes ten minutes on one core and ends with the
+accuracy on images it has not seen: shape 0.74, texture 0.54, colour 0.94 (chance 0.08 to 0.1).
 """
 
 import time
