@@ -236,6 +236,17 @@ def test_pretrained_features_find_the_defects(category):
     assert pixel >= 0.95
 
 
+@pytest.mark.parametrize("category", parts.CATEGORIES)
+def test_the_kind_of_defect_shows_in_how_features_deviate_from_good_ones(category):
+    model = load_resnet_drawn()
+    good = stage_features(model, samples(category, "train")[0])
+    images, _, names = samples(category, "test")
+    away = (stage_features(model, images) - good.mean(0)) / (good.std(0) + 0.05 * good.std())
+    extremes = torch.cat([away.amax((2, 3)), away.amin((2, 3))], dim=1).numpy()
+    most_frequent = max(np.mean(names == name) for name in names)
+    assert probe_accuracy(extremes, names) > 2 * most_frequent
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("category", parts.CATEGORIES)
 def test_an_autoencoder_stays_clearly_below(category):
