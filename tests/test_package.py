@@ -36,7 +36,8 @@ def test_a_student_installs_only_the_student_s_package(wheel):
     modules |= {"evidence", "given", "judge", "measure", "plots", "table"}
     modules |= {f"kernels/{path.stem}" for path in (ROOT / "autograder/kernels").glob("*.py")}
     public = {f"autograder/public/{name}.safetensors" for name in ASSIGNMENTS}
-    data = {f"data_scripts/{p.name}" for p in (ROOT / "data_scripts").glob("*.py")}
+    drawn = (p for p in (ROOT / "data_scripts").rglob("*") if p.suffix in {".py", ".safetensors"})
+    data = {str(path.relative_to(ROOT)) for path in drawn}
     assert files == {f"autograder/{name}.py" for name in modules} | public | data
 
 

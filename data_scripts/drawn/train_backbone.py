@@ -1,0 +1,116 @@
+"""Train ResNetDrawn on drawn shapes, textures and colours, and write its weights.
+
+`python -m data_scripts.drawn.train_backbone` takes ten minutes on one core and ends with the
+accuracy on images it has not seen: shape 0.74, texture 0.54, colour 0.94 (chance 0.08 to 0.1).
+"""
+
+import time
+
+import safetensors.torch
+import torch
+from torch import nn
+from torch.nn import functional
+
+from data_scripts.drawn import textures
+from data_scripts.drawn.resnet import WEIGHTS, ResNetDrawn
+
+STEPS = 1400
+BATCH = 64
+HEADS = (len(textures.SHAPES), len(textures.TEXTURES), len(textures.COLOURS))
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)  # of ImageNet, as every backbone's here
+STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+class Classifier(nn.Module):
+    """The backbone with one linear head over all labels: logits (N, 12 + 12 + 10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = ResNetDrawn()
+        self.head = nn.Linear(ResNetDrawn.features, sum(HEADS))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the logits of shape, texture and colour."""
+        return self.head(self.backbone(x)).split(HEADS, dim=1)
+
+
+def batch(first: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return images number `first` and on (BATCH, 3, 64, 64) in 0..1, and labels (BATCH, 3)."""
+    pairs = [textures.draw(first + i) for i in range(BATCH)]
+    images = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image, _ in pairs])
+    return images, torch.stack([torch.from_numpy(labels) for _, labels in pairs])
+
+
+def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Change light, contrast, tint and sharpness, hide a square and add noise.
+
+    Place, size, angle and ground already differ between any two drawn images.
+    """
+
+    def uniform(low: float, high: float, channels: int = 1) -> torch.Tensor:
+        return low + (high - low) * torch.rand(len(x), channels, 1, 1, generator=generator)
+
+    blurred = functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    x = torch.lerp(x, blurred, (uniform(0, 1) < 0.2).float())
+    middle = x.mean(dim=(2, 3), keepdim=True)
+    # contrast well below 1: many defects are faint
+    x = (x - middle) * uniform(0.5, 1.2) + middle * uniform(0.7, 1.2) * uniform(0.9, 1.1, 3)
+    row, column = torch.arange(x.shape[2]).view(-1, 1), torch.arange(x.shape[3])
+    hidden = ((row - uniform(0, 64)).abs() < 7) & ((column - uniform(0, 64)).abs() < 7)
+    x = torch.where(hidden & (uniform(0, 1) < 0.25), uniform(0, 1, 3), x)
+    return x + torch.randn(x.shape, generator=generator) * uniform(0, 0.02)
+
+
+def losses(logits: tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:
+    """Return the three cross-entropies (3,)."""
+    heads = zip(logits, labels.unbind(dim=1), strict=True)
+    return torch.stack([functional.cross_entropy(z, y) for z, y in heads])
+
+
+def train(steps: int = STEPS) -> Classifier:
+    """Return the trained classifier; every image is seen once."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    model = Classifier().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps, pct_start=0.15)
+    for step in range(steps):
+        images, labels = batch(step * BATCH)
+        loss = losses(model((augment(images, generator) - MEAN) / STD), labels)
+        optimiser.zero_grad()
+        loss.sum().backward()
+        optimiser.step()
+        schedule.step()
+        if step % 100 == 0:
+            shape, texture, colour = loss.tolist()
+            print(f"{step}/{steps}: {shape:.2f} {texture:.2f} {colour:.2f}", flush=True)
+    return model.eval()
+
+
+@torch.no_grad()
+def accuracy(model: Classifier, batches: int = 16) -> list[float]:
+    """Return the accuracy of shape, texture and colour on images not trained on."""
+    right = torch.zeros(3)
+    for i in range(batches):
+        images, labels = batch(10_000_000 + i * BATCH)
+        chosen = torch.stack([z.argmax(dim=1) for z in model((images - MEAN) / STD)], dim=1)
+        right += (chosen == labels).sum(dim=0)
+    return (right / (batches * BATCH)).tolist()
+
+
+def main() -> None:
+    """Train, print the accuracy and write the weights as float16: 1.4 MB."""
+    start = time.perf_counter()
+    model = train()
+    print("accuracy of shape, texture, colour:", [round(a, 3) for a in accuracy(model)])
+    weights = model.backbone.state_dict().items()
+    halves = {
+        name: w.half().contiguous() if w.is_floating_point() else w.clone() for name, w in weights
+    }
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    safetensors.torch.save_file(halves, WEIGHTS)
+    print(f"{WEIGHTS}: {WEIGHTS.stat().st_size / 1e6:.2f} MB, {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
