@@ -85,9 +85,8 @@ def test_every_form_gives_the_official_split(form, faces, tmp_path):
     }  # fmt: skip
     images, labels = splits["validation"]
     assert images.shape == (3, 1, 48, 48) and images.dtype == torch.uint8
-    found = {
-        (label, image.numpy().tobytes()) for label, image in zip(labels.tolist(), images[:, 0])
-    }
+    pairs = zip(labels.tolist(), images[:, 0], strict=True)
+    found = {(label, image.numpy().tobytes()) for label, image in pairs}
     assert found == {(LABELS[n], faces[n].tobytes()) for n in (6, 7, 8)}
 
 

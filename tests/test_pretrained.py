@@ -3,12 +3,13 @@
 import hashlib
 import sys
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from data_scripts import commands, pretrained
+from data_scripts import commands
 from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source
 from data_scripts.pretrained import ARCHITECTURES, EMBEDDED, NAMES, PRETRAINED, backbone
@@ -41,7 +42,7 @@ def weights_of(name, folder, monkeypatch):
 
 
 def known(name, monkeypatch, **changes):
-    changed = pretrained.replace(ARCHITECTURES[name], **changes)
+    changed = replace(ARCHITECTURES[name], **changes)
     monkeypatch.setitem(ARCHITECTURES, name, changed)
 
 
