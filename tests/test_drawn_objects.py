@@ -32,7 +32,7 @@ def sample():
 def splits():
     """Return 9,000 images to train on, 1,000 to validate on, 2,000 to test on."""
     drawn = objects.draw()
-    mean = (sample["train"][0] / 255).mean(dim=0)
+    mean = (drawn["train"][0] / 255).mean(dim=0)
     (X, y), (X_test, y_test) = [(X / 255 - mean, y.long()) for X, y in drawn.values()]
     return {
         "train": Split(X[:-1000], y[:-1000]),

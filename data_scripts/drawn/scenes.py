@@ -110,6 +110,3 @@ def pale(rng: np.random.RandomState) -> list[Part]:
     for x, y, size in rng.uniform(-1, 1, size=(2, 3)):
         parts.append(ellipse(pick(rng, PALE), x, y, 0.5 + size * 0.3, 0.2))
     return parts
-
-
-SCENES: tuple[Scene, ...] = (sky, sea, road, grass, wood, room, pale)

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
@@ -23,27 +22,22 @@ def contact_sheet(
     images: (N, H, W), (N, 1, H, W) or (N, 3, H, W), uint8. labels: (N,) into classes.
     The classes' blocks stand `blocks_across` abreast, every image `zoom` times its size.
     """
-    pixels = pixels_last(images)
-    high, wide = pixels.shape[1] * zoom + MARGIN, pixels.shape[2] * zoom + MARGIN
-    block = (wide * columns_per_class + 2 * MARGIN, high * rows + CAPTION + MARGIN)
-    across = min(blocks_across, len(classes))
-    down = math.ceil(len(classes) / across)
-    sheet = Image.new("RGB", (block[0] * across, block[1] * down), "white")
+    high, wide = (side * zoom + MARGIN for side in images.shape[-2:])
+    block_wide, block_high = wide * columns_per_class + 2 * MARGIN, high * rows + CAPTION + MARGIN
+    down = math.ceil(len(classes) / blocks_across)
+    sheet = Image.new("RGB", (block_wide * blocks_across, block_high * down), "white")
     for k, name in enumerate(classes):
-        left, top = block[0] * (k % across) + MARGIN, block[1] * (k // across)
+        left, top = block_wide * (k % blocks_across) + MARGIN, block_high * (k // blocks_across)
         ImageDraw.Draw(sheet).text((left, top), name, fill="black")
         chosen = torch.nonzero(labels == k).flatten()[: rows * columns_per_class]
         for n, index in enumerate(chosen.tolist()):
             row, column = divmod(n, columns_per_class)
-            tile = Image.fromarray(pixels[index]).resize(
-                (wide - MARGIN, high - MARGIN), Image.Resampling.NEAREST
-            )
-            sheet.paste(tile, (left + column * wide, top + CAPTION + row * high))
+            corner = (left + column * wide, top + CAPTION + row * high)
+            sheet.paste(tile(images[index], zoom), corner)
     return sheet
 
 
-def pixels_last(images: torch.Tensor) -> np.ndarray:
-    """Return the images as (N, H, W, 3) uint8, grey ones in three equal channels."""
-    if images.ndim == 3:
-        images = images[:, None]
-    return images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
+def tile(image: torch.Tensor, zoom: int) -> Image.Image:
+    """Return one image, (H, W), (1, H, W) or (3, H, W), with each pixel `zoom` wide and high."""
+    pixels = image.expand(3, *image.shape[-2:]).permute(1, 2, 0).numpy()
+    return Image.fromarray(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))
