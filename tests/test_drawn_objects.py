@@ -137,7 +137,7 @@ def test_images_use_the_range_without_being_burnt_out(sample):
 
 
 def test_the_background_hints_at_the_class_but_does_not_tell_it(sample):
-    """BG"""
+    """A forest that sees the mean colour of each edge: 20 %, with 2,000 images."""
 
     def edges(images):
         strips = (images[:, :, :3], images[:, :, -3:], images[..., :3], images[..., -3:])

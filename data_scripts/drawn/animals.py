@@ -112,7 +112,7 @@ def perched_bird(rng: np.random.RandomState) -> list[Part]:
 
 def flying_bird(rng: np.random.RandomState) -> list[Part]:
     """Return a short body with a fan of a tail between two bent wings."""
-    coat, lift, reach = pick(rng, FEATHER), rng.uniform(-0.7, 0.2), rng.uniform(0.75, 1.0)
+    coat, lift, reach = pick(rng, FEATHER), rng.uniform(-1.0, -0.4), rng.uniform(0.75, 1.0)
     parts = [polygon(shade(coat, 0.7), (-0.2, 0.0), (-0.75, -0.1), (-0.7, 0.22))]
     for side, light in ((-1, 0.65), (1, 0.9)):
         elbow = (0.05 + side * reach * 0.5, lift * 0.9 - 0.1)
