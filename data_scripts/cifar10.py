@@ -3,11 +3,12 @@
 A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
+import codecs
 import io
 import json
 import pickle
 import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,30 +87,37 @@ def read(path: Path) -> Splits:
     raise ValueError("there is no data_batch_1, data_batch_1.bin or data_batch_1.png in it")
 
 
+class Files(dict[str, Callable[[], bytes]]):
+    """What reads each file, by its name."""
+
+    def __missing__(self, name: str) -> Callable[[], bytes]:
+        raise ValueError(f"there is no {name} in it")
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Mapping[str, Callable[[], bytes]]]:
-    """Open an archive or a folder. Yields for each file, by its name, what reads it."""
+def opened(path: Path) -> Iterator[Files]:
+    """Open an archive or a folder."""
     if path.is_dir():
-        yield {file.name: file.read_bytes for file in path.rglob("*") if file.is_file()}
+        yield Files({file.name: file.read_bytes for file in path.rglob("*") if file.is_file()})
         return
     with tarfile.open(path) as archive:
-        yield {
+        yield Files({
             Path(member.name).name: lambda member=member: archive.extractfile(member).read()
             for member in archive if member.isreg()
-        }  # fmt: skip
+        })  # fmt: skip
 
 
-def _python(files: Mapping[str, Callable[[], bytes]], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _python(files: Files, name: str) -> tuple[np.ndarray, np.ndarray]:
     batch = ArraysOnly(io.BytesIO(files[name]()), encoding="latin1").load()
     return batch["data"], np.array(batch["labels"])
 
 
-def _binary(files: Mapping[str, Callable[[], bytes]], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _binary(files: Files, name: str) -> tuple[np.ndarray, np.ndarray]:
     rows = np.frombuffer(files[f"{name}.bin"](), np.uint8).reshape(-1, 1 + PIXELS)
     return rows[:, 1:], rows[:, 0]
 
 
-def _png(files: Mapping[str, Callable[[], bytes]], name: str) -> tuple[np.ndarray, np.ndarray]:
+def _png(files: Files, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Read 10,000 images, each a row of the PNG. The file of labels is of all five parts."""
     with Image.open(io.BytesIO(files[f"{name}.png"]())) as image:
         rows = np.asarray(image.convert("RGB"))
@@ -124,10 +132,10 @@ class ArraysOnly(pickle.Unpickler):
     """Reads NumPy arrays in lists and dicts, and refuses whatever else a pickle could do."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return one of the three names that arrays need. Raises UnpicklingError."""
+        """Return one of the names that arrays need. Raises UnpicklingError."""
         known = {"_reconstruct": np.zeros(0).__reduce__()[0], "ndarray": np.ndarray,
-                 "dtype": np.dtype}  # fmt: skip
-        if not module.startswith("numpy") or name not in known:
+                 "dtype": np.dtype, "encode": codecs.encode}  # fmt: skip
+        if not module.startswith(("numpy", "_codecs")) or name not in known:
             raise pickle.UnpicklingError(f"{module}.{name} in a file that should hold arrays")
         return known[name]
 

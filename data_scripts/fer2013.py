@@ -10,6 +10,7 @@ import gzip
 import io
 import re
 import tarfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +118,12 @@ def _open_csv(path: Path) -> Iterator[TextIO]:
             if not named:
                 raise ValueError(f"there is no {' or '.join(CSV)} in it")
             yield io.TextIOWrapper(archive.extractfile(named[0]), encoding="ascii", newline="")
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            named = [name for name in archive.namelist() if Path(name).name in CSV]
+            if not named:
+                raise ValueError(f"there is no {' or '.join(CSV)} in it")
+            yield io.TextIOWrapper(archive.open(named[0]), encoding="ascii", newline="")
     elif path.suffix == ".gz":
         with gzip.open(path, "rt", encoding="ascii", newline="") as stream:
             yield stream

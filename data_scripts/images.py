@@ -5,7 +5,11 @@ every split. It is written whole or not at all.
 """
 
 import hashlib
+import pickle
+import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +21,8 @@ from safetensors.torch import save
 from data_scripts.fetch import Source, fetch
 from data_scripts.storage import DataNotFound, Stored, data_root, locked
 
+DAMAGED = (OSError, EOFError, ValueError, tarfile.TarError, pickle.PickleError, zlib.error,
+           zipfile.BadZipFile)  # fmt: skip
 Splits = Mapping[str, tuple[torch.Tensor, torch.Tensor | None]]  # images, and labels if known
 
 
@@ -117,7 +123,7 @@ class ImageSet:
             raise DataNotFound(
                 f"{error.filename}: there is no such file. {self.by_hand}"
             ) from error
-        except (OSError, EOFError, ValueError) as error:
+        except DAMAGED as error:
             raise DataNotFound(
                 f"{found} is not {self.title} as it should be ({error}). {self.by_hand}"
             ) from error

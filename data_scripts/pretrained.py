@@ -37,7 +37,7 @@ class Backbone:
     `module(images)` takes normalised images (N, 3, H, W) to features (N, `width`).
     `preprocess` makes such images of tensors (..., 3, H, W), uint8 or in 0..1, as they
     were made when it was trained. `stages` name its modules whose outputs are maps of
-    features, from fine to coarse, for `torchvision.models.feature_extraction`.
+    features, from fine to coarse.
     """
 
     name: str
@@ -45,6 +45,22 @@ class Backbone:
     width: int
     preprocess: v2.Transform
     stages: tuple[str, ...]
+
+    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return what every stage makes of normalised images: (N, C, H, W), from fine to coarse."""
+        found: list[torch.Tensor] = []
+        hooks = [
+            self.module.get_submodule(stage).register_forward_hook(
+                lambda module, inputs, output: found.append(output)
+            )
+            for stage in self.stages
+        ]
+        try:
+            self.module(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +146,7 @@ def backbone(name: str = EMBEDDED, root: str | Path | None = None) -> Backbone:
     if name == EMBEDDED:
         module = load_resnet_drawn()
         preprocess = preprocessing(None)
-        return Backbone(name, module, module.features, preprocess, module.stages)
+        return Backbone(name, module, module.features, preprocess, RESNET_STAGES[:3])
     if name == XCEPTION:
         return _xception()
     if name not in ARCHITECTURES:

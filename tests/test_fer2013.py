@@ -2,6 +2,7 @@
 
 import gzip
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -74,7 +75,14 @@ def as_images(folder, faces):
     return folder / "archive"
 
 
-FORMS = [as_csv, as_gzip, as_icml, as_archive, as_folder_with_a_csv, as_images]
+def as_kaggles_zip(folder, faces):
+    with zipfile.ZipFile(folder / "competition.zip", "w") as archive:
+        archive.writestr("train.csv", "emotion,pixels")
+        archive.writestr("icml_face_data.csv", icml(faces))
+    return folder / "competition.zip"
+
+
+FORMS = [as_kaggles_zip, as_csv, as_gzip, as_icml, as_archive, as_folder_with_a_csv, as_images]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -145,11 +153,11 @@ def test_without_a_network_the_real_set_is_one_sentence(tmp_path, no_network, mo
 
 
 def test_kaggles_client_is_asked(faces, tmp_path, monkeypatch):
-    as_archive(tmp_path, faces)
+    as_kaggles_zip(tmp_path, faces)
     script = tmp_path / "bin" / "kaggle"
     script.parent.mkdir()
     name = FER2013.sources[0].file
-    script.write_text(f"#!/bin/sh\ncp {tmp_path}/fer2013.tar.gz {name}\n")
+    script.write_text(f"#!/bin/sh\ncp {tmp_path}/competition.zip {name}\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
     with pytest.raises(DataNotFound, match="the train part has 1 angry instead of 3995"):

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from data_scripts import commands
 from data_scripts.efficientnet_lite import EfficientNetLite0
@@ -26,9 +25,8 @@ def test_the_embedded_backbone_needs_no_network(tmp_path, no_network):
 
 def test_stages_are_maps_of_features_from_fine_to_coarse():
     found = backbone()
-    maps = create_feature_extractor(found.module, list(found.stages))(torch.zeros(1, 3, 64, 64))
-    sides = [maps[stage].shape[-1] for stage in found.stages]
-    assert sides == sorted(sides, reverse=True) and len(set(sides)) == len(sides)
+    maps = found.maps(torch.zeros(1, 3, 64, 64))
+    assert [tuple(one.shape) for one in maps] == [(1, 32, 16, 16), (1, 64, 8, 8), (1, 128, 4, 4)]
 
 
 def weights_of(name, folder, monkeypatch):
@@ -59,8 +57,7 @@ def test_a_backbone_is_the_network_without_its_head(name, tmp_path, monkeypatch)
         assert features.shape == (1, found.width)
         assert torch.allclose(head.eval()(features), module(images), atol=1e-5)
         if found.stages:
-            maps = create_feature_extractor(found.module, list(found.stages))(images)
-            assert [maps[stage].shape[-1] for stage in found.stages] == [56, 28, 14, 7]
+            assert [one.shape[-1] for one in found.maps(images)] == [56, 28, 14, 7]
 
 
 def test_a_file_that_is_another_one_is_never_loaded(tmp_path, monkeypatch):
