@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all bench lab notebooks lint wheel clean
+.PHONY: demo test test-all bench check-links lab notebooks lint wheel clean
 
 demo: .venv/ready
 	$(BIN)/python -m tests.submissions demo
@@ -21,6 +21,10 @@ test-all: .venv/ready
 # the figures of docs/results.md, in about 20 minutes; leave the machine alone meanwhile
 bench: .venv/ready
 	$(BIN)/python -m bench
+
+# which sources of the data answer, how fast, and whether they have the right files
+check-links: .venv/ready
+	$(BIN)/python -m data_scripts --links
 
 lab: .venv/ready
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(if $(filter 0,$(shell id -u)),--allow-root)
