@@ -27,7 +27,7 @@ class DataSet(Protocol):
         given: str | Path | None = None,
         only: str | None = None,
     ) -> Path:
-        """Put the set on disk, embedded or real. Raises DataNotFound."""  # fmt: skip
+        """Put the set on disk, embedded or real. Raises DataNotFound."""
 
     def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
         """Yield what of the set is on disk, with `check` compared with what it must be."""
@@ -77,8 +77,10 @@ def _parser(data_set: DataSet) -> argparse.ArgumentParser:
     parser.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
     parser.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
                         help="take the real set from here")  # fmt: skip
-    only = "one part of the set" if data_set.parts else argparse.SUPPRESS
-    parser.add_argument("--only", metavar="NAME", help=only)
+    if data_set.parts:
+        parser.add_argument("--only", metavar="NAME", help="one part of the set")
+    else:
+        parser.set_defaults(only=None)
     check = "compare what is there with what it must be"
     parser.add_argument("--check", action="store_true", help=check)
     return parser

@@ -190,6 +190,7 @@ FER2013 = ImageSet(
     read=read,
     draw=faces.draw,
     drawn=faces.VERSION,
+    exact=False,
 )
 
 if __name__ == "__main__":

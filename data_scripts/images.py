@@ -32,7 +32,8 @@ class ImageSet:
 
     `read` makes splits of what was fetched or handed over, a file or a folder; `draw`
     makes the embedded ones, and `drawn` is the version of what it draws. `counts` are the
-    images of every class in a split of the real set, `digests` those of its bytes.
+    images of every class in a split of the real set, `digests` those of its bytes; `exact`
+    says that it goes round in no form that changes these.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ImageSet:
     read: Callable[[Path], Splits]
     draw: Callable[[], Splits]
     drawn: int
+    exact: bool = True
     parts: tuple[str, ...] = ()
 
     def path(self, real: bool, root: str | Path | None = None) -> Path:
@@ -80,15 +82,14 @@ class ImageSet:
                     raise DataNotFound(
                         f"{path} has no split {split!r}; it has {', '.join(splits)}."
                     )
-                if f"{split}.labels" not in opened.keys():  # noqa: SIM118
-                    raise DataNotFound(
-                        f"{path}: the labels of its {split} part are in no file it is from."
-                    )
-                return tuple(opened.get_tensor(f"{split}.{part}") for part in ("images", "labels"))
+                images, labels = tensors(opened, split)
         except (SafetensorError, OSError) as error:
             raise DataNotFound(
                 f"{path} cannot be read ({error}); delete it, and it is made anew."
             ) from error
+        if labels is None:
+            raise DataNotFound(f"{path}: the labels of its {split} part are in no file it is from.")
+        return images, labels
 
     def prepare(
         self,
@@ -109,11 +110,12 @@ class ImageSet:
             if not real:
                 return self._save(path, self.draw(), "drawn")
             if given:
-                found, origin = Path(given).expanduser(), Path(given).name
-            else:
-                used, found = fetch(self.title, self.sources, path.parent, self.by_hand, source)
-                origin = used.name
-            return self._save(path, self._splits(found), origin)
+                found = Path(given).expanduser()
+                return self._save(path, self._splits(found), found.name)
+            used, found = fetch(self.title, self.sources, path.parent, self.by_hand, source)
+            self._save(path, self._splits(found), used.name)
+            found.unlink()
+        return path
 
     def _splits(self, found: Path) -> Splits:
         print(f"{self.title}: {self.licence}")
@@ -127,10 +129,20 @@ class ImageSet:
             raise DataNotFound(
                 f"{found} is not {self.title} as it should be ({error}). {self.by_hand}"
             ) from error
-        for split, (_, labels) in splits.items():
-            if wrong := self._wrong_counts(split, labels):
+        for split, (images, labels) in splits.items():
+            wrong = self._wrong_counts(split, labels)
+            if not wrong and self.differs(split, digest(images, labels)) and labels is not None:
+                wrong = f"the {split} part is not as published, byte for byte"
+                if not self.exact:
+                    print(f"{found}: {wrong}; its images were saved anew, it seems.")
+                    continue
+            if wrong:
                 raise DataNotFound(f"{found}: {wrong}. {self.by_hand}")
         return splits
+
+    def differs(self, split: str, found: str) -> bool:
+        """Say whether a digest is not the published one."""
+        return found != self.digests.get(split, found)
 
     def _wrong_counts(self, split: str, labels: torch.Tensor | None) -> str:
         """Say what is wrong with the number of images of each class, if anything is."""
@@ -145,14 +157,14 @@ class ImageSet:
         return f"the {split} part has {', '.join(wrong)}" if wrong else ""
 
     def _save(self, path: Path, splits: Splits, origin: str) -> Path:
-        tensors = {}
+        parts = {}
         for split, (images, labels) in splits.items():
-            tensors[f"{split}.images"] = images.contiguous()
+            parts[f"{split}.images"] = images.contiguous()
             if labels is not None:
-                tensors[f"{split}.labels"] = labels.to(torch.uint8).contiguous()
+                parts[f"{split}.labels"] = labels.to(torch.uint8).contiguous()
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
             new = Path(folder) / path.name
-            new.write_bytes(save(tensors, {"origin": origin}))  # save_file hides what a disk says
+            new.write_bytes(save(parts, {"origin": origin}))  # save_file hides what a disk says
             new.replace(path)
         return path
 
@@ -165,9 +177,9 @@ class ImageSet:
             what = f"{self.title}, {'real' if real else 'embedded'}"
             with safe_open(path, "pt") as opened:
                 origin = opened.metadata()["origin"]
-                found = {s: digest(opened, s) for s in split_names(opened)} if check else {}
-                known = {s for s in self.digests if real and f"{s}.labels" in opened.keys()}  # noqa: SIM118
-            wrong = [s for s in found if s in known and found[s] != self.digests[s]]
+                found = {s: digest(*tensors(opened, s)) for s in split_names(opened) if check}
+                known = {s for s in found if real and tensors(opened, s)[1] is not None}
+            wrong = [split for split in known if self.differs(split, found[split])]
             yield Stored(
                 what, path, path.stat().st_size, origin,
                 tuple(f"{split}: sha256 {value}" for split, value in found.items()),
@@ -180,10 +192,16 @@ def split_names(opened: safe_open) -> list[str]:
     return sorted(n.removesuffix(".images") for n in opened.keys() if n.endswith(".images"))  # noqa: SIM118
 
 
-def digest(opened: safe_open, split: str) -> str:
+def tensors(opened: safe_open, split: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return images and labels of a split of an open file, mapped into memory."""
+    labels = f"{split}.labels"
+    known = labels in opened.keys()  # noqa: SIM118
+    return opened.get_tensor(f"{split}.images"), opened.get_tensor(labels) if known else None
+
+
+def digest(images: torch.Tensor, labels: torch.Tensor | None) -> str:
     """Return the SHA-256 of a split: the bytes of its images, then those of its labels."""
-    total = hashlib.sha256()
-    for part in ("images", "labels"):
-        if f"{split}.{part}" in opened.keys():  # noqa: SIM118
-            total.update(opened.get_tensor(f"{split}.{part}").numpy())
+    total = hashlib.sha256(images.contiguous().numpy())
+    if labels is not None:
+        total.update(labels.to(torch.uint8).contiguous().numpy())
     return total.hexdigest()

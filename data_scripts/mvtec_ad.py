@@ -204,6 +204,8 @@ class Categories:
                 found = Path(given).expanduser() if given else self._fetch(folder, source)
                 print(f"{TITLE}: {LICENCE}")
                 self._install(found, folder)
+                if not given:
+                    found.unlink()
         return folder
 
     def _draw(self, folder: Path, size: int, only: str | None) -> None:

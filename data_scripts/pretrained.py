@@ -19,7 +19,7 @@ from torch import nn
 from torchvision.transforms import v2
 
 from data_scripts import commands
-from data_scripts.drawn.resnet import load_resnet_drawn
+from data_scripts.drawn.resnet import WEIGHTS, load_resnet_drawn
 from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source, fetch
 from data_scripts.storage import DataNotFound, Stored, data_root, locked
@@ -221,7 +221,9 @@ class Pretrained:
         given: str | Path | None = None,
         only: str | None = None,
     ) -> Path:
-        """Put the weights of a backbone on disk. Raises DataNotFound."""
+        """Put the weights of a backbone on disk; the embedded ones are. Raises DataNotFound."""
+        if not real:
+            return WEIGHTS
         if given:
             return self._take(Path(given).expanduser(), root)
         path = self.path(only or self.parts[0], root)

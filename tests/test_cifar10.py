@@ -5,6 +5,7 @@ import json
 import pickle
 import tarfile
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from PIL import Image
 
 from data_scripts import cifar10, commands
 from data_scripts.cifar10 import CIFAR10, CLASSES, PARTS, read
+from data_scripts.fetch import Source
 from data_scripts.storage import DataNotFound
+from tests.data_server import serving
 
 SMALL = 20  # images in a part, 10,000 in the real set
 
@@ -113,6 +116,25 @@ def test_too_few_images_are_refused(batches, tmp_path):
     small = archive(tmp_path / "small.tar.gz", as_binary(batches))
     with pytest.raises(DataNotFound, match=r"the train part has \d+ airplane instead of 5000, "):
         CIFAR10.prepare(real=True, root=tmp_path / "root", given=small)
+
+
+def test_other_pixels_are_refused(batches, tmp_path, monkeypatch):
+    labels = torch.from_numpy(np.concatenate([batches[n][1] for n in PARTS["train"]]))
+    monkeypatch.setitem(CIFAR10.counts, "train", labels.bincount(minlength=10).tolist())
+    small = archive(tmp_path / "small.tar.gz", as_binary(batches))
+    with pytest.raises(DataNotFound, match="the train part is not as published, byte for byte"):
+        CIFAR10.prepare(real=True, root=tmp_path / "root", given=small)
+
+
+def test_what_was_fetched_is_kept_once(batches, tmp_path):
+    path = archive(tmp_path / "small.tar.gz", as_binary(batches))
+    with serving(path.read_bytes()) as server:
+        source = Source("here", path.name, "", 0, server.url)
+        small = replace(CIFAR10, sources=(source,), counts={}, digests={})
+        kept = small.prepare(real=True, root=tmp_path / "root")
+    assert [one.name for one in kept.parent.iterdir() if one.name != ".lock"] == [kept.name]
+    (stored,) = small.stored(tmp_path / "root", check=True)
+    assert (stored.origin, stored.wrong) == ("here", "")
 
 
 def test_a_file_that_is_not_there(tmp_path):
