@@ -1,8 +1,8 @@
 """The drawn FER2013: what it holds, and that it teaches what the real one teaches.
 
 The slow tests train one small network twice on the CPU, without and with the cures. Measured with
-training seeds 0 and 1: validation accuracy 0.73 and 0.72 plain, 0.78 and 0.77 cured; macro-F1 on
-3,000 test images 0.657 and 0.674 plain, 0.731 and 0.718 cured.
+training seeds 0 and 1: validation accuracy 0.73 and 0.72 plain, 0.79 and 0.78 cured; macro-F1 on
+3,000 test images 0.647 and 0.668 plain, 0.749 and 0.751 cured.
 """
 
 from dataclasses import dataclass
@@ -143,8 +143,7 @@ def test_without_augmentation_a_network_overfits(plain):
 
 @pytest.mark.slow
 def test_augmentation_and_class_weights_help(plain, cured):
-    # 0.074 with seed 0, 0.044 with seed 1: a bar that another seed would not miss.
-    assert cured.macro_f1() - plain.macro_f1() > 0.03
+    assert cured.macro_f1() - plain.macro_f1() > 0.05
     assert cured.train - cured.validation < 0.10
 
 
@@ -190,7 +189,7 @@ def fit(data, cured: bool, seed: int = 0) -> Trained:
     return result
 
 
-def train(net: nn.Module, images, labels, cured: bool, epochs: int = 20) -> None:
+def train(net: nn.Module, images, labels, cured: bool, epochs: int = 40) -> None:
     """Adam, its step falling to 0; cured: augmentation, and class weights 1 / sqrt(frequency)."""
     frequency = torch.bincount(labels) / len(labels)
     weight = frequency**-0.5 if cured else torch.ones(7)
