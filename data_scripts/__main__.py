@@ -3,15 +3,14 @@
 import argparse
 import sys
 from itertools import chain
-from pathlib import Path
 
 from data_scripts.cifar10 import CIFAR10
-from data_scripts.commands import show
+from data_scripts.commands import add_root, show
 from data_scripts.fer2013 import FER2013
 from data_scripts.fetch import probe
 from data_scripts.mvtec_ad import MVTEC_AD
 from data_scripts.pretrained import PRETRAINED
-from data_scripts.storage import data_root
+from data_scripts.storage import roots
 
 DATA_SETS = CIFAR10, FER2013, MVTEC_AD, PRETRAINED
 
@@ -23,7 +22,7 @@ def main() -> None:
         description="List the data that is on this machine, its size and its digest.",
         epilog=f"To get some: {', '.join(f'python -m data_scripts.{d.name}' for d in DATA_SETS)}.",
     )
-    parser.add_argument("--root", type=Path, help=f"where data is kept (default: {data_root()})")
+    add_root(parser)
     parser.add_argument("--links", action="store_true", help="try every source there is")
     options = parser.parse_args()
     if options.links:
@@ -34,7 +33,7 @@ def main() -> None:
         return
     found = list(chain.from_iterable(d.stored(options.root, check=True) for d in DATA_SETS))
     if not found:
-        print(f"There is no data in {data_root(options.root)} yet; notebooks put it there.")
+        print(f"There is no data in {roots(options.root)[0]} yet; notebooks put it there.")
     if wrong := show(iter(found)):
         sys.exit(wrong)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data_scripts.fetch import Source
-from data_scripts.storage import DataNotFound, Stored, data_root
+from data_scripts.storage import SHARED, DataNotFound, Stored, roots
 
 
 class DataSet(Protocol):
@@ -66,6 +66,16 @@ def show(stored: Iterator[Stored]) -> str:
     return "; ".join(wrong)
 
 
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Let a command line say which folder data is kept in."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--root", type=Path, help=f"where data is kept (default: {roots()[0]})")
+    where.add_argument(
+        "--shared", dest="root", action="store_const", const=SHARED,
+        help=f"keep it for all who use this Python ({SHARED})",
+    )  # fmt: skip
+
+
 def _parser(data_set: DataSet) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m data_scripts.{data_set.name}",
@@ -73,7 +83,7 @@ def _parser(data_set: DataSet) -> argparse.ArgumentParser:
         "where you have it.",
     )
     names = list(dict.fromkeys(source.name for source in data_set.sources))
-    parser.add_argument("--root", type=Path, help=f"where data is kept (default: {data_root()})")
+    add_root(parser)
     parser.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
     parser.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
                         help="take the real set from here")  # fmt: skip

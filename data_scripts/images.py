@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from data_scripts.fetch import Source, fetch
-from data_scripts.storage import DataNotFound, Stored, data_root, locked
+from data_scripts.storage import DataNotFound, Stored, kept, locked, roots
 
 DAMAGED = (OSError, EOFError, ValueError, tarfile.TarError, pickle.PickleError, zlib.error,
            zipfile.BadZipFile)  # fmt: skip
@@ -51,9 +52,11 @@ class ImageSet:
     parts: tuple[str, ...] = ()
 
     def path(self, real: bool, root: str | Path | None = None) -> Path:
-        """Return where the set is kept."""
-        name = "real" if real else f"embedded-{self.drawn}"
-        return data_root(root) / self.name / f"{name}.safetensors"
+        """Return where the set is kept, or where it belongs."""
+        return kept(self._place(real), root)
+
+    def _place(self, real: bool) -> str:
+        return f"{self.name}/{'real' if real else f'embedded-{self.drawn}'}.safetensors"
 
     def load(
         self,
@@ -103,7 +106,7 @@ class ImageSet:
 
         Raises DataNotFound.
         """
-        path = self.path(real, root)
+        path = roots(root)[0] / self._place(real)
         with locked(path.parent):
             if path.exists() and not given:
                 return path  # another process made it while this one waited
@@ -170,8 +173,8 @@ class ImageSet:
 
     def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
         """Yield what of this set is on disk; with `check`, its bytes are read and compared."""
-        for real in (False, True):
-            path = self.path(real, root)
+        for real, folder in product((False, True), roots(root)):
+            path = folder / self._place(real)
             if not path.exists():
                 continue
             what = f"{self.title}, {'real' if real else 'embedded'}"

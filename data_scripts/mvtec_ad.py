@@ -20,7 +20,7 @@ from torch.utils.data import Dataset
 from data_scripts import commands
 from data_scripts.drawn import parts
 from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
-from data_scripts.storage import DataNotFound, Stored, data_root, locked
+from data_scripts.storage import DataNotFound, Stored, kept, locked, roots
 
 TITLE = "MVTec AD"
 LICENCE = "CC BY-NC-SA 4.0: not for commercial use; Bergmann et al., MVTec, 2019"
@@ -113,13 +113,19 @@ def load(
 
     Raises DataNotFound if the category is not to be had.
     """
-    folder = MVTEC_AD.folder(real, size, root) / category
+    folder = kept(f"{place(real, size)}/{category}", root)
     if not folder.is_dir():
         MVTEC_AD.prepare(real=real, root=root, size=size, only=category)
     if not folder.is_dir():
         there = ", ".join(categories(folder.parent)) or "none"
         raise DataNotFound(f"{folder.parent} has no category {category!r}; there are: {there}.")
     return MVTecAD(folder, split, size)
+
+
+def place(real: bool, size: int | None = None) -> str:
+    """Return the folder of categories, below the one that data is kept in."""
+    drawn = f"embedded-{parts.VERSION}-{size or DRAWN_SIZE}"
+    return f"mvtec_ad/{'real' if real else drawn}"
 
 
 def samples(folder: Path, split: str) -> Iterator[Sample]:
@@ -177,11 +183,6 @@ class Categories:
     sources: Sequence[Source] = SOURCES
     parts: tuple[str, ...] = tuple(COUNTS)
 
-    def folder(self, real: bool, size: int | None, root: str | Path | None = None) -> Path:
-        """Return the folder of categories."""
-        drawn = f"embedded-{parts.VERSION}-{size or DRAWN_SIZE}"
-        return data_root(root) / self.name / ("real" if real else drawn)
-
     def prepare(
         self,
         *,
@@ -196,7 +197,7 @@ class Categories:
 
         Raises DataNotFound.
         """
-        folder = self.folder(real, size, root)
+        folder = roots(root)[0] / place(real, size)
         with locked(folder):
             if not real:
                 self._draw(folder, size or DRAWN_SIZE, only)
@@ -221,11 +222,11 @@ class Categories:
     def _install(self, found: Path, folder: Path) -> None:
         """Copy the categories that an archive or folder holds, each whole or not at all."""
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as new:
-            place = found
+            opened = found
             if not found.is_dir():
-                place = Path(new) / "archive"
-                self._extract(found, place)
-            holders = [p for p in (place, *sorted(place.rglob("*"))) if is_category(p)]
+                opened = Path(new) / "archive"
+                self._extract(found, opened)
+            holders = [p for p in (opened, *sorted(opened.rglob("*"))) if is_category(p)]
             if not holders:
                 raise DataNotFound(
                     f"{found} holds no category with train/{GOOD} and test. {BY_HAND}"
@@ -250,7 +251,8 @@ class Categories:
 
     def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
         """Yield the categories on disk; with `check`, every file is read."""
-        for folder in sorted((data_root(root) / self.name).glob("*")):
+        folders = (folder for one in roots(root) for folder in (one / self.name).glob("*"))
+        for folder in sorted(folders):
             for category in categories(folder):
                 files = sorted(p for p in (folder / category).rglob("*") if p.is_file())
                 origin = "real" if folder.name == "real" else "drawn"

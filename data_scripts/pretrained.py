@@ -22,7 +22,7 @@ from data_scripts import commands
 from data_scripts.drawn.resnet import WEIGHTS, load_resnet_drawn
 from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source, fetch
-from data_scripts.storage import DataNotFound, Stored, data_root, locked
+from data_scripts.storage import DataNotFound, Stored, kept, locked
 
 EMBEDDED = "resnet_drawn"
 IMAGENET_MEAN = 0.485, 0.456, 0.406
@@ -209,8 +209,8 @@ class Pretrained:
         return [source for one in ARCHITECTURES.values() for source in one.sources]
 
     def path(self, name: str, root: str | Path | None = None) -> Path:
-        """Return where the weights of a backbone are kept."""
-        return data_root(root) / self.name / ARCHITECTURES[name].file
+        """Return where the weights of a backbone are kept, or where they belong."""
+        return kept(f"{self.name}/{ARCHITECTURES[name].file}", root)
 
     def prepare(
         self,

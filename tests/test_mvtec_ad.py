@@ -156,7 +156,7 @@ def test_the_embedded_categories(tmp_path):
         image, defect, target = test[index]
         assert image.shape == (3, 64, 64)
         assert bool(defect.any()) == (target != 0)
-    assert mvtec_ad.categories(MVTEC_AD.folder(False, 64, tmp_path)) == ["bottle"]
+    assert mvtec_ad.categories(tmp_path / mvtec_ad.place(False, 64)) == ["bottle"]
     assert all(stored.wrong == "" for stored in MVTEC_AD.stored(tmp_path, check=True))
 
 
