@@ -19,7 +19,7 @@ from autograder.course import CourseError
 from autograder.kernels import warm_process
 from autograder.kernels.sandbox import SandboxError
 from autograder.prepare import Prepared
-from autograder.run import Ran, run_all, worker_config
+from autograder.run import Execute, Ran, run_all, warm_settings, worker_config
 
 CONFIG = {
     # Dask samples what its workers do, a hundred times a second: half of what they would do here
@@ -39,12 +39,21 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 if hasattr(signal, "pthread_sigmask"):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 """
+WARM_UP = """
+from contextlib import suppress
+from autograder.kernels import warm_process
+with suppress(Exception):  # the first submission will say what is wrong
+    warm_process.begin(*{settings!r})
+"""
 
 
 @contextmanager
-def connect(scheduler: str | None, workers: int | None) -> Iterator[Client]:
+def connect(
+    scheduler: str | None, workers: int | None, config: Config | None = None
+) -> Iterator[Client]:
     """Connect to the workers at an address or, without one, to new ones on this machine.
 
+    With the `config` of what they will run, new ones begin to warm up at once.
     Raises CourseError if there are none, or if their code is not that of this machine.
     """
     with ExitStack() as stack:
@@ -58,11 +67,19 @@ def connect(scheduler: str | None, workers: int | None) -> Iterator[Client]:
                     n_workers=workers or os.cpu_count(), threads_per_worker=1,
                     dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
                     security=True, memory_limit=0, silence_logs=logging.CRITICAL,
-                    preload=[FIRST],
+                    preload=[FIRST + warm_up(config)],
                 ))  # fmt: skip
                 stack.enter_context(ended_at_once(cluster))
             client = stack.enter_context(Client(cluster, set_as_default=False))
         yield client
+
+
+def warm_up(config: Config | None) -> str:
+    """Write what lets a worker start its warm process while it starts itself."""
+    execute = Execute(config=config or Config())
+    if config is None or not execute.warm:
+        return ""
+    return WARM_UP.format(settings=warm_settings(execute))
 
 
 @contextmanager

@@ -69,7 +69,9 @@ def grade(
     todo = (prepare(course, loaded, student) for student in students)
     if resume:
         todo = (one for one in todo if not journal.has(one))
-    return _grade(course, loaded, todo, journal, partial(connect, scheduler, workers))
+    return _grade(
+        course, loaded, todo, journal, partial(connect, scheduler, workers, course.config)
+    )
 
 
 def require_folders(course: Course, assignment: str, students: Sequence[str]) -> None:

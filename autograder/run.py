@@ -115,7 +115,7 @@ class Execute(ExecutePreprocessor):
     def create_kernel_manager(self) -> KernelManager:
         """Create the kernel's manager; the two talk over sockets that are files, not ports."""
         if self.warm:
-            process = warm_process.get(self.sandbox, self.preload, self.limits.as_dict())
+            process = warm_process.get(*warm_settings(self))
             self.km = manager = WarmKernelManager(process, self._files, config=self.config)
             manager.context.setsockopt(zmq.MAXMSGSIZE, 2 * self.limits.output)
             self._manager = manager  # nbclient forgets it when the kernel has ended
@@ -252,6 +252,11 @@ class Ran:
     notebooks: Mapping[str, bytes]
     seconds: float
     peak_memory: int
+
+
+def warm_settings(execute: Execute) -> tuple[bool, list[str], dict[str, int]]:
+    """Return what a warm process is started with: its sandbox, imports and limits."""
+    return execute.sandbox, list(execute.preload), Limits(parent=execute).as_dict()
 
 
 def worker_config(config: Config) -> Config:

@@ -49,7 +49,7 @@ class WarmProcess:
     """A process that kernels are forked from; it ends when this one does."""
 
     def __init__(self, order: Mapping[str, Any]) -> None:
-        """Start it and wait until it is warm. Raises SandboxError."""
+        """Start it; it is warm seconds later."""
         self.control, theirs = socket.socketpair()
         script = Path(__file__).with_name("sandbox.py")
         with theirs:
@@ -59,6 +59,13 @@ class WarmProcess:
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.control.sendall(json.dumps(order).encode() + b"\n")
+        self._warm = False
+        atexit.register(self.close)
+
+    def wait_until_warm(self) -> None:
+        """Wait until kernels can be forked. Raises SandboxError."""
+        if self._warm:
+            return
         line = self.control.makefile("rb").readline()
         error = json.loads(line)["error"] if line else "it ended before it was ready"
         if error:
@@ -67,7 +74,7 @@ class WarmProcess:
                 f"there is no sandbox: {error}. With --no-sandbox (c.Execute.sandbox = False) "
                 "submissions run with all your rights."
             )
-        atexit.register(self.close)
+        self._warm = True
 
     @property
     def alive(self) -> bool:
@@ -87,6 +94,16 @@ class WarmProcess:
 
 def get(sandbox: bool, preload: Sequence[str], limits: Mapping[str, int]) -> WarmProcess:
     """Return the warm process for these settings, started if there is none. Raises SandboxError."""
+    process = begin(sandbox, preload, limits)
+    process.wait_until_warm()
+    return process
+
+
+def begin(sandbox: bool, preload: Sequence[str], limits: Mapping[str, int]) -> WarmProcess:
+    """Start the warm process for these settings, if there is none, and do not wait for it.
+
+    Raises SandboxError.
+    """
     home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
     order = {
         "sandbox": sandbox,
