@@ -10,7 +10,7 @@ from data_scripts.fer2013 import FER2013
 from data_scripts.fetch import probe
 from data_scripts.mvtec_ad import MVTEC_AD
 from data_scripts.pretrained import PRETRAINED
-from data_scripts.storage import roots
+from data_scripts.storage import DataNotFound
 
 DATA_SETS = CIFAR10, FER2013, MVTEC_AD, PRETRAINED
 
@@ -31,10 +31,11 @@ def main() -> None:
                 where = f"{data_set.name:<11} {source.name:<12} {source.file:<60}"
                 print(where, probe(source), flush=True)
         return
-    found = list(chain.from_iterable(d.stored(options.root, check=True) for d in DATA_SETS))
-    if not found:
-        print(f"There is no data in {roots(options.root)[0]} yet; notebooks put it there.")
-    if wrong := show(iter(found)):
+    try:
+        wrong = show(chain.from_iterable(d.stored(options.root, check=True) for d in DATA_SETS))
+    except DataNotFound as error:
+        wrong = str(error)
+    if wrong:
         sys.exit(wrong)
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,28 +41,36 @@ def main(data_set: DataSet, arguments: Sequence[str] | None = None) -> None:
     options = _parser(data_set).parse_args(arguments)
     try:
         if not options.check:
-            real = options.source != EMBEDDED or options.given is not None
-            source = None if options.source == EMBEDDED else options.source
-            only = {"only": options.only} if options.only else {}
-            data_set.prepare(
-                real=real, root=options.root, source=source, given=options.given, **only
-            )
+            _prepare(data_set, options)
         wrong = show(data_set.stored(options.root, check=options.check))
     except DataNotFound as error:
         sys.exit(f"{data_set.name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     if wrong:
         sys.exit(f"{data_set.name}: {wrong}")
 
 
-def show(stored: Iterator[Stored]) -> str:
+def _prepare(data_set: DataSet, options: argparse.Namespace) -> None:
+    embedded = options.source == EMBEDDED
+    data_set.prepare(
+        real=not embedded, root=options.root, source=None if embedded else options.source,
+        given=options.given, **({"only": options.only} if options.only else {}),
+    )  # fmt: skip
+
+
+def show(stored: Iterable[Stored]) -> str:
     """Print what is on disk, a line each. Returns what is wrong with it, or nothing."""
-    wrong = []
+    wrong, empty = [], True
     for one in stored:
+        empty = False
         print(f"{one.what:<28} {one.size / 1e6:>9.1f} MB  {one.origin:<24} {one.path}")
         for line in one.digests:
             print(f"    {line}")
         if one.wrong:
             wrong.append(f"{one.path}: {one.wrong}")
+    if empty:
+        print("There is nothing yet.")
     return "; ".join(wrong)
 
 
@@ -84,13 +92,14 @@ def _parser(data_set: DataSet) -> argparse.ArgumentParser:
     )
     names = list(dict.fromkeys(source.name for source in data_set.sources))
     add_root(parser)
-    parser.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
-    parser.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
-                        help="take the real set from here")  # fmt: skip
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
+    what.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
+                      help="take the real set from here")  # fmt: skip
+    what.add_argument("--check", action="store_true",
+                      help="compare what is there with what it must be")  # fmt: skip
     if data_set.parts:
         parser.add_argument("--only", metavar="NAME", help="one part of the set")
     else:
         parser.set_defaults(only=None)
-    check = "compare what is there with what it must be"
-    parser.add_argument("--check", action="store_true", help=check)
     return parser

@@ -11,8 +11,8 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from data_scripts import commands
 from data_scripts.drawn import faces
 from data_scripts.fetch import Source
-from data_scripts.images import ImageSet, Splits
+from data_scripts.images import Contents, ImageSet, Splits
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 COUNTS = {
@@ -38,6 +38,7 @@ DIGESTS = {
     "test": "af34736e45cd16728ab91d927882aa016ef5e3c1339452966acf6891ea09e5f7",
 }
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+EMOTIONS = "0123456"  # in a CSV
 SIDE = 48
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
 CSV = "fer2013.csv", "icml_face_data.csv"
@@ -65,7 +66,7 @@ def load(
     return FER2013.load(split, real=real, flatten=flatten, dtype=dtype, device=device, root=root)
 
 
-def read(path: Path) -> Splits:
+def read(path: Path) -> Contents:
     """Read FER2013 from any form it is handed around in. Raises OSError, ValueError.
 
     These are fer2013.csv, icml_face_data.csv, a .gz or an archive of one of them, a folder
@@ -76,14 +77,16 @@ def read(path: Path) -> Splits:
         return _read_folder(path)
     with _open_csv(path) as stream:
         splits = _read_csv(stream)
+    if path.name.lower() != "train.csv":
+        return Contents(splits)
     beside = path.with_name("test.csv")
-    if set(splits) == {"train"} and path.name == "train.csv" and beside.exists():
+    if beside.exists():
         with _open_csv(beside) as stream:
             splits |= _read_csv(stream)
-    return splits
+    return Contents(splits, whole=False)
 
 
-def _read_folder(folder: Path) -> Splits:
+def _read_folder(folder: Path) -> Contents:
     for name in (*CSV, *(f"{name}.gz" for name in CSV), "fer2013.tar.gz", "train.csv"):
         for place in (folder, folder / "fer2013"):
             if (place / name).exists():
@@ -91,45 +94,46 @@ def _read_folder(folder: Path) -> Splits:
     images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
     if not images:
         raise ValueError(f"there is no {', '.join(CSV)} or train.csv in it, and no image")
-    return _read_images(folder, images)
+    return Contents(_read_images(images), exact=False, whole=False)
 
 
-def _read_images(folder: Path, paths: list[Path]) -> Splits:
+def _read_images(paths: list[Path]) -> Splits:
     found: dict[str, list[tuple[np.ndarray, int]]] = {}
     for path in tqdm(paths, desc="images"):
-        *_, part, expression, name = path.relative_to(folder.parent).parts
-        if expression.lower() not in CLASSES:
+        expression, part = path.parent.name.lower(), path.parents[1].name.lower()
+        if expression not in CLASSES:
             raise ValueError(f"{expression} is no expression; folders are {', '.join(CLASSES)}")
-        usage = re.match("|".join(USAGE), name)
-        split = USAGE[usage[0]] if usage else {"train": "train"}.get(part.lower(), "test")
+        usage = re.match("|".join(USAGE), path.name)
+        split = USAGE[usage[0]] if usage else {"train": "train"}.get(part, "test")
         with Image.open(path) as image:
             if image.size != (SIDE, SIDE):
                 raise ValueError(f"{path.name} has {image.size} pixels, not {SIDE} x {SIDE}")
             pixels = np.asarray(image.convert("L"))
-        found.setdefault(split, []).append((pixels, CLASSES.index(expression.lower())))
+        found.setdefault(split, []).append((pixels, CLASSES.index(expression)))
     return {split: _tensors(*zip(*rows, strict=True)) for split, rows in found.items()}
 
 
 @contextmanager
 def _open_csv(path: Path) -> Iterator[TextIO]:
-    if path.name.endswith((".tar.gz", ".tgz", ".tar")):
-        with tarfile.open(path) as archive:
-            named = [m for m in archive if m.isreg() and Path(m.name).name in CSV]
-            if not named:
-                raise ValueError(f"there is no {' or '.join(CSV)} in it")
-            yield io.TextIOWrapper(archive.extractfile(named[0]), encoding="ascii", newline="")
-    elif path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            named = [name for name in archive.namelist() if Path(name).name in CSV]
-            if not named:
-                raise ValueError(f"there is no {' or '.join(CSV)} in it")
-            yield io.TextIOWrapper(archive.open(named[0]), encoding="ascii", newline="")
-    elif path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="ascii", newline="") as stream:
-            yield stream
-    else:
-        with open(path, encoding="ascii", newline="") as stream:
-            yield stream
+    name = path.name.lower()
+    with ExitStack() as stack:
+        if name.endswith((".tar.gz", ".tgz", ".tar")):
+            archive = stack.enter_context(tarfile.open(path))
+            raw = archive.extractfile(_the_csv(archive.getnames()))
+        elif name.endswith(".zip"):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            raw = archive.open(_the_csv(archive.namelist()))
+        else:
+            raw = gzip.open(path) if name.endswith(".gz") else open(path, "rb")  # noqa: SIM115
+        text = io.TextIOWrapper(stack.enter_context(raw), encoding="utf-8-sig", newline="")
+        yield stack.enter_context(text)
+
+
+def _the_csv(names: Iterable[str]) -> str:
+    for name in names:
+        if Path(name).name in CSV:
+            return name
+    raise ValueError(f"there is no {' or '.join(CSV)} in it")
 
 
 def _read_csv(lines: Iterable[str]) -> Splits:
@@ -139,32 +143,24 @@ def _read_csv(lines: Iterable[str]) -> Splits:
     if "pixels" not in columns:
         raise ValueError(f"it has columns {', '.join(columns) or 'none'}, and no pixels")
     emotion, usage = columns.get("emotion"), columns.get("Usage")
-    images: dict[str, list] = {}
-    labels: dict[str, list] = {}
+    found: dict[str, list[tuple[np.ndarray, int | None]]] = {}
+    alone = "train" if emotion is not None else "test"  # Kaggle's train.csv and test.csv
     for number, row in enumerate(tqdm(rows, desc="faces"), start=2):
         try:
             pixels = np.array(row[columns["pixels"]].split(), dtype=np.uint8)
-            split = USAGE[row[usage].strip()] if usage is not None else None
-            label = int(row[emotion]) if emotion is not None else -1
-            images.setdefault(split, []).append(pixels.reshape(SIDE, SIDE))
+            split = USAGE[row[usage].strip()] if usage is not None else alone
+            label = None if emotion is None else EMOTIONS.index(row[emotion].strip())
+            found.setdefault(split, []).append((pixels.reshape(SIDE, SIDE), label))
         except (IndexError, KeyError, ValueError, OverflowError) as error:
             raise ValueError(f"row {number} is cut off or damaged ({error})") from error
-        labels.setdefault(split, []).append(label)
-    if None in images:  # Kaggle's train.csv and test.csv
-        split = "train" if emotion is not None else "test"
-        images, labels = {split: images[None]}, {split: labels[None]}
-    return {split: _tensors(images[split], labels[split]) for split in images}
+    return {split: _tensors(*zip(*rows, strict=True)) for split, rows in found.items()}
 
 
 def _tensors(
-    images: Iterable[np.ndarray], labels: Iterable[int]
+    images: Iterable[np.ndarray], labels: Sequence[int | None]
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    labels = torch.tensor(labels, dtype=torch.int64)
-    if len(labels) and int(labels.max()) >= len(CLASSES):
-        raise ValueError(f"an emotion is {int(labels.max())}; there are 0 to {len(CLASSES) - 1}")
-    known = len(labels) and int(labels.min()) >= 0
-    images = torch.from_numpy(np.stack(list(images)))[:, None]
-    return images, labels.to(torch.uint8) if known else None
+    stacked = torch.from_numpy(np.stack(images))[:, None]
+    return stacked, None if None in labels else torch.tensor(labels, dtype=torch.uint8)
 
 
 FER2013 = ImageSet(
@@ -190,7 +186,6 @@ FER2013 = ImageSet(
     read=read,
     draw=faces.draw,
     drawn=faces.VERSION,
-    exact=False,
 )
 
 if __name__ == "__main__":

@@ -4,29 +4,45 @@ A digest decides what is right, never an address. Sources die and move; as long 
 answers, a student has the data, and when none does, one sentence says what to do.
 """
 
+import errno
+import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import pooch
 import requests
+import urllib3
 from tqdm.auto import tqdm
 
-from data_scripts.storage import FULL, DataNotFound
+from data_scripts.storage import (
+    DAMAGED,
+    UNFINISHED,
+    DataNotFound,
+    first_line,
+    full_disk,
+    unfinished,
+)
 
 pooch.get_logger().setLevel("WARNING")  # what is fetched has a progress bar
 
 CHUNK = 1 << 20  # bytes
 WHOLE = 1 << 30  # bytes; a file up to this size is fetched whole when its source is probed
 TIMEOUT = 15, 60  # seconds to connect, and between two pieces
+CUT_OFF = "the download was cut off"
+PATIENCE = 3600  # seconds for a client to fetch a file
 TROUBLE = (OSError, ValueError, subprocess.SubprocessError, requests.RequestException)
+
+
+class WrongDigest(ValueError):
+    """A file is not the one it should be."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,7 @@ class Source:
         resumed = part.exists()
         try:
             return self._download(target, part)
-        except ValueError:  # what was there before may have been of another file
+        except WrongDigest:  # what was there before may have been of another file
             if not resumed:
                 raise
             return self._download(target, part)
@@ -67,7 +83,7 @@ class Source:
         return not value or pooch.file_hash(path, algorithm).startswith(value)
 
     def _download(self, target: Path, part: Path) -> Path:
-        arrived = target.with_name(f".{self.file}.new")
+        arrived = target.with_name(f"{UNFINISHED}{self.file}")
         pooch.retrieve(
             self.address, None, arrived.name, target.parent,
             downloader=lambda url, output, _: download(url, Path(output), part),
@@ -77,23 +93,26 @@ class Source:
     def _verified(self, arrived: Path, target: Path) -> Path:
         if not self.matches(arrived):
             arrived.unlink()
-            raise ValueError(f"{self.name}: wrong digest")
+            raise WrongDigest
         return arrived.replace(target)
 
     def _ask_client(self, target: Path) -> Path:
+        name = Path(self.command[0]).name
         if shutil.which(self.command[0]) is None:
-            raise FileNotFoundError(f"{self.command[0]} is not installed")
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+            raise FileNotFoundError(f"{name} is not installed")
+        with unfinished(target.parent) as folder:
             done = subprocess.run(
-                self.command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
-            )
+                self.command, cwd=folder, capture_output=True, text=True,
+                stdin=subprocess.DEVNULL, timeout=PATIENCE,
+            )  # fmt: skip
             if done.returncode:
+                if shutil.disk_usage(folder).free < CHUNK:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-                raise OSError(f"{Path(self.command[0]).name} said: {said}")
-            found = Path(folder) / self.file
-            if not found.exists():
-                raise OSError(f"{self.command[0]} left no file {self.file}")
-            return self._verified(found, target)
+                raise OSError(f"{name} said: {said}")
+            if not (folder / self.file).exists():
+                raise OSError(f"{name} left no file {self.file}")
+            return self._verified(folder / self.file, target)
 
 
 def fetch(
@@ -113,7 +132,7 @@ def fetch(
         try:
             return source, source.fetch(folder)
         except TROUBLE as error:
-            if isinstance(error, OSError) and error.errno in FULL:
+            if full_disk(error):
                 raise
             reasons.append(f"{source.name}: {in_words(error)}")
     raise DataNotFound(f"{title} cannot be fetched ({'; '.join(reasons)}). {by_hand}")
@@ -123,13 +142,13 @@ def in_words(error: Exception) -> str:
     """Say in a few words what was wrong with a source."""
     if isinstance(error, requests.ConnectionError):
         return "it does not answer"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | subprocess.TimeoutExpired):
         return "it took too long"
     if isinstance(error, requests.HTTPError):
         return f"it answers {error.response.status_code}"
-    if isinstance(error, ValueError):
+    if isinstance(error, WrongDigest):
         return "it sent another file (wrong digest)"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return first_line(error)
 
 
 def download(url: str, output: Path, part: Path) -> None:
@@ -139,7 +158,7 @@ def download(url: str, output: Path, part: Path) -> None:
     requests.RequestException, OSError.
     """
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.replace(output)  # it was whole; its digest will tell
@@ -149,51 +168,85 @@ def download(url: str, output: Path, part: Path) -> None:
             have = 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
-        with (
-            open(part, "ab" if have else "wb") as stream,
-            tqdm(
-                total=total, initial=have, unit="B", unit_scale=True, desc=part.stem.lstrip(".")
-            ) as bar,
-        ):
-            for chunk in response.iter_content(CHUNK):
+        name = part.stem.lstrip(".")
+        bar = tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=name)
+        with open(part, "ab" if have else "wb") as stream, bar:
+            for chunk in _as_sent(response):
                 stream.write(chunk)
                 bar.update(len(chunk))
     if total is not None and part.stat().st_size < total:
-        raise OSError("the download was cut off")
+        raise OSError(CUT_OFF)
     part.replace(output)
 
 
+def _as_sent(response: requests.Response) -> Iterator[bytes]:
+    """Yield what a server sends; an archive that it calls an encoding stays an archive."""
+    try:
+        yield from response.raw.stream(CHUNK, decode_content=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(CUT_OFF) from error
+
+
 class UnsafeArchive(ValueError):
-    """An archive holds what must not be extracted."""
+    """An archive is damaged, or holds what must not be extracted."""
 
 
-def extract(archive: Path, into: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
-    """Extract the wanted files of a tar or zip archive. Raises UnsafeArchive, OSError.
+def extract(archive: Path, into: Path) -> None:
+    """Extract a tar or zip archive into a new folder. Raises UnsafeArchive, OSError.
 
-    Plain files and folders only, and none outside of `into`; one bad member, and
-    nothing is extracted.
+    Plain files and folders only, and none outside of `into`. If it raises, what is in
+    `into` is not the whole.
     """
     try:
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                members = [m for m in opened.infolist() if wanted(m.filename)]
-                for member in members:
-                    kind = member.external_attr >> 16 & 0o170000
-                    _require_safe(archive, member.filename, kind in (0, 0o100000, 0o040000))
-                opened.extractall(into, members)
+            _extract_zip(archive, into)
         else:
-            with tarfile.open(archive) as opened:
-                members = [m for m in opened if wanted(m.name)]
-                for member in members:
-                    _require_safe(archive, member.name, member.isreg() or member.isdir())
-                opened.extractall(into, members, filter="data")
-    except (tarfile.ReadError, zipfile.BadZipFile, EOFError) as error:
-        raise UnsafeArchive(f"{archive.name} is damaged, or no archive ({error})") from error
+            _extract_tar(archive, into)
+    except UnsafeArchive:
+        raise
+    except DAMAGED as error:
+        if full_disk(error) or isinstance(error, FileNotFoundError | PermissionError):
+            raise
+        raise UnsafeArchive(
+            f"{archive.name} is damaged, or no archive ({first_line(error)})"
+        ) from error
+
+
+def _extract_zip(archive: Path, into: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            kind = member.external_attr >> 16 & 0o170000
+            _require_safe(archive, member.filename, kind in (0, 0o100000, 0o040000))
+            opened.extract(member, into)
+
+
+def _extract_tar(archive: Path, into: Path) -> None:
+    with tarfile.open(archive, tarinfo=StrictHeader) as opened:
+        for member in opened:
+            _require_safe(archive, member.name, member.isreg() or member.isdir())
+            opened.extract(member, into, filter="data")
+        while opened.fileobj.read(CHUNK):  # to the end, where a compressed file has its checksum
+            pass
+
+
+class StrictHeader(tarfile.TarInfo):
+    """A header of a tar archive; one that is damaged or missing is not taken for the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        """Read the next header. Raises ReadError."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"{error or 'its end is missing'}") from error
 
 
 def _require_safe(archive: Path, name: str, plain: bool) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
-    if not plain or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    drive = ":" in path.parts[0] if path.parts else False
+    if not plain or path.is_absolute() or ".." in path.parts or drive:
         raise UnsafeArchive(f"{archive.name} holds {name!r}, which could end up anywhere")
 
 
@@ -203,7 +256,8 @@ def probe(source: Source) -> str:
     try:
         if source.size <= WHOLE:
             with tempfile.TemporaryDirectory() as folder:
-                size, judged = source.fetch(Path(folder)).stat().st_size, "right digest"
+                size = source.fetch(Path(folder)).stat().st_size
+                judged = "right digest" if source.digest else "answers"
         else:
             with requests.get(source.address, stream=True, timeout=TIMEOUT) as response:
                 response.raise_for_status()

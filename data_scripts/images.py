@@ -5,11 +5,6 @@ every split. It is written whole or not at all.
 """
 
 import hashlib
-import pickle
-import tarfile
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,21 +15,39 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from data_scripts.fetch import Source, fetch
-from data_scripts.storage import DataNotFound, Stored, kept, locked, roots
+from data_scripts.storage import (
+    DAMAGED,
+    DataNotFound,
+    Stored,
+    first_line,
+    kept,
+    locked,
+    roots,
+    unfinished,
+)
 
-DAMAGED = (OSError, EOFError, ValueError, tarfile.TarError, pickle.PickleError, zlib.error,
-           zipfile.BadZipFile)  # fmt: skip
 Splits = Mapping[str, tuple[torch.Tensor, torch.Tensor | None]]  # images, and labels if known
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was read: splits, and whether they are exact, and all there are.
+
+    Images that were saved anew have other bytes, and some forms of a set lack a part.
+    """
+
+    splits: Splits
+    exact: bool = True
+    whole: bool = True
 
 
 @dataclass(frozen=True)
 class ImageSet:
     """A set of labelled images of one size: where it comes from, and what must be in it.
 
-    `read` makes splits of what was fetched or handed over, a file or a folder; `draw`
-    makes the embedded ones, and `drawn` is the version of what it draws. `counts` are the
-    images of every class in a split of the real set, `digests` those of its bytes; `exact`
-    says that it goes round in no form that changes these.
+    `read` reads what was fetched or handed over, a file or a folder; `draw` makes the
+    embedded splits, and `drawn` is the version of what it draws. `counts` are the images
+    of every class in a split of the real set, `digests` those of its bytes.
     """
 
     name: str
@@ -45,10 +58,9 @@ class ImageSet:
     sources: Sequence[Source]
     counts: Mapping[str, Sequence[int]]
     digests: Mapping[str, str]
-    read: Callable[[Path], Splits]
+    read: Callable[[Path], Contents]
     draw: Callable[[], Splits]
     drawn: int
-    exact: bool = True
     parts: tuple[str, ...] = ()
 
     def path(self, real: bool, root: str | Path | None = None) -> Path:
@@ -73,9 +85,8 @@ class ImageSet:
         if not path.exists():
             self.prepare(real=real, root=root)
         images, labels = self._read(path, split)
-        images = (images.flatten(1) if flatten else images).to(device)
-        if dtype.is_floating_point:
-            images = images.to(dtype).div_(255)
+        images = (images.flatten(1) if flatten else images).to(device, dtype)
+        images = images.div_(255) if dtype.is_floating_point else images
         return images, labels.to(device, torch.int64)
 
     def _read(self, path: Path, split: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -113,48 +124,61 @@ class ImageSet:
             if not real:
                 return self._save(path, self.draw(), "drawn")
             if given:
-                found = Path(given).expanduser()
-                return self._save(path, self._splits(found), found.name)
+                found = Path(given).expanduser().resolve()
+                return self._save(path, self._read_real(found), found.name)
             used, found = fetch(self.title, self.sources, path.parent, self.by_hand, source)
-            self._save(path, self._splits(found), used.name)
+            try:
+                splits = self._read_real(found)
+            except DataNotFound:
+                found.unlink()  # it would be refused again
+                raise
+            self._save(path, splits, used.name)
             found.unlink()
         return path
 
-    def _splits(self, found: Path) -> Splits:
+    def _read_real(self, found: Path) -> Splits:
         print(f"{self.title}: {self.licence}")
         try:
-            splits = self.read(found)
+            contents = self.read(found)
         except FileNotFoundError as error:
             raise DataNotFound(
-                f"{error.filename}: there is no such file. {self.by_hand}"
+                f"{error.filename}: there is no such file or folder. {self.by_hand}"
             ) from error
         except DAMAGED as error:
             raise DataNotFound(
-                f"{found} is not {self.title} as it should be ({error}). {self.by_hand}"
+                f"{found} is not {self.title} as it should be ({first_line(error)}). {self.by_hand}"
             ) from error
-        for split, (images, labels) in splits.items():
-            wrong = self._wrong_counts(split, labels)
-            if not wrong and self.differs(split, digest(images, labels)) and labels is not None:
-                wrong = f"the {split} part is not as published, byte for byte"
-                if not self.exact:
-                    print(f"{found}: {wrong}; its images were saved anew, it seems.")
-                    continue
-            if wrong:
-                raise DataNotFound(f"{found}: {wrong}. {self.by_hand}")
-        return splits
+        if wrong := self._wrong(contents):
+            raise DataNotFound(f"{found}: {wrong}. {self.by_hand}")
+        return contents.splits
 
-    def differs(self, split: str, found: str) -> bool:
-        """Say whether a digest is not the published one."""
+    def _wrong(self, contents: Contents) -> str:
+        """Say what is wrong with what was read, or nothing."""
+        missing = [split for split in self.counts if split not in contents.splits]
+        if missing and (contents.whole or "train" in missing):
+            return f"there is no {missing[0]} part in it"
+        for split, (images, labels) in contents.splits.items():
+            if labels is None:
+                continue
+            if wrong := self._wrong_counts(split, labels):
+                return wrong
+            if contents.exact and self._differs(split, digest(images, labels)):
+                return f"the {split} part is not as published, byte for byte"
+        return ""
+
+    def _differs(self, split: str, found: str) -> bool:
         return found != self.digests.get(split, found)
 
-    def _wrong_counts(self, split: str, labels: torch.Tensor | None) -> str:
-        """Say what is wrong with the number of images of each class, if anything is."""
-        if labels is None or split not in self.counts:
-            return ""
+    def _wrong_counts(self, split: str, labels: torch.Tensor) -> str:
+        """Say what is wrong with the number of images of each class, or nothing."""
         counted = torch.bincount(labels.long(), minlength=len(self.classes)).tolist()
+        if len(counted) > len(self.classes):
+            return f"a label of the {split} part is {len(counted) - 1}"
         wrong = [
             f"{found} {name} instead of {expected}"
-            for name, found, expected in zip(self.classes, counted, self.counts[split], strict=True)
+            for name, found, expected in zip(
+                self.classes, counted, self.counts.get(split, counted), strict=True
+            )
             if found != expected
         ]
         return f"the {split} part has {', '.join(wrong)}" if wrong else ""
@@ -165,8 +189,8 @@ class ImageSet:
             parts[f"{split}.images"] = images.contiguous()
             if labels is not None:
                 parts[f"{split}.labels"] = labels.to(torch.uint8).contiguous()
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-            new = Path(folder) / path.name
+        with unfinished(path.parent) as folder:
+            new = folder / path.name
             new.write_bytes(save(parts, {"origin": origin}))  # save_file hides what a disk says
             new.replace(path)
         return path
@@ -175,19 +199,26 @@ class ImageSet:
         """Yield what of this set is on disk; with `check`, its bytes are read and compared."""
         for real, folder in product((False, True), roots(root)):
             path = folder / self._place(real)
-            if not path.exists():
-                continue
-            what = f"{self.title}, {'real' if real else 'embedded'}"
+            if path.exists():
+                yield self._stored(path, real, check)
+
+    def _stored(self, path: Path, real: bool, check: bool) -> Stored:
+        what = f"{self.title}, {'real' if real else 'embedded'}"
+        try:
             with safe_open(path, "pt") as opened:
                 origin = opened.metadata()["origin"]
-                found = {s: digest(*tensors(opened, s)) for s in split_names(opened) if check}
-                known = {s for s in found if real and tensors(opened, s)[1] is not None}
-            wrong = [split for split in known if self.differs(split, found[split])]
-            yield Stored(
-                what, path, path.stat().st_size, origin,
-                tuple(f"{split}: sha256 {value}" for split, value in found.items()),
-                f"not as published, byte for byte: {', '.join(wrong)}" if wrong else "",
-            )  # fmt: skip
+                found = {s: tensors(opened, s) for s in split_names(opened) if check}
+        except (SafetensorError, OSError, TypeError, KeyError):
+            wrong = "it cannot be read; delete it, and it is made anew"
+            return Stored(what, path, path.stat().st_size, "", (), wrong)
+        digests = {split: digest(*pair) for split, pair in found.items()}
+        labelled = [split for split, (_, labels) in found.items() if real and labels is not None]
+        wrong = [split for split in labelled if self._differs(split, digests[split])]
+        return Stored(
+            what, path, path.stat().st_size, origin,
+            tuple(f"{split}: sha256 {value}" for split, value in digests.items()),
+            f"not as published, byte for byte: {', '.join(wrong)}" if wrong else "",
+        )  # fmt: skip
 
 
 def split_names(opened: safe_open) -> list[str]:

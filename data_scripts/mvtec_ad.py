@@ -7,20 +7,29 @@ Detection", CVPR 2019; IJCV 2021. On disk, every category has the official layou
 
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.utils.data import Dataset
 
 from data_scripts import commands
 from data_scripts.drawn import parts
 from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
-from data_scripts.storage import DataNotFound, Stored, kept, locked, roots
+from data_scripts.storage import (
+    DAMAGED,
+    DataNotFound,
+    Stored,
+    first_line,
+    kept,
+    locked,
+    roots,
+    unfinished,
+)
 
 TITLE = "MVTec AD"
 LICENCE = "CC BY-NC-SA 4.0: not for commercial use; Bergmann et al., MVTec, 2019"
@@ -93,7 +102,7 @@ class MVTecAD(Dataset):
 
     def image_size(self, index: int) -> tuple[int, int]:
         """Return height and width of an image on disk, without decoding it."""
-        with Image.open(self.samples[index].image) as image:
+        with opened(self.samples[index].image) as image:
             return image.height, image.width
 
 
@@ -113,12 +122,13 @@ def load(
 
     Raises DataNotFound if the category is not to be had.
     """
+    if size is not None and not (isinstance(size, int) and size > 0):
+        raise ValueError(f"size is the side of an image in pixels, 1 or more, and not {size!r}")
+    if category in ("", "..") or Path(category).name != category:
+        raise DataNotFound(f"{category!r} is no name of a category.")
     folder = kept(f"{place(real, size)}/{category}", root)
-    if not folder.is_dir():
+    if not is_category(folder):
         MVTEC_AD.prepare(real=real, root=root, size=size, only=category)
-    if not folder.is_dir():
-        there = ", ".join(categories(folder.parent)) or "none"
-        raise DataNotFound(f"{folder.parent} has no category {category!r}; there are: {there}.")
     return MVTecAD(folder, split, size)
 
 
@@ -163,15 +173,24 @@ def is_category(folder: Path) -> bool:
     return (folder / "train" / GOOD).is_dir() and (folder / "test").is_dir()
 
 
-def _read(path: Path, mode: str, size: int | None, how: Image.Resampling) -> np.ndarray:
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image. Raises DataNotFound if it is damaged, also while it is used."""
     try:
         with Image.open(path) as image:
-            image = image.convert(mode)
-            if size is not None and image.size != (size, size):
-                image = image.resize((size, size), how)
-            return np.array(image)
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataNotFound(f"{path} cannot be read ({error}).") from error
+            yield image
+    except (*DAMAGED, Image.DecompressionBombError) as error:
+        raise DataNotFound(
+            f"{path} is damaged ({first_line(error)}); take the category anew: {BY_HAND}"
+        ) from error
+
+
+def _read(path: Path, mode: str, size: int | None, how: Image.Resampling) -> np.ndarray:
+    with opened(path) as image:
+        image = image.convert(mode)
+        if size is not None and image.size != (size, size):
+            image = image.resize((size, size), how)
+        return np.array(image)
 
 
 @dataclass(frozen=True)
@@ -201,53 +220,69 @@ class Categories:
         with locked(folder):
             if not real:
                 self._draw(folder, size or DRAWN_SIZE, only)
-            elif given or not (folder / str(only)).is_dir():
-                found = Path(given).expanduser() if given else self._fetch(folder, source)
-                print(f"{TITLE}: {LICENCE}")
-                self._install(found, folder)
-                if not given:
-                    found.unlink()
+            elif given:
+                self._install(Path(given).expanduser().resolve(), folder, only)
+            else:
+                self._fetch(folder, source, only)
         return folder
 
     def _draw(self, folder: Path, size: int, only: str | None) -> None:
-        for category in [only] if only in parts.CATEGORIES else parts.CATEGORIES:
+        require_known(only, parts.CATEGORIES, folder)
+        for category in [only] if only else parts.CATEGORIES:
             if not (folder / category).is_dir():
-                with tempfile.TemporaryDirectory(dir=folder, prefix=".") as new:
-                    parts.draw_all(category, Path(new) / category, size)
-                    (Path(new) / category).replace(folder / category)
+                with unfinished(folder) as new:
+                    parts.draw_all(category, new / category, size)
+                    (new / category).replace(folder / category)
 
-    def _fetch(self, folder: Path, source: str | None) -> Path:
-        return fetch(TITLE, self.sources, folder, BY_HAND, source)[1]
+    def _fetch(self, folder: Path, source: str | None, only: str | None) -> None:
+        """Fetch all categories, if one of those that are wanted is not there."""
+        require_known(only, COUNTS, folder)
+        wanted = {only} if only else set(COUNTS)
+        if wanted <= set(categories(folder)):
+            return
+        _, archive = fetch(TITLE, self.sources, folder, BY_HAND, source)
+        self._install(archive, folder, None)
+        archive.unlink()
 
-    def _install(self, found: Path, folder: Path) -> None:
+    def _install(self, found: Path, folder: Path, only: str | None) -> None:
         """Copy the categories that an archive or folder holds, each whole or not at all."""
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as new:
-            opened = found
-            if not found.is_dir():
-                opened = Path(new) / "archive"
-                self._extract(found, opened)
-            holders = [p for p in (opened, *sorted(opened.rglob("*"))) if is_category(p)]
+        print(f"{TITLE}: {LICENCE}")
+        with unfinished(folder) as new:
+            place = found if found.is_dir() else self._extracted(found, new / "archive")
+            holders = {holder.name: holder for holder in holders_in(place)}
+            if not found.is_dir() and "archive" in holders:  # packed without its folder
+                holders[found.name.partition(".")[0]] = holders.pop("archive")
+            if only and only not in holders:
+                holders = {}
             if not holders:
-                raise DataNotFound(
-                    f"{found} holds no category with train/{GOOD} and test. {BY_HAND}"
-                )
-            for holder in holders:
-                category = Path(new) / holder.name
-                if holder != category:
-                    shutil.copytree(holder, category, ignore=shutil.ignore_patterns(".*"))
-                if wrong := check_category(category):
-                    raise DataNotFound(f"{found}: {wrong}. {BY_HAND}")
-                if (folder / category.name).exists():
-                    shutil.rmtree(folder / category.name)
-                category.replace(folder / category.name)
+                what = f"no category {only}" if only else f"no category with train/{GOOD} and test"
+                raise DataNotFound(f"{found} holds {what}. {BY_HAND}")
+            for name, holder in holders.items():
+                if not only or name == only:
+                    self._put(holder, new / "whole" / name, folder / name, found)
 
-    def _extract(self, archive: Path, into: Path) -> None:
+    def _put(self, holder: Path, new: Path, place: Path, found: Path) -> None:
+        new.parent.mkdir(exist_ok=True)
+        if found.is_dir():
+            copy_files(holder, new)
+        else:
+            holder.replace(new)
+        if wrong := check_category(new):
+            raise DataNotFound(f"{found}: {wrong}. {BY_HAND}")
+        if place.is_symlink():
+            place.unlink()
+        elif place.exists():
+            place.replace(new.parent / f".old-{place.name}")
+        new.replace(place)
+
+    def _extracted(self, archive: Path, into: Path) -> Path:
         try:
             extract(archive, into)
         except FileNotFoundError as error:
             raise DataNotFound(f"{archive}: there is no such file or folder. {BY_HAND}") from error
         except UnsafeArchive as error:
             raise DataNotFound(f"{error}. {BY_HAND}") from error
+        return into
 
     def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
         """Yield the categories on disk; with `check`, every file is read."""
@@ -264,31 +299,58 @@ class Categories:
                 )  # fmt: skip
 
 
+def require_known(category: str | None, known: Iterable[str], folder: Path) -> None:
+    """Raise DataNotFound if a category is neither known nor there."""
+    if category and category not in known and category not in categories(folder):
+        there = ", ".join(sorted({*known, *categories(folder)}))
+        raise DataNotFound(f"{TITLE} has no category {category!r}; there are: {there}.")
+
+
+def holders_in(folder: Path) -> list[Path]:
+    """Return the folders, in a folder or that folder itself, that hold a category."""
+    found = []
+    for path in (folder, *sorted(folder.rglob("*"))):
+        names = path.relative_to(folder).parts
+        if is_category(path) and not any(n[0] == "." or n == "__MACOSX" for n in names):
+            found.append(path)
+    return found
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy the files of a folder, and not what is hidden, nor who may do what with them."""
+    for path in sorted(source.rglob("*")):
+        place = path.relative_to(source)
+        if path.is_file() and not any(name[0] == "." for name in place.parts):
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / place)
+
+
 def check_category(folder: Path) -> str:
     """Say what is wrong with a category on disk, or nothing.
 
-    Counts are compared with the published ones, if it is a published category; every
-    defect must have a mask of the size of its image.
+    Counts are compared with the published ones, if it is a published category; no image
+    may be damaged, and every defect must have a mask of the size of its image.
     """
     try:
         found = {split: list(samples(folder, split)) for split in ("train", "test")}
+        good = sum(sample.defect == GOOD for sample in found["test"])
+        counted = len(found["train"]), good, len(found["test"]) - good
+        expected = COUNTS.get(folder.name, counted)
+        if counted != expected:
+            return f"{folder.name} has {counted} images (train, good, defective), not {expected}"
+        for sample in (*found["train"], *found["test"]):
+            size = verified_size(sample.image)
+            if sample.mask and verified_size(sample.mask) != size:
+                return f"{sample.mask} has another size than its image"
     except DataNotFound as error:
-        return str(error).rstrip(".")
-    good = sum(sample.defect == GOOD for sample in found["test"])
-    counted = len(found["train"]), good, len(found["test"]) - good
-    expected = COUNTS.get(folder.name, counted)
-    if counted != expected:
-        return (
-            f"{folder.name} has {counted} images to train on, good, and defective, not {expected}"
-        )
-    for sample in found["test"]:
-        if sample.mask and _size(sample.mask) != _size(sample.image):
-            return f"{sample.mask} has another size than its image"
+        return str(error).partition("; take the category")[0].rstrip(".")
     return ""
 
 
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
+def verified_size(path: Path) -> tuple[int, int]:
+    """Return width and height of an image whose checksums are right. Raises DataNotFound."""
+    with opened(path) as image:
+        image.verify()
         return image.size
 
 

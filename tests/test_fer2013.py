@@ -3,6 +3,7 @@
 import gzip
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ FORMS = [as_kaggles_zip, as_csv, as_gzip, as_icml, as_archive, as_folder_with_a_
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_official_split(form, faces, tmp_path):
-    splits = read(form(tmp_path, faces))
+    splits = read(form(tmp_path, faces)).splits
     assert {split: len(labels) for split, (_, labels) in splits.items()} == {
         "train": 6, "validation": 3, "test": 2,
     }  # fmt: skip
@@ -103,7 +104,7 @@ def test_kaggles_two_files_leave_the_test_without_labels(faces, tmp_path):
     (tmp_path / "train.csv").write_text("\n".join(["emotion,pixels", *rows]))
     (tmp_path / "test.csv").write_text("\n".join(["pixels", *map(text, faces[6:])]))
     for given in (tmp_path, tmp_path / "train.csv"):
-        splits = read(given)
+        splits = read(given).splits
         assert splits["train"][1].tolist() == LABELS[:6]
         assert splits["test"][0].shape == (5, 1, 48, 48) and splits["test"][1] is None
 
@@ -113,17 +114,33 @@ def test_labels_that_are_not_there_are_one_sentence(faces, tmp_path, monkeypatch
     (tmp_path / "train.csv").write_text("\n".join(["emotion,pixels", *rows]))
     (tmp_path / "test.csv").write_text("\n".join(["pixels", text(faces[0])]))
     counts = torch.tensor(LABELS[:6]).bincount(minlength=7).tolist()
-    monkeypatch.setitem(FER2013.counts, "train", counts)
-    FER2013.prepare(real=True, root=tmp_path / "root", given=tmp_path)
+    small = replace(FER2013, counts={"train": counts, "validation": ()}, digests={})
+    monkeypatch.setattr(fer2013, "FER2013", small)
+    small.prepare(real=True, root=tmp_path / "root", given=tmp_path)
     assert fer2013.load("train", real=True, root=tmp_path / "root")[1].tolist() == LABELS[:6]
     with pytest.raises(DataNotFound, match="the labels of its test part are in no file"):
         fer2013.load("test", real=True, root=tmp_path / "root")
+    with pytest.raises(DataNotFound, match="no train part"):
+        small.prepare(real=True, root=tmp_path / "root", given=tmp_path / "test.csv")
+    assert len(fer2013.load("train", real=True, root=tmp_path / "root")[1]) == 6
+
+
+def test_other_pixels_are_refused_except_in_images(faces, tmp_path):
+    small = replace(FER2013, counts={})
+    for form in (as_csv, as_icml):
+        with pytest.raises(DataNotFound, match="not as published, byte for byte"):
+            small.prepare(real=True, root=tmp_path / "root", given=form(tmp_path, faces))
+    small.prepare(real=True, root=tmp_path / "root", given=as_images(tmp_path, faces))
+    assert small.path(True, tmp_path / "root").exists()
 
 
 @pytest.mark.parametrize("damage, sentence", [
     (lambda text: text[:-3000], "row 12 is cut off or damaged"),
     (lambda text: text.replace("Training", "Practice", 1), "row 2 is .* damaged .'Practice'"),
-    (lambda text: text.replace("\n3,", "\n7,", 1), "an emotion is 7; there are 0 to 6"),
+    (lambda text: text.replace("\n3,", "\n7,", 1), "row 2 is cut off or damaged"),
+    (lambda text: text.replace("\n3,", "\n-1,", 1), "row 2 is cut off or damaged"),
+    (lambda text: text.splitlines()[0], "there is no train part in it"),
+    (lambda text: text.replace(",", ',"', 1), "is not FER2013 as it should be"),
     (lambda text: text.replace("\n3,", "\n3,999 ", 1), "row 2 is cut off or damaged"),
     (lambda text: text.replace("pixels", "image"), "columns emotion, image, Usage, and no pixels"),
     (lambda text: "", "it has columns none, and no pixels"),

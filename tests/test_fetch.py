@@ -1,5 +1,6 @@
 """Files from the network: what is wrong with a source costs time, never data."""
 
+import gzip
 import hashlib
 import io
 import multiprocessing
@@ -8,6 +9,7 @@ import stat
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,6 +177,13 @@ def test_a_probe_says_which_source_has_the_right_file():
     assert probe(source("http://127.0.0.1:9/")) == "it does not answer"
 
 
+def nothing_but(folder, *files):
+    found = [path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
+    return sorted(path.name for path in found) == sorted(files) and not any(
+        path.is_symlink() for path in found
+    )
+
+
 def tar_of(path, *members):
     with tarfile.open(path, "w:gz") as archive:
         for member in members:
@@ -197,7 +206,7 @@ def test_a_tar_with_one_bad_member_is_not_extracted(bad, tmp_path):
     archive = tar_of(tmp_path / "bad.tar.gz", member("good"), bad)
     with pytest.raises(UnsafeArchive, match=r"bad\.tar\.gz holds"):
         extract(archive, tmp_path / "into")
-    assert names(tmp_path) == ["bad.tar.gz"]
+    assert nothing_but(tmp_path, "bad.tar.gz", "good")
 
 
 @pytest.mark.parametrize("name, mode", [
@@ -212,7 +221,7 @@ def test_a_zip_with_one_bad_member_is_not_extracted(name, mode, tmp_path):
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(UnsafeArchive, match=r"bad\.zip holds"):
         extract(tmp_path / "bad.zip", tmp_path / "into")
-    assert names(tmp_path) == ["bad.zip"]
+    assert nothing_but(tmp_path, "bad.zip", "good")
 
 
 def test_good_archives_are_extracted(tmp_path):
@@ -238,4 +247,51 @@ def test_an_archive_that_was_cut_off(tmp_path):
     cut.write_bytes(whole.read_bytes()[:-200])
     with pytest.raises(UnsafeArchive, match="is damaged"):
         extract(cut, tmp_path / "into")
-    assert not (tmp_path / "into").exists()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda content: content[:1024],  # at the end of a member
+    lambda content: content[:1024] + b"x" + content[1025:],  # in a header
+    lambda content: content[:1030],
+])  # fmt: skip
+def test_a_tar_that_is_damaged_is_not_taken_for_a_short_one(damage, tmp_path):
+    with tarfile.open(tmp_path / "whole.tar", "w") as archive:
+        for number in range(4):
+            archive.addfile(member(f"file{number}"), io.BytesIO(b"x"))
+    (tmp_path / "bad.tar").write_bytes(damage((tmp_path / "whole.tar").read_bytes()))
+    with pytest.raises(UnsafeArchive, match="is damaged"):
+        extract(tmp_path / "bad.tar", tmp_path / "into")
+
+
+def test_a_checksum_at_the_end_is_looked_at(tmp_path):
+    content = bytearray(tar_of(tmp_path / "bad.tar.gz", member("good")).read_bytes())
+    content[-8] ^= 1
+    (tmp_path / "bad.tar.gz").write_bytes(content)
+    with pytest.raises(UnsafeArchive, match="is damaged"):
+        extract(tmp_path / "bad.tar.gz", tmp_path / "into")
+
+
+def test_a_folder_that_was_packed_from_within(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").touch()
+    with tarfile.open(tmp_path / "good.tar", "w") as archive:
+        archive.add(tmp_path / "in", ".")
+    extract(tmp_path / "good.tar", tmp_path / "into")
+    assert names(tmp_path / "into") == ["file"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".tmp-abc").mkdir()
+    (tmp_path / ".tmp-abc" / "file").touch()
+    (tmp_path / ".tmp-def").touch()
+    (tmp_path / ".data.bin.part").touch()
+    with locked(tmp_path):
+        assert names(tmp_path) == [".data.bin.part", ".lock"]
+
+
+def test_an_archive_that_a_server_calls_an_encoding_stays_one(tmp_path):
+    content = gzip.compress(CONTENT)
+    right = source("", digest=f"sha256:{hashlib.sha256(content).hexdigest()}")
+    with serving(content, headers={"Content-Encoding": "gzip"}) as server:
+        fetched(tmp_path, replace(right, address=server.url, size=len(content)))
+    assert (tmp_path / "data.bin").read_bytes() == content

@@ -66,7 +66,26 @@ def as_zip(nut):
     return nut.parent / "all.zip"
 
 
-@pytest.mark.parametrize("form", [as_folder, as_folder_of_categories, as_tar, as_zip])
+def as_tar_from_within(nut):
+    with tarfile.open(nut.parent / "nut.tgz", "w:gz") as tar:
+        tar.add(nut, ".")
+    return nut.parent / "nut.tgz"
+
+
+def as_zip_of_a_mac(nut):
+    with zipfile.ZipFile(nut.parent / "mac.zip", "w") as archive:
+        for path in nut.rglob("*"):
+            place = path.relative_to(nut.parent)
+            archive.write(path, place)
+            if path.is_file():
+                archive.writestr(f"__MACOSX/{place.parent}/._{place.name}", "x")
+    return nut.parent / "mac.zip"
+
+
+FORMS = [as_folder, as_folder_of_categories, as_tar, as_tar_from_within, as_zip, as_zip_of_a_mac]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_category_of_any_name_from_any_form(form, nut, tmp_path):
     MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=form(nut))
     test = load(root=tmp_path / "root")
@@ -80,6 +99,51 @@ def test_a_category_of_any_name_from_any_form(form, nut, tmp_path):
     assert len(load("train", tmp_path / "root")) == 3
 
 
+def test_a_category_is_replaced_whole_and_only_the_one_that_is_wanted(nut, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(nut, nut.with_name("bolt"))
+    MVTEC_AD.prepare(real=True, root=root, given=nut.parent, only="nut")
+    folder = root / "mvtec_ad" / "real"
+    assert mvtec_ad.categories(folder) == ["nut"]
+    (folder / "nut" / "stale.txt").touch()
+    MVTEC_AD.prepare(real=True, root=root, given=nut.parent)
+    assert mvtec_ad.categories(folder) == ["bolt", "nut"]
+    assert not (folder / "nut" / "stale.txt").exists()
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "bolt", "nut"]
+    with pytest.raises(DataNotFound, match="holds no category screw"):
+        MVTEC_AD.prepare(real=True, root=root, given=nut.parent, only="screw")
+
+
+def test_what_is_there_is_not_fetched_and_a_typing_error_neither(nut, tmp_path, monkeypatch):
+    monkeypatch.setattr(mvtec_ad, "fetch", pytest.fail)
+    MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=nut)
+    MVTEC_AD.prepare(real=True, root=tmp_path / "root", only="nut")
+    with pytest.raises(DataNotFound, match="no category 'Nut'; there are: bottle, "):
+        mvtec_ad.load("Nut", real=True, root=tmp_path / "root")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../real/nut", "/tmp"])
+def test_a_name_that_leads_elsewhere_is_no_category(name, tmp_path):
+    with pytest.raises(DataNotFound, match="is no name of a category"):
+        mvtec_ad.load(name, real=True, root=tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, -5, 64.5, "64"])
+def test_a_size_that_is_none(size, tmp_path):
+    with pytest.raises(ValueError, match="the side of an image in pixels"):
+        mvtec_ad.load("bottle", size=size, root=tmp_path)
+
+
+def test_a_read_only_folder_can_be_taken(nut, tmp_path):
+    for folder in (nut, *(path for path in nut.rglob("*") if path.is_dir())):
+        folder.chmod(0o555)
+    MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=nut)
+    copied = tmp_path / "root" / "mvtec_ad" / "real" / "nut" / "train"
+    assert copied.stat().st_mode & 0o700 == 0o700
+    for folder in (nut, *(path for path in nut.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+
+
 def test_images_and_masks_of_another_size(nut, tmp_path):
     MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=nut)
     image, defect, _ = load(root=tmp_path / "root", size=20)[0]
@@ -91,7 +155,7 @@ def test_images_are_read_when_they_are_asked_for(nut, tmp_path):
     test = load(root=tmp_path / "root")
     test.samples[0].image.write_bytes(b"cut off")
     assert test[1][2] == 1
-    with pytest.raises(DataNotFound, match=r"000\.png cannot be read"):
+    with pytest.raises(DataNotFound, match=r"000\.png is damaged .*take the category anew"):
         test[0]
 
 
@@ -111,6 +175,12 @@ def with_a_small_mask(nut):
     mask(nut / "ground_truth" / "dent" / "001_mask.png", size=30)
 
 
+def with_a_damaged_image(nut):
+    content = bytearray((nut / "train" / "good" / "001.png").read_bytes())
+    content[len(content) // 2] ^= 1
+    (nut / "train" / "good" / "001.png").write_bytes(content)
+
+
 def under_a_known_name(nut):
     nut.rename(nut.with_name("screw"))
 
@@ -123,6 +193,7 @@ def without_training_images(nut):
     (without_a_mask, r"there is no mask for 001\.png"),
     (with_a_small_mask, "has another size than its image"),
     (under_a_known_name, r"screw has \(3, 2, 2\) images .* not \(320, 41, 119\)"),
+    (with_a_damaged_image, r"001\.png is damaged"),
     (without_training_images, "holds no category with train/good and test"),
 ])  # fmt: skip
 def test_what_is_no_category_is_said_to_be_so(damage, sentence, nut, tmp_path):

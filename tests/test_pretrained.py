@@ -70,8 +70,8 @@ def test_a_file_that_is_another_one_is_never_loaded(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name, sentence", [
-    ("weights.pth", "is not one of the files that are known: mobilenet_v2-b0353104"),
-    ("resnet18-f37072fd.pth", "is not resnet18-f37072fd.pth as published .wrong digest."),
+    ("weights.pth", "is none of the files that are known by digest: mobilenet_v2-b0353104"),
+    ("resnet18-f37072fd.pth", "is none of the files that are known by digest"),
 ])  # fmt: skip
 def test_a_file_that_nobody_knows_is_not_taken(name, sentence, tmp_path):
     (tmp_path / name).write_bytes(b"anything")
@@ -108,8 +108,20 @@ def test_where_the_host_does_not_answer_a_package_has_the_weights(
 
 def test_what_is_in_the_package_is_verified_too(tmp_path, no_network, monkeypatch):
     packed("mobilenet_v2", tmp_path, monkeypatch, b"something else")
-    with pytest.raises(DataNotFound, match="as published"):
+    with pytest.raises(DataNotFound, match="has other weights than mobilenet_v2-b0353104"):
         backbone("mobilenet_v2", tmp_path / "root")
+
+
+def test_a_file_of_another_name_is_known_by_its_digest(tmp_path, monkeypatch):
+    _, path = weights_of("resnet18", tmp_path, monkeypatch)
+    renamed = path.rename(tmp_path / "download (1).pth")
+    kept = PRETRAINED.prepare(root=tmp_path / "root", given=renamed)
+    assert kept.name == "resnet18-f37072fd.pth"
+
+
+def test_only_what_there_is(tmp_path):
+    with pytest.raises(SystemExit, match="'xception' has no weights to fetch; there are: mobile"):
+        commands.main(PRETRAINED, ["--root", str(tmp_path), "--only", "xception"])
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])

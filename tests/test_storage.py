@@ -1,5 +1,6 @@
 """Where data is looked for: the user's folder, and the one that is shared."""
 
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from data_scripts import cifar10, commands, storage
 from data_scripts.cifar10 import CIFAR10
 from data_scripts.drawn import objects
 from data_scripts.storage import SHARED, kept, roots
+from tests.submissions import ROOT
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def test_a_shared_set_is_loaded_and_listed_and_not_made_again(own, monkeypatch):
     assert len(cifar10.load("train")[0]) == 20
     assert [stored.path.parents[1] for stored in CIFAR10.stored()] == [own / "shared"]
     assert not (own / "cache").exists()
+
+
+@pytest.mark.slow
+def test_the_example_of_the_page_on_data_works(own):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL)
+    found = {}
+    exec(block, found)
+    assert found["features"].shape == (8, found["backbone"].width)
+    assert (len(found["X"]), len(found["faces"]), len(found["test"])) == (10_000, 800, 83)
 
 
 def test_a_submission_that_is_graded_sees_what_is_shared_and_cannot_change_it():
