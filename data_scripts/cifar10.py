@@ -22,9 +22,7 @@ from data_scripts.drawn import objects
 from data_scripts.fetch import Source
 from data_scripts.images import Contents, ImageSet
 
-CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+CLASSES = objects.CLASSES
 COUNTS = {"train": (5000,) * 10, "test": (1000,) * 10}
 SHAPE = 3, 32, 32
 PIXELS = 3 * 32 * 32

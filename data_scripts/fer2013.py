@@ -26,7 +26,7 @@ from data_scripts.drawn import faces
 from data_scripts.fetch import Source
 from data_scripts.images import Contents, ImageSet, Splits
 
-CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+CLASSES = faces.CLASSES
 COUNTS = {
     "train": (3995, 436, 4097, 7215, 4830, 3171, 4965),
     "validation": (467, 56, 496, 895, 653, 415, 607),
@@ -38,7 +38,7 @@ DIGESTS = {
     "test": "af34736e45cd16728ab91d927882aa016ef5e3c1339452966acf6891ea09e5f7",
 }
 USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
-EMOTIONS = "0123456"  # in a CSV
+EMOTIONS = tuple("0123456")  # in a CSV
 SIDE = 48
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
 CSV = "fer2013.csv", "icml_face_data.csv"

@@ -21,7 +21,15 @@ from data_scripts import commands
 from data_scripts.drawn.resnet import WEIGHTS, load_resnet_drawn
 from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source, extract, fetch
-from data_scripts.storage import DataNotFound, Stored, kept, locked, roots, unfinished
+from data_scripts.storage import (
+    DataNotFound,
+    Stored,
+    in_one_sentence,
+    kept,
+    locked,
+    roots,
+    unfinished,
+)
 
 EMBEDDED = "resnet_drawn"
 IMAGENET_MEAN = 0.485, 0.456, 0.406
@@ -42,7 +50,7 @@ class Backbone:
     name: str
     module: nn.Module
     width: int
-    preprocess: v2.Transform
+    preprocess: nn.Module
     stages: tuple[str, ...]
 
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -82,6 +90,12 @@ class Architecture:
     def matches(self, path: Path) -> bool:
         """Say whether a file is the one of these weights."""
         return pooch.file_hash(path, "sha256").startswith(self.digest)
+
+    def preprocess(self) -> nn.Module:
+        """Return what images went through when these weights were trained."""
+        if self.weights:
+            return torchvision.models.get_weight(self.weights).transforms()
+        return preprocessing()
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -161,7 +175,9 @@ def backbone(name: str = EMBEDDED, root: str | Path | None = None) -> Backbone:
     load(PRETRAINED.load(name, root))
     setattr(module, architecture.head, nn.Identity())
     module.eval()
-    return Backbone(name, module, architecture.width, preprocessing(), architecture.stages)
+    return Backbone(
+        name, module, architecture.width, architecture.preprocess(), architecture.stages
+    )
 
 
 def preprocessing(
@@ -169,7 +185,7 @@ def preprocessing(
     resize: int | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
-) -> v2.Transform:
+) -> nn.Module:
     """Return what ImageNet's networks expect: the middle of a resized image, normalised.
 
     The shorter side becomes `resize` pixels (default: 8/7 of `size`). Without `size`,
@@ -258,7 +274,10 @@ class Pretrained:
     def _take(self, given: Path, root: str | Path | None) -> Path:
         if not given.is_file():
             raise DataNotFound(f"{given}: there is no such file.")
-        known = [one for one in ARCHITECTURES.values() if one.matches(given)]
+        try:
+            known = [one for one in ARCHITECTURES.values() if one.matches(given)]
+        except OSError as error:
+            raise in_one_sentence(error, given) from error
         if not known:
             files = ", ".join(one.file for one in ARCHITECTURES.values())
             raise DataNotFound(f"{given} is none of the files that are known by digest: {files}.")

@@ -139,6 +139,8 @@ def test_other_pixels_are_refused_except_in_images(faces, tmp_path):
     (lambda text: text.replace("Training", "Practice", 1), "row 2 is .* damaged .'Practice'"),
     (lambda text: text.replace("\n3,", "\n7,", 1), "row 2 is cut off or damaged"),
     (lambda text: text.replace("\n3,", "\n-1,", 1), "row 2 is cut off or damaged"),
+    (lambda text: text.replace("\n3,", "\n,", 1), "row 2 is cut off or damaged"),
+    (lambda text: text.replace("\n3,", "\n34,", 1), "row 2 is cut off or damaged"),
     (lambda text: text.splitlines()[0], "there is no train part in it"),
     (lambda text: text.replace(",", ',"', 1), "is not FER2013 as it should be"),
     (lambda text: text.replace("\n3,", "\n3,999 ", 1), "row 2 is cut off or damaged"),

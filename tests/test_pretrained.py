@@ -112,6 +112,11 @@ def test_what_is_in_the_package_is_verified_too(tmp_path, no_network, monkeypatc
         backbone("mobilenet_v2", tmp_path / "root")
 
 
+def test_images_are_made_as_they_were_in_training():
+    assert ARCHITECTURES["resnet18"].preprocess().resize_size == [256]
+    assert ARCHITECTURES["resnet50"].preprocess().resize_size == [232]
+
+
 def test_a_file_of_another_name_is_known_by_its_digest(tmp_path, monkeypatch):
     _, path = weights_of("resnet18", tmp_path, monkeypatch)
     renamed = path.rename(tmp_path / "download (1).pth")

@@ -5,7 +5,9 @@ from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
 from autograder import CHALLENGE_FILE, folder
-from autograder.run import Execute, run
+from autograder.cluster import warm_up
+from autograder.kernels import warm_process
+from autograder.run import Execute, run, warm_settings, worker_config
 
 
 def notebook(*sources):
@@ -29,6 +31,21 @@ def test_the_challenge_and_the_files_lie_beside_the_notebook_while_it_runs():
     files = folder.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
     nb, _ = Execute().preprocess(notebook(source), {"files": files})
     assert text(nb.cells[0]) == "inputs hello\n"
+
+
+def test_a_worker_gets_what_running_takes_and_no_class():
+    config = Config()
+    config.Execute.timeout, config.Limits.memory = 7, 2**30
+    config.Autograde.exporter_class = Execute
+    kept = worker_config(config)
+    assert set(kept) == {"Execute", "Limits"}
+    sandbox, preload, limits = warm_settings(Execute(config=kept))
+    assert (Execute(config=kept).timeout, limits["memory"], sandbox) == (7, 2**30, True)
+    started = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warm_process, "begin", lambda *settings: started.append(settings))
+        exec(warm_up(kept), {})
+    assert started == [(sandbox, preload, limits)]
 
 
 def test_a_kernel_of_any_name_is_the_one_kernel():

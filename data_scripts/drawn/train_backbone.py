@@ -13,12 +13,13 @@ from torch.nn import functional
 
 from data_scripts.drawn import textures
 from data_scripts.drawn.resnet import WEIGHTS, ResNetDrawn
+from data_scripts.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 STEPS = 1400
 BATCH = 64
 HEADS = (len(textures.SHAPES), len(textures.TEXTURES), len(textures.COLOURS))
-MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)  # of ImageNet, as every backbone's here
-STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+MEAN = torch.tensor(IMAGENET_MEAN).view(3, 1, 1)  # as for every backbone here
+STD = torch.tensor(IMAGENET_STD).view(3, 1, 1)
 
 
 class Classifier(nn.Module):
