@@ -62,13 +62,16 @@ def _prepare(data_set: DataSet, options: argparse.Namespace) -> None:
 def show(stored: Iterable[Stored]) -> str:
     """Print what is on disk, a line each. Returns what is wrong with it, or nothing."""
     wrong, empty = [], True
-    for one in stored:
-        empty = False
-        print(f"{one.what:<28} {one.size / 1e6:>9.1f} MB  {one.origin:<24} {one.path}")
-        for line in one.digests:
-            print(f"    {line}")
-        if one.wrong:
-            wrong.append(f"{one.path}: {one.wrong}")
+    try:
+        for one in stored:
+            empty = False
+            print(f"{one.what:<28} {one.size / 1e6:>9.1f} MB  {one.origin:<24} {one.path}")
+            for line in one.digests:
+                print(f"    {line}")
+            if one.wrong:
+                wrong.append(f"{one.path}: {one.wrong}")
+    except OSError as error:
+        return f"{error.filename}: it cannot be read ({error.strerror})"
     if empty:
         print("There is nothing yet.")
     return "; ".join(wrong)

@@ -1,8 +1,10 @@
 """MVTec AD: any category in the official layout, from any archive, images and exact masks."""
 
+import errno
 import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,6 +248,17 @@ def test_the_command_lists_what_it_took(nut, tmp_path, capsys):
     commands.main(MVTEC_AD, ["--root", str(tmp_path / "root"), "--check"])
     said = capsys.readouterr().out
     assert "CC BY-NC-SA 4.0" in said and said.count("MVTec AD nut, real") == 2 and "sha256" in said
+
+
+def test_a_file_that_may_not_be_read_is_one_sentence(nut, tmp_path, monkeypatch):
+    MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=nut)
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(SystemExit, match=r"mvtec_ad: .*png: it cannot be read .Permission denied"):
+        commands.main(MVTEC_AD, ["--root", str(tmp_path / "root"), "--check"])
 
 
 def test_the_published_counts_add_up():
