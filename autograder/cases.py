@@ -7,7 +7,7 @@ answers: what a submission is given to work on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,20 @@ FLOAT32 = Tolerance(rtol=1e-4, atol=1e-6)
 
 
 @dataclass(frozen=True)
+class Level:
+    """How good is how good: the least accuracy of a level, and the share of the points it gives."""
+
+    name: str
+    least: float
+    share: float
+
+
+@dataclass(frozen=True)
 class Case:
-    """One set of inputs to a check, given to the function in order, by position."""
+    """One set of inputs to a check, given to the function in order, by position.
+
+    Where quality is measured, `levels` say what it is worth, the highest last.
+    """
 
     name: str
     about: str
@@ -55,6 +67,7 @@ class Case:
     tolerance: Tolerance = FLOAT64
     public: bool = False
     expected: Outcome | None = None
+    levels: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,8 @@ class RecordedCheck:
     `records` maps a name to what is recorded of a call: `return`, an item of it
     (`return.1.W1`), or an input after the call (`after.params.W1`). `criterion` names
     the judge's measure. With `by_hand`, torch.nn and autograd are refused during the
-    call; with `pure`, a call that modifies its inputs fails.
+    call; with `pure`, a call that modifies its inputs fails. With `any_case`, the best
+    case counts and not the share of those that passed.
     """
 
     name: str
@@ -85,6 +99,7 @@ class RecordedCheck:
     threshold: float | None = None
     by_hand: bool = False
     pure: bool = False
+    any_case: bool = False
     mistakes: tuple[KnownMistake, ...] = field(default=())
 
     def without_answers(self) -> "RecordedCheck":
@@ -151,7 +166,7 @@ def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:
 
 
 def _check_to_json(check: RecordedCheck, tensors: dict[str, torch.Tensor]) -> dict:
-    plain = ("name", "title", "records", "criterion", "threshold", "by_hand", "pure")
+    plain = ("name", "title", "records", "criterion", "threshold", "by_hand", "pure", "any_case")
     document = {name: getattr(check, name) for name in plain}
     document["cases"] = [_case_to_json(case, check.name, tensors) for case in check.cases]
     document["mistakes"] = [
@@ -181,6 +196,7 @@ def _case_to_json(case: Case, check: str, tensors: dict[str, torch.Tensor]) -> d
         "weight": case.weight,
         "tolerance": [case.tolerance.rtol, case.tolerance.atol],
         "public": case.public,
+        "levels": [asdict(level) for level in case.levels],
         # a list, because the order of the inputs is the order of the arguments
         "inputs": [
             [name, _input_to_json(value, f"{key}/inputs/{name}", tensors)]
@@ -193,8 +209,15 @@ def _case_to_json(case: Case, check: str, tensors: dict[str, torch.Tensor]) -> d
 def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Case:
     inputs = {name: _input_from_json(value, tensors) for name, value in document["inputs"]}
     expected = document["expected"] and outcome_from_json(document["expected"], tensors)
-    tolerance = Tolerance(*document["tolerance"])
-    return Case(**{**document, "inputs": inputs, "expected": expected, "tolerance": tolerance})
+    return Case(
+        **{
+            **document,
+            "inputs": inputs,
+            "expected": expected,
+            "tolerance": Tolerance(*document["tolerance"]),
+            "levels": tuple(Level(**level) for level in document["levels"]),
+        }
+    )
 
 
 def _input_to_json(value: Any, key: str, tensors: dict[str, torch.Tensor]) -> dict:

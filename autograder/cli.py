@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from autograder import cases, checks, course, reference, solutions
         from autograder.kernels import warm_process
+        from data_scripts.storage import DataNotFound
 
         return options.command(options)
     except KeyboardInterrupt:  # first: it may come before the other names are there
@@ -27,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except reference.RecordingRefused as error:
         return _fail("nothing was written.", *error.problems)
     except (
-        cases.CasesNotFound, checks.UnknownAssignment, course.CourseError, solutions.CellNotFound,
-        warm_process.SandboxError,
+        cases.CasesNotFound, checks.NoRealData, checks.UnknownAssignment, course.CourseError,
+        DataNotFound, solutions.CellNotFound, warm_process.SandboxError,
     ) as error:  # fmt: skip
         return _fail(str(error))
 
@@ -60,8 +61,9 @@ def reference(options: argparse.Namespace) -> int:
     course = _open(options)
     for assignment in options.assignments or course.assignments():
         recording = reference.record(
-            course.source_notebook(assignment), options.seed, options.workers, course.config
-        )
+            course.source_notebook(assignment), options.seed, options.workers, course.config,
+            options.real,
+        )  # fmt: skip
         for path in recording.write(assignment):
             print(f"recorded {path.parent.name}/{path.name}, {path.stat().st_size / 1000:.0f} kB")
     return 0
@@ -138,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("reference", reference)
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
     sub.add_argument("--seed", type=int, default=0, help="draws the hidden cases (default: 0)")
+    sub.add_argument(
+        "--real", action="store_true", help="with cases of real data, which has to be here"
+    )
     sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
     without_sandbox(sub)
     sub = add("grade", grade)

@@ -4,7 +4,7 @@ The judge runs where the right answers are: in the student's notebook for the pu
 cases, outside of it for the hidden ones. It has no answers of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
@@ -17,14 +17,22 @@ NOT_WRITTEN = "not written yet (this function, or one that it calls)"
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """What became of one case. `error` is the largest relative error, where it was measured."""
+    """What became of one case: the share of its points, and why.
+
+    `error` is the largest relative error, where it was measured.
+    """
 
     name: str
     about: str
-    passed: bool
+    share: float
     reason: str = ""
     error: float | None = None
     tolerance: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Say whether all its points were given."""
+        return self.share == 1
 
 
 @dataclass(frozen=True)
@@ -49,16 +57,21 @@ def judge(
 ) -> Verdict:
     """Compare the outcomes of a check with the right answers and with known mistakes.
 
-    The fraction is the weight of the cases that passed. If every outcome is that of one
+    The fraction is the weight of the cases that passed, and the share of what others are
+    worth; with `any_case`, it is that of the best case. If every outcome is that of one
     known mistake, to the numbers, the mistake's share is the least the check is worth. With
     `reveal`, reasons quote expected values: for public cases only.
     """
     verdicts = tuple(_judge_case(check, c, outcomes.get(c.name), reveal) for c in check.cases)
-    if all(verdict.passed for verdict in verdicts):
+    enough = any if check.any_case else all
+    if enough(verdict.passed for verdict in verdicts):
         return Verdict(check.name, check.title, 1.0, "correct", verdicts)
-    total = sum(case.weight for case in check.cases)
-    fraction = sum(c.weight for c, v in zip(check.cases, verdicts, strict=True) if v.passed) / total
-    reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
+    if check.any_case:
+        best = max(verdicts, key=lambda verdict: verdict.share)
+        fraction, reason = best.share, best.reason
+    else:
+        fraction = _weighted_share(check.cases, verdicts)
+        reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
     mistake, share = _recognise(check, outcomes)
     if mistake is None:
         return Verdict(check.name, check.title, fraction, reason, verdicts)
@@ -71,23 +84,28 @@ def no_evidence(check: RecordedCheck, reason: str) -> Verdict:
     return Verdict(check.name, check.title, 0.0, reason)
 
 
+def _weighted_share(cases: Sequence[Case], verdicts: Sequence[CaseVerdict]) -> float:
+    total = sum(case.weight for case in cases)
+    return sum(c.weight * v.share for c, v in zip(cases, verdicts, strict=True)) / total
+
+
 def _judge_case(
     check: RecordedCheck, case: Case, outcome: Outcome | None, reveal: bool
 ) -> CaseVerdict:
-    def verdict(passed: bool, reason: str, error: float | None = None) -> CaseVerdict:
-        return CaseVerdict(case.name, case.about, passed, reason, error, case.tolerance.rtol)
+    def verdict(share: float, reason: str, error: float | None = None) -> CaseVerdict:
+        return CaseVerdict(case.name, case.about, share, reason, error, case.tolerance.rtol)
 
     if outcome is None:
-        return verdict(False, "this case left no evidence")
+        return verdict(0.0, "this case left no evidence")
     if outcome.raised:
         unwritten = outcome.raised.rstrip(": ") == "NotImplementedError"
-        return verdict(False, NOT_WRITTEN if unwritten else f"raised {outcome.raised}")
+        return verdict(0.0, NOT_WRITTEN if unwritten else f"raised {outcome.raised}")
     spoilt = f"the call changed its inputs: {', '.join(outcome.modified)}"
     if check.pure and outcome.modified:
-        return verdict(False, spoilt)
+        return verdict(0.0, spoilt)
     measured = [
         CRITERIA[check.criterion](
-            name, outcome.leaves.get(name), case.expected.leaves[name], case.tolerance, check
+            name, outcome.leaves.get(name), case.expected.leaves[name], case, check
         )
         for name in check.records
     ]
@@ -95,9 +113,10 @@ def _judge_case(
         if failed.problem:
             reasons = [(reveal and failed.quote) or failed.problem]
             reasons += [spoilt] if outcome.modified and not case.expected.modified else []
-            return verdict(False, "; ".join(reasons), failed.error)
+            share = min(m.share for m in measured if m.problem)
+            return verdict(share, "; ".join(reasons), failed.error)
     errors = [m.error for m in measured if m.error is not None]
-    return verdict(True, measured[0].note, max(errors, default=None))
+    return verdict(1.0, measured[0].note, max(errors, default=None))
 
 
 def _recognise(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from autograder.cases import RecordedCheck, Tolerance
+from autograder.cases import Case, RecordedCheck, Tolerance
 from autograder.evidence import Leaf
 
 WANTED = {"tensor": "a torch tensor", "number": "a number", "numbers": "a list of numbers"}
@@ -17,18 +17,20 @@ FOUND = {"array": "a NumPy array", "number": "a Python number", "numbers": "a li
 class Measurement:
     """A measured value. `problem` is empty if it passed.
 
-    `error` is the relative error where there is one, `note` a figure worth showing, and
-    `quote` the worst entry, expected and found: for public cases only.
+    `share` is what it is worth nevertheless, from 0 to 1; `error` is the relative error
+    where there is one, `note` a figure worth showing, and `quote` the worst entry,
+    expected and found: for public cases only.
     """
 
     problem: str = ""
+    share: float = 0.0
     error: float | None = None
     note: str = ""
     quote: str = ""
 
 
 def close(
-    name: str, found: Leaf, expected: Leaf, case: Tolerance, check: RecordedCheck
+    name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
 ) -> Measurement:
     """Measure entry by entry: `|found - expected| <= atol + rtol * |expected|`."""
     problem = wrong_form(name, found, expected)
@@ -40,18 +42,18 @@ def close(
             return Measurement()
         problem = f"{name}: {wrong} of {expected.tensor.numel()} entries differ"
         return Measurement(problem, quote=worst_entry(name, found.tensor, expected.tensor))
-    error = relative_error(found.tensor, expected.tensor, case)
-    if error <= case.rtol:
+    error, rtol = relative_error(found.tensor, expected.tensor, case.tolerance), case.tolerance.rtol
+    if error <= rtol:
         return Measurement(error=error)
-    problem = f"{name}: relative error {error:.1e}, at most {case.rtol:.0e} allowed"
+    problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
     quote = worst_entry(name, found.tensor, expected.tensor)
     if single_precision(found.tensor, expected.tensor):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
-    return Measurement(problem, error, quote=quote)
+    return Measurement(problem, error=error, quote=quote)
 
 
 def cross_entropy_below(
-    name: str, found: Leaf, expected: Leaf, case: Tolerance, check: RecordedCheck
+    name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
 ) -> Measurement:
     """Measure scores (N, C) by their mean cross-entropy with labels only the judge has."""
     problem, labels = wrong_kind(name, found, expected), expected.tensor
@@ -66,8 +68,30 @@ def cross_entropy_below(
     return Measurement("" if loss < check.threshold else note, note=note, quote=note)
 
 
-Criterion = Callable[[str, Leaf, Leaf, Tolerance, RecordedCheck], Measurement]
-CRITERIA: dict[str, Criterion] = {c.__name__: c for c in (close, cross_entropy_below)}
+def accuracy(
+    name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
+) -> Measurement:
+    """Measure labels (N,) by the share of right ones, against the levels of the case.
+
+    Full marks from the highest level on; below the lowest, nothing.
+    """
+    problem = wrong_form(name, found, expected)
+    if problem:
+        return Measurement(problem)
+    right, total = int((found.tensor == expected.tensor).sum()), len(expected.tensor)
+    note = f"{right} of {total} right ({right / total:.1%})"
+    reached = [level for level in case.levels if right / total >= level.least]
+    if len(reached) == len(case.levels):
+        return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
+    following = case.levels[len(reached)]
+    name = f"{reached[-1].name}; " if reached else ""
+    note = f"{note}: {name}{following.least:.0%} is needed for {following.name}"
+    share = reached[-1].share if reached else 0.0
+    return Measurement(note, share, note=note, quote=note)
+
+
+Criterion = Callable[[str, Leaf | None, Leaf, Case, RecordedCheck], Measurement]
+CRITERIA: dict[str, Criterion] = {c.__name__: c for c in (close, cross_entropy_below, accuracy)}
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance) -> float:

@@ -23,10 +23,11 @@ from autograder.cases import Case, KnownMistake, RecordedCheck
 from autograder.checks import Assignment, Check, Mistake
 from autograder.evidence import Leaf, Outcome
 from autograder.judge import judge
-from autograder.run import run
+from autograder.run import run, worker_config
 from autograder.solutions import with_functions, with_mistake
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]  # by check, by case
+EXACT = "close", "accuracy"  # criteria by which two outcomes of one mistake are the same
 
 
 class RecordingRefused(Exception):
@@ -59,14 +60,19 @@ class Recording:
 
 
 def record(
-    notebook_file: Path, seed: int = 0, workers: int | None = None, config: Config | None = None
+    notebook_file: Path,
+    seed: int = 0,
+    workers: int | None = None,
+    config: Config | None = None,
+    real: bool = False,
 ) -> Recording:
     """Record the references of the assignment in an instructor's notebook.
 
     Raises RecordingRefused if the notebook and an oracle disagree, an alternative
-    solution fails, or a mistake passes; UnknownAssignment if it has no checks.
+    solution fails, or a mistake passes; UnknownAssignment if it has no checks; with `real`,
+    NoRealData or DataNotFound.
     """
-    assignment = checks.load(notebook_file.stem, seed)
+    assignment = checks.load(notebook_file.stem, seed, real)
     return record_assignment(assignment, nbformat.read(notebook_file, 4), workers, config)
 
 
@@ -78,7 +84,8 @@ def record_assignment(
 ) -> Recording:
     """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
     challenge = cases.challenge({check.name: check for check in assignment.checks})
-    right = outcomes_of(notebook, challenge, config)
+    config = worker_config(config or Config())
+    right = outcomes_of(notebook, challenge, config, assignment.beside)
     problems = [
         p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
     ]
@@ -90,7 +97,8 @@ def record_assignment(
     others |= {mistake.name: with_mistake(notebook, mistake) for mistake in assignment.mistakes}
     with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
         futures = {
-            name: pool.submit(outcomes_of, nb, challenge, config) for name, nb in others.items()
+            name: pool.submit(outcomes_of, nb, challenge, config, assignment.beside)
+            for name, nb in others.items()
         }
         outcomes = {name: future.result() for name, future in futures.items()}
     problems = list(trivial_passes(confirmed))
@@ -108,9 +116,14 @@ def record_assignment(
     return Recording(public, hidden)
 
 
-def outcomes_of(notebook: NotebookNode, challenge: bytes, config: Config | None = None) -> Outcomes:
-    """Run a notebook on a challenge and read the evidence it leaves."""
-    executed = run(notebook, challenge, config)
+def outcomes_of(
+    notebook: NotebookNode,
+    challenge: bytes,
+    config: Config | None = None,
+    beside: Mapping[str, Path] | None = None,
+) -> Outcomes:
+    """Run a notebook on a challenge, with files beside it, and read the evidence it leaves."""
+    executed = run(notebook, challenge, config, beside)
     recorded = [data for cell in executed.cells for data in evidence.in_cell(cell)]
     return dict(map(evidence.from_output, recorded))
 
@@ -118,8 +131,8 @@ def outcomes_of(notebook: NotebookNode, challenge: bytes, config: Config | None 
 def disagreements(check: Check, outcomes: Mapping[str, Outcome]) -> Iterator[str]:
     """Yield where the notebook's outcomes differ from the oracle's, or are missing."""
     asked = [with_oracle(check, case, outcomes.get(case.name)) for case in check.cases]
-    asked = replace(check, cases=tuple(asked))
-    for verdict in judge(asked, outcomes).cases:
+    judged = judge(replace(check, cases=tuple(asked)), outcomes)
+    for verdict in judged.cases if judged.fraction < 1 else ():
         if not verdict.passed:
             yield (
                 f"{check.name}, case {verdict.name}: the notebook and the oracle disagree: "
@@ -215,7 +228,7 @@ def part(
     """Return the public, or the hidden, part of a check with the mistakes that show in it."""
     check = only(check, public)
     known = []
-    for mistake in assignment.mistakes if check.criterion == "close" else ():
+    for mistake in assignment.mistakes if check.criterion in EXACT else ():
         seen = outcomes[mistake.name].get(check.name, {})
         judged = zip(check.cases, judge(check, seen).cases, strict=True)
         wrong = {case.name: seen[case.name] for case, verdict in judged

@@ -26,7 +26,7 @@ from nbformat.v4 import new_output
 from traitlets import Bool, Integer, List, Unicode, default
 from traitlets.config import Config
 
-from autograder import CHALLENGE_FILE, folder, notebook
+from autograder import CHALLENGE_FILE, NOT_GRADED, folder, notebook
 from autograder.kernels import warm_process
 from autograder.kernels.limits import Limits
 from autograder.kernels.provisioner import WarmKernelManager
@@ -137,8 +137,8 @@ class Execute(ExecutePreprocessor):
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Execute one cell. Raises Stopped if it was the last one."""
-        if cell.cell_type != "code":
+        """Execute one cell, unless it is for people only. Raises Stopped if it was the last one."""
+        if cell.cell_type != "code" or cell.source.split("\n", 1)[0].strip() == NOT_GRADED:
             return cell, resources
         self._cell, self._output = cell, 0
         if time.monotonic() > self._deadline:
@@ -280,9 +280,14 @@ def run_all(notebooks: Mapping[str, bytes], files: bytes, config: Config) -> Ran
     return Ran(executed, time.monotonic() - start, peak)
 
 
-def run(nb: NotebookNode, challenge: bytes, config: Config | None = None) -> NotebookNode:
-    """Execute a notebook on a challenge, with no other files. Raises SandboxError."""
-    files = folder.pack({CHALLENGE_FILE: challenge})
+def run(
+    nb: NotebookNode,
+    challenge: bytes,
+    config: Config | None = None,
+    beside: Mapping[str, Path] | None = None,
+) -> NotebookNode:
+    """Execute a notebook on a challenge, with the files `beside` it. Raises SandboxError."""
+    files = folder.pack({**(beside or {}), CHALLENGE_FILE: challenge})
     return Execute(config=config or Config()).preprocess(nb, {"files": files})[0]
 
 

@@ -50,7 +50,8 @@ def with_mistake(notebook: NotebookNode, mistake: Mistake) -> NotebookNode:
 
 
 def with_functions(notebook: NotebookNode, file: Path) -> NotebookNode:
-    """Copy a notebook; each function in a Python file replaces the cell of its name."""
+    """Copy a notebook; each function or class in a Python file replaces the cell of its name."""
     text = file.read_text()
-    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-    return with_cells(notebook, {f.name: ast.get_source_segment(text, f) for f in functions})
+    kinds = ast.FunctionDef, ast.ClassDef
+    defined = [node for node in ast.parse(text).body if isinstance(node, kinds)]
+    return with_cells(notebook, {d.name: ast.get_source_segment(text, d) for d in defined})

@@ -65,6 +65,8 @@ def _without_repeats(cases: tuple[CaseVerdict, ...]) -> Iterator[CaseVerdict]:
 
 
 def _heading(verdict: Verdict) -> str:
+    if any(0 < case.share < 1 for case in verdict.cases):
+        return f"{verdict.check}: {verdict.fraction:.0%} of the points"
     passed = sum(case.passed for case in verdict.cases)
     return f"{verdict.check}: {passed} of {len(verdict.cases)} cases passed"
 
@@ -78,7 +80,7 @@ def _row(case: CaseVerdict) -> str:
 
 
 def _mark(case: CaseVerdict) -> str:
-    return "✓" if case.passed else "✗"
+    return "✓" if case.passed else "✗" if not case.share else "~"
 
 
 def _number(value: float | None) -> str:

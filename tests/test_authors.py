@@ -23,7 +23,7 @@ def course(tmp_path, monkeypatch):
     monkeypatch.setattr(cases, "REFERENCE_DIRECTORY", tmp_path / "references")
     course = open_course(tmp_path)
     sync(course, NAME)
-    record(course.source_notebook(NAME)).write(NAME)
+    record(course.source_notebook(NAME), config=course.config).write(NAME)
     release(course, NAME)
     return course
 

@@ -1,5 +1,7 @@
 """The checker as a notebook calls it, in this process."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -112,14 +114,17 @@ def test_a_challenge_holds_inputs_and_no_answers():
 def test_checks_come_back_from_a_file_as_they_were():
     given = Case("g", "given", {"f": Given("cubic"), "W": X, "h": 1e-3, "y": None, "d": {"a": X}})
     wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome(raised="ValueError: a")})
-    original = doubling(mistakes=(wrong,), by_hand=True, pure=True)
-    original = cases.RecordedCheck(**{**vars(original), "cases": (*original.cases, given)})
+    leveled = replace(given, name="l", levels=(cases.Level("good", 0.5, 1.0),))
+    original = doubling(mistakes=(wrong,), by_hand=True, pure=True, any_case=True)
+    original = replace(original, cases=(*original.cases, given, leveled))
     data = cases.to_bytes({"doubling": original})
     (read,) = cases.from_bytes(data).values()
     assert cases.to_bytes({"doubling": read}) == data
     assert read.cases[1].inputs["f"] == Given("cubic")
     assert list(read.cases[1].inputs) == ["f", "W", "h", "y", "d"]
-    assert (read.by_hand, read.pure, read.mistakes[0].share) == (True, True, 0.5)
+    assert read.cases[2].levels == leveled.levels
+    assert (read.by_hand, read.pure, read.any_case) == (True, True, True)
+    assert read.mistakes[0].share == 0.5
 
 
 @pytest.mark.parametrize("data", [b"", b"12345678", b"\xff" * 40])

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autograder.cases import FLOAT32, Case, KnownMistake, RecordedCheck
+from autograder.cases import FLOAT32, Case, KnownMistake, Level, RecordedCheck
 from autograder.evidence import Outcome, observe
 from autograder.judge import judge
 from autograder.measure import relative_error
@@ -225,3 +225,42 @@ def test_cross_entropy_is_measured_against_labels_of_the_judge(scores, reason):
     result = judge(measured, {"case0": returned(scores)})
     assert reason in result.reason
     assert (result.fraction == 1) == (reason == "correct")
+
+
+LEVELS = Level("pass", 0.5, 0.4), Level("excellent", 0.75, 1.0)
+
+
+@pytest.mark.parametrize(
+    "labels, fraction, reason",
+    [
+        ([0, 1, 2, 3], 1, "correct"),
+        ([0, 1, 2, 0], 1, "correct"),  # exactly at the level
+        ([0, 1, 0, 0], 0.4, "2 of 4 right (50.0%): pass; 75% is needed for excellent"),
+        ([0, 0, 0, 0], 0, "1 of 4 right (25.0%): 50% is needed for pass"),
+        ([0, 1, 2], 0, "has shape (3,), expected (4,)"),
+        ([0.0, 1.0, 2.0, 3.0], 0, "has dtype float32"),
+    ],
+)
+def test_accuracy_is_worth_what_the_level_says_that_it_reaches(labels, fraction, reason):
+    result = judge(with_levels(), {"case0": returned(torch.tensor(labels))})
+    assert (result.fraction, reason in result.reason) == (fraction, True), result.reason
+
+
+def test_a_case_of_labels_that_passed_says_how_good_it_is():
+    (case,) = judge(with_levels(), {"case0": returned(torch.arange(4))}).cases
+    assert case.reason == "4 of 4 right (100.0%): excellent"
+
+
+def test_the_best_case_counts_where_any_is_enough():
+    right, wrong = returned(torch.arange(4)), returned(torch.zeros(4, dtype=torch.int64))
+    half = returned(torch.tensor([0, 1, 0, 0]))
+    either = replace(with_levels(2), any_case=True)
+    assert judge(either, {"case0": wrong, "case1": right}).fraction == 1
+    assert judge(with_levels(2), {"case0": wrong, "case1": right}).fraction == 0.5
+    result = judge(either, {"case0": wrong, "case1": half})
+    assert (result.fraction, result.reason.split(":")[0]) == (0.4, "2 of 4 right (50.0%)")
+
+
+def with_levels(count=1):
+    measured = check(*[torch.arange(4)] * count, criterion="accuracy")
+    return replace(measured, cases=tuple(replace(c, levels=LEVELS) for c in measured.cases))

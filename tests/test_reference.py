@@ -27,7 +27,7 @@ def example(tmp_path, monkeypatch):
     return checks.load(worked_example.NAME)
 
 
-def outcomes_in_process(notebook, challenge, config=None):
+def outcomes_in_process(notebook, challenge, config=None, beside=None):
     asked, names = cases.from_bytes(challenge), {}
     outcomes = {}
     for cell in notebook.cells:

@@ -4,7 +4,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
-from autograder import CHALLENGE_FILE, folder
+from autograder import CHALLENGE_FILE, NOT_GRADED, folder
 from autograder.cluster import warm_up
 from autograder.kernels import warm_process
 from autograder.run import Execute, run, warm_settings, worker_config
@@ -31,6 +31,14 @@ def test_the_challenge_and_the_files_lie_beside_the_notebook_while_it_runs():
     files = folder.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
     nb, _ = Execute().preprocess(notebook(source), {"files": files})
     assert text(nb.cells[0]) == "inputs hello\n"
+
+
+def test_a_cell_for_people_is_left_out():
+    long = f"{NOT_GRADED}\nraise RuntimeError('hours of training')"
+    later = f"x = 1\n{NOT_GRADED}\nprint(x)"
+    first, second = executed(long, later)
+    assert first.outputs == [] and first.execution_count is None
+    assert text(second) == "1\n"
 
 
 def test_a_worker_gets_what_running_takes_and_no_class():

@@ -3,8 +3,8 @@ from dataclasses import replace
 from autograder import table
 from autograder.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
-PASSED = CaseVerdict("a", "5 samples", True, "", 2.5e-16, 1e-7)
-FAILED = CaseVerdict("b", "1 sample", False, "scores <script> wrong", 0.5, 1e-7)
+PASSED = CaseVerdict("a", "5 samples", 1.0, "", 2.5e-16, 1e-7)
+FAILED = CaseVerdict("b", "1 sample", 0.0, "scores <script> wrong", 0.5, 1e-7)
 VERDICT = Verdict("scores", "the scores", 0.5, FAILED.reason, (PASSED, FAILED), "m", "use <clamp>.")
 
 
@@ -43,3 +43,10 @@ def test_a_verdict_without_cases_gives_its_reason():
     verdict = Verdict("scores", "the scores", 0, "this cell left no evidence")
     assert "this cell left no evidence" in table.html(verdict)
     assert "this cell left no evidence" in table.text(verdict)
+
+
+def test_a_case_that_is_worth_a_part_is_neither_passed_nor_failed():
+    good = CaseVerdict("a", "800 images", 0.8, "51.3%: good")
+    words = table.text(Verdict("best_net", "the chosen net", 0.8, good.reason, (good,)))
+    assert words.startswith("best_net: 80% of the points")
+    assert "~ 800 images" in words

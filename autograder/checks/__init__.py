@@ -2,12 +2,14 @@
 
 The module `autograder.checks.<assignment>` offers `checks(seed)`, the list of its
 checks, and `MISTAKES`. Beside it, each file in `alternatives/` holds a right solution
-in another style, which every check must accept.
+in another style, which every check must accept, and `beside/` holds what a solved
+notebook has beside it: what it trained.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -50,15 +52,24 @@ class Assignment:
     name: str
     checks: tuple[Check, ...]
     mistakes: tuple[Mistake, ...]
-    alternatives: tuple[Path, ...]
+    alternatives: tuple[Path, ...] = ()
+    beside: Mapping[str, Path] = field(default_factory=dict)
 
 
 class UnknownAssignment(Exception):
     """There is no module of checks for an assignment."""
 
 
-def load(assignment: str, seed: int = 0) -> Assignment:
-    """Load the checks of an assignment; `seed` draws its hidden cases."""
+class NoRealData(Exception):
+    """An assignment has no cases of real data."""
+
+
+def load(assignment: str, seed: int = 0, real: bool = False) -> Assignment:
+    """Load the checks of an assignment; `seed` draws its hidden cases.
+
+    With `real`, those that measure quality get cases of real data beside the drawn ones.
+    Raises UnknownAssignment; NoRealData if it uses none, or DataNotFound if that is not here.
+    """
     name = f"{__name__}.{assignment}"
     try:
         module = import_module(name)
@@ -69,9 +80,18 @@ def load(assignment: str, seed: int = 0) -> Assignment:
             f"autograder/checks/{assignment}.py: no such file; "
             f"the assignments with checks are {', '.join(names())}."
         ) from None
-    folder = Path(module.__file__).parent / "alternatives"
-    alternatives = tuple(sorted(folder.glob("*.py"))) if hasattr(module, "__path__") else ()
-    return Assignment(assignment, tuple(module.checks(seed)), tuple(module.MISTAKES), alternatives)
+    uses_real = "real" in signature(module.checks).parameters
+    if real and not uses_real:
+        raise NoRealData(f"{assignment} has no cases of real data; leave out --real.")
+    drawn = module.checks(seed, real=True) if real else module.checks(seed)
+    folder = Path(module.__file__).parent if hasattr(module, "__path__") else None
+    return Assignment(
+        assignment,
+        tuple(drawn),
+        tuple(module.MISTAKES),
+        tuple(sorted(folder.glob("alternatives/*.py"))) if folder else (),
+        {path.name: path for path in sorted(folder.glob("beside/*"))} if folder else {},
+    )
 
 
 def names() -> list[str]:

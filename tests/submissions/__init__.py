@@ -7,7 +7,8 @@ a browser, just as the browser saved it.
 """
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jupytext
@@ -23,52 +24,70 @@ ROOT = HERE.parent.parent
 
 @dataclass(frozen=True)
 class Student:
-    """One student of the sample class, and how the notebook came about."""
+    """One student of the sample class: the notebook, and the files handed in beside it."""
 
     name: str
     notebook: NotebookNode
+    beside: Mapping[str, Path] = field(default_factory=dict)
 
 
-def lay_out(course: Path, assignment: str = "a1_two_layer_net") -> list[str]:
-    """Make a course folder with a sample class in `submitted/`. Returns the students' names."""
+def lay_out(course: Path) -> dict[str, int]:
+    """Make a course folder with every sample class in `submitted/`. Returns how many each has."""
     course.mkdir(parents=True, exist_ok=True)
     for name in ("source", "submitted", "autograded", "feedback", "assignments", "report"):
         shutil.rmtree(course / name, ignore_errors=True)
     (course / "gradebook.db").unlink(missing_ok=True)
-    shutil.copytree(ROOT / "source" / assignment, course / "source" / assignment)
+    shutil.copytree(ROOT / "source", course / "source")
     shutil.copy(ROOT / "nbgrader_config.py", course)
-    students = sample_class(assignment)
-    for student in students:
-        submit(course, assignment, student.name, student.notebook)
-    return [student.name for student in students]
+    classes = {assignment: sample_class(assignment) for assignment in checks.names()}
+    for assignment, students in classes.items():
+        for student in students:
+            submit(course, assignment, student.name, student.notebook, student.beside)
+    return {assignment: len(students) for assignment, students in classes.items()}
 
 
-def submit(course: Path, assignment: str, student: str, notebook: NotebookNode) -> Path:
-    """Put a notebook where nbgrader collects submissions."""
+def submit(
+    course: Path,
+    assignment: str,
+    student: str,
+    notebook: NotebookNode,
+    beside: Mapping[str, Path] | None = None,
+) -> Path:
+    """Put a notebook, and the files beside it, where nbgrader collects submissions."""
     path = course / "submitted" / student / assignment / f"{assignment}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
+    for name, file in (beside or {}).items():
+        shutil.copy(file, path.parent / name)
     return path
 
 
 def sample_class(assignment: str) -> list[Student]:
-    """Build every student of the sample class."""
+    """Build every student of the sample class.
+
+    What a solved notebook trained lies beside theirs, but for the one who handed in nothing,
+    and for a file that begins with `# handed in alone`.
+    """
     known = checks.load(assignment)
     mistakes = {mistake.name: mistake for mistake in known.mistakes}
     solved, blank = source_notebook(assignment), released_notebook(assignment)
-    students = [Student("style_reference", in_release(assignment, solved))]
+    beside = known.beside
+    students = [Student("style_reference", in_release(assignment, solved), beside)]
     for path in known.alternatives:
         notebook = with_functions(solved, path)
-        students.append(Student(f"style_{path.stem}", in_release(assignment, notebook)))
+        students.append(Student(f"style_{path.stem}", in_release(assignment, notebook), beside))
     for name in (HERE / assignment / "mistakes.txt").read_text().split():
         notebook = with_mistake(solved, mistakes[name])
-        students.append(Student(f"mistake_{name}", in_release(assignment, notebook)))
+        students.append(Student(f"mistake_{name}", in_release(assignment, notebook), beside))
     students.append(Student("blank", blank))
     for path in sorted((HERE / assignment).glob("*.py")):
-        left = in_release(assignment, solved, without=path.read_text().startswith("# from blank"))
-        students.append(Student(path.stem, with_cells(left, cells_in(path))))
+        said = path.read_text().splitlines()[0]
+        left = in_release(assignment, solved, without=said.startswith("# from blank"))
+        files = {} if said.startswith("# handed in alone") else beside
+        students.append(Student(path.stem, with_cells(left, cells_in(path)), files))
     for path in sorted((HERE / assignment).glob("*/*.ipynb")):
-        students.append(Student(path.parent.name, nbformat.read(path, 4)))
+        files = {file.name: file for file in path.parent.iterdir() if file != path}
+        students.append(Student(path.parent.name, nbformat.read(path, 4), files))
     return students
 
 
