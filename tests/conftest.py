@@ -18,15 +18,18 @@ REAL_DATA = submissions.ROOT.parent / "shared" / "data"  # of whoever develops t
 
 @pytest.fixture(scope="session")
 def course_of(tmp_path_factory):
-    """Return a function that lays out and releases a course folder with given notebooks."""
+    """Return a function that lays out and releases a course folder with given notebooks.
 
-    def build(notebooks, name="course", assignment=A1) -> Course:
+    `beside` are the files that a student handed in with the notebook.
+    """
+
+    def build(notebooks, name="course", assignment=A1, beside=None) -> Course:
         root = tmp_path_factory.mktemp(name)
         (root / "source").mkdir()
         (root / "source" / assignment).symlink_to(submissions.ROOT / "source" / assignment)
         (root / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
         for student, notebook in notebooks.items():
-            submissions.submit(root, assignment, student, notebook)
+            submissions.submit(root, assignment, student, notebook, (beside or {}).get(student))
         course = open_course(root)
         release(course, assignment)
         return course

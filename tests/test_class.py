@@ -1,20 +1,25 @@
-"""The sample class, graded by `autograder grade` and by plain `nbgrader autograde`."""
+"""The sample classes, graded by `autograder grade` and by plain `nbgrader autograde`."""
 
 import sqlite3
 import subprocess
 import sys
+from functools import cache
+from typing import NamedTuple
 
 import nbformat
 import pytest
 
 from autograder import CHALLENGE_FILE, report
-from autograder.plugins import VERDICT_MIME
+from autograder.course import Course
+from autograder.grade import grade
+from autograder.plugins import VERDICT_MIME, is_autograded
 from autograder.solutions import grade_id
 from tests import submissions
 from tests.conftest import A1, grade_all, scores
+from tests.submissions import Student
+from tests.test_notebooks import ASSIGNMENTS
 
-AUTOMATIC = 85.0
-STYLES = ("style_reference", "style_loops", "style_einsum", "style_one_hot", "style_in_place")
+AUTOMATIC = 85.0  # of A1
 
 
 def nbgrader(course, *arguments, check=True):
@@ -22,32 +27,145 @@ def nbgrader(course, *arguments, check=True):
     return subprocess.run(command, cwd=course.root, check=check, capture_output=True, text=True)
 
 
-@pytest.fixture(scope="module")
-def students():
-    return {student.name: student.notebook for student in submissions.sample_class(A1)}
+class Graded(NamedTuple):
+    """A class that `autograder grade` graded."""
+
+    assignment: str
+    course: Course
+    students: dict[str, Student]
+    results: dict[str, report.StudentResult]
+
+    def automatic(self, student: str) -> float:
+        return automatic(self.course, student, self.assignment)
 
 
 @pytest.fixture(scope="module")
-def graded(course_of, students):
-    course = course_of(students, "graded")
-    assert set(grade_all(course).values()) == {""}
-    return course
+def class_of(course_of):
+    """Return a function that grades the sample class of an assignment, once."""
+
+    @cache
+    def graded_class(assignment) -> Graded:
+        students = {student.name: student for student in submissions.sample_class(assignment)}
+        course = laid_out(course_of, students, "graded", assignment)
+        assert set(grade_all(course, assignment).values()) == {""}
+        results = report.collect(course, assignment).students
+        return Graded(assignment, course, students, {one.student: one for one in results})
+
+    return graded_class
+
+
+def laid_out(course_of, students, name, assignment=A1) -> Course:
+    notebooks = {student.name: student.notebook for student in students.values()}
+    beside = {student.name: student.beside for student in students.values()}
+    return course_of(notebooks, name, assignment, beside)
+
+
+@pytest.fixture(params=ASSIGNMENTS)
+def sample(request, class_of):
+    return class_of(request.param)
+
+
+@pytest.fixture
+def a1(class_of):
+    return class_of(A1)
+
+
+def automatic(course, student, assignment=A1):
+    found = scores(course, assignment)[student].values()
+    return sum(score for score in found if score is not None)
+
+
+# Every class
+
+
+def test_a_class_has_every_kind_of_student(sample):
+    names = list(sample.students)
+    assert len(names) >= 10 and {"blank", "half_done"} < set(names)
+    assert sum(name.startswith("style_") for name in names) >= 3
+    assert sum(name.startswith("mistake_") for name in names) >= 4
+
+
+def test_every_right_style_has_full_marks(sample):
+    released = submissions.released_notebook(sample.assignment)
+    full = sum(c.metadata.nbgrader.points for c in released.cells if is_autograded(c))
+    for name in sample.students:
+        if name.startswith("style_"):
+            checks = sample.results[name].checks
+            wrong = {n: c.reason for n, c in checks.items() if c.points < c.maximum}
+            assert wrong == {}, name
+            assert sample.automatic(name) == full
+
+
+def test_blank_has_nothing_and_says_why(sample):
+    assert sample.automatic("blank") == 0
+    for name, check in sample.results["blank"].checks.items():
+        assert check.reason.startswith(("not written yet", "raised ")), name
+
+
+def test_each_mistake_loses_points_with_its_own_hint(sample):
+    for student, result in sample.results.items():
+        if student.startswith("mistake_"):
+            named = {check.mistake for check in result.checks.values()}
+            assert student.removeprefix("mistake_") in named
+            assert any(check.points < check.maximum for check in result.checks.values())
+
+
+def test_half_done_has_points_for_what_is_done(sample):
+    points = [check.points for check in sample.results["half_done"].checks.values()]
+    assert sum(points) > 0 and 0 in points
+
+
+def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(sample):
+    wrong = next(name for name in sample.students if name.startswith("mistake_"))
+    folder = sample.course.folder("autograded", wrong, sample.assignment)
+    for cell in nbformat.read(folder / f"{sample.assignment}.ipynb", 4).cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            (output,) = cell.outputs
+            assert set(output.data) == {"text/plain", "text/html", VERDICT_MIME}
+            assert ": expected" not in output.data["text/html"].split("Looks like")[0]
+
+
+def test_the_report_is_one_page_with_every_student(sample):
+    page = report.html(report.collect(sample.course, sample.assignment))
+    assert all(f"<td>{student}</td>" in page for student in sample.students)
+    assert "http" not in page
+
+
+def test_grade_ids_of_a_class_are_those_of_the_release(sample):
+    released = submissions.released_notebook(sample.assignment)
+    wanted = {grade_id(cell) for cell in released.cells} - {""}
+    for name, student in sample.students.items():
+        assert {grade_id(cell) for cell in student.notebook.cells} - {""} == wanted, name
+
+
+@pytest.mark.parametrize("assignment", [name for name in ASSIGNMENTS if name != A1])
+def test_nbgrader_autograde_gives_a_few_the_same_scores(class_of, course_of, assignment):
+    sample = class_of(assignment)
+    few = ("style_reference", "half_done", "blank")
+    course = laid_out(course_of, {n: sample.students[n] for n in few}, "few", assignment)
+    nbgrader(course, "autograde", assignment)
+    expected = scores(sample.course, assignment)
+    assert scores(course, assignment) == {name: expected[name] for name in few}
+
+
+# The class of A1
 
 
 @pytest.fixture(scope="module")
-def autograded(course_of, students):
-    course = course_of(students, "autograded")
+def graded(class_of):
+    return class_of(A1).course
+
+
+@pytest.fixture(scope="module")
+def results(class_of):
+    return class_of(A1).results
+
+
+@pytest.fixture(scope="module")
+def autograded(class_of, course_of):
+    course = laid_out(course_of, class_of(A1).students, "autograded")
     nbgrader(course, "autograde", A1)
     return course
-
-
-@pytest.fixture(scope="module")
-def results(graded):
-    return {student.student: student for student in report.collect(graded, A1).students}
-
-
-def automatic(course, student):
-    return sum(score for score in scores(course)[student].values() if score is not None)
 
 
 def test_nbgrader_autograde_gives_the_same_scores(graded, autograded):
@@ -57,32 +175,6 @@ def test_nbgrader_autograde_gives_the_same_scores(graded, autograded):
 def test_the_challenge_does_not_stay_with_a_graded_notebook(autograded):
     assert list(autograded.root.glob("autograded/*/*/*.ipynb"))
     assert not list(autograded.root.glob(f"autograded/*/*/{CHALLENGE_FILE}"))
-
-
-def test_the_class_has_every_kind_of_student(students):
-    assert len(students) >= 25
-    assert set(STYLES) < set(students)
-    assert sum(name.startswith("mistake_") for name in students) >= 10
-
-
-@pytest.mark.parametrize("student", STYLES)
-def test_every_right_style_has_full_marks(graded, results, student):
-    wrong = {n: c.reason for n, c in results[student].checks.items() if c.points < c.maximum}
-    assert wrong == {}
-    assert automatic(graded, student) == AUTOMATIC
-
-
-def test_blank_has_nothing_and_says_why(graded, results):
-    assert automatic(graded, "blank") == 0
-    assert results["blank"].checks["forward_scores"].reason.startswith("not written yet")
-
-
-def test_each_mistake_loses_points_with_its_own_hint(results):
-    for student, result in results.items():
-        if student.startswith("mistake_"):
-            named = {check.mistake for check in result.checks.values()}
-            assert student.removeprefix("mistake_") in named
-            assert sum(check.points for check in result.checks.values()) < AUTOMATIC
 
 
 def test_what_is_done_counts_although_the_rest_is_not(results):
@@ -145,15 +237,6 @@ def test_at_least_five_notebooks_come_from_a_real_front_end():
     assert len(REAL) >= 5
 
 
-def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(graded):
-    path = graded.folder("autograded", "mistake_no_relu", A1) / f"{A1}.ipynb"
-    for cell in nbformat.read(path, 4).cells:
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
-            (output,) = cell.outputs
-            assert set(output.data) == {"text/plain", "text/html", VERDICT_MIME}
-            assert "expected" not in output.data["text/html"].split("Looks like")[0]
-
-
 def test_feedback_has_the_verdicts_and_no_hidden_test(graded):
     nbgrader(graded, "generate_feedback", A1, "--student", "mistake_no_relu")
     page = (graded.folder("feedback", "mistake_no_relu", A1) / f"{A1}.html").read_text()
@@ -175,13 +258,6 @@ def test_export_gives_the_grades(graded):
     assert float(rows["blank"]["score"]) == 0
 
 
-def test_the_report_is_one_page_with_every_student_and_the_common_mistakes(graded):
-    page = report.html(report.collect(graded, A1))
-    assert all(f"<td>{student}</td>" in page for student in scores(graded))
-    assert "relu_mask_missing" in page
-    assert "http" not in page
-
-
 def test_the_terminal_table_names_the_reason_that_cost_most(results):
     assert results["mistake_argmin"].main_reason.startswith(
         "predictions: the class with the smallest"
@@ -191,14 +267,12 @@ def test_the_terminal_table_names_the_reason_that_cost_most(results):
 
 def test_a_second_run_changes_nothing(graded):
     before = scores(graded)
-    from autograder.grade import grade
-
     assert [g.error for g in grade(graded, A1, ["style_loops", "mistake_argmin"])] == ["", ""]
     assert scores(graded) == before
 
 
-def test_stock_nbgrader_without_the_judge_gives_no_points(course_of, students):
-    course = course_of({"style_reference": students["style_reference"]}, "stock")
+def test_stock_nbgrader_without_the_judge_gives_no_points(course_of, a1):
+    course = course_of({"style_reference": a1.students["style_reference"].notebook}, "stock")
     (course.root / "nbgrader_config.py").unlink()
     (course.root / "nbgrader_config.py").write_text(
         'c = get_config()\nc.CourseDirectory.course_id = "gradient_check"\n'
@@ -209,9 +283,9 @@ def test_stock_nbgrader_without_the_judge_gives_no_points(course_of, students):
         assert gradebook.execute("select count(*) from grade").fetchone()[0] > 0
 
 
-def test_a_deleted_judge_gives_no_points_even_with_the_challenge(course_of, students):
+def test_a_deleted_judge_gives_no_points_even_with_the_challenge(course_of, a1):
     """Our Execute alone: evidence is recorded, and nobody looks at it."""
-    course = course_of({"style_reference": students["style_reference"]}, "no_judge")
+    course = course_of({"style_reference": a1.students["style_reference"].notebook}, "no_judge")
     config = (course.root / "nbgrader_config.py").read_text()
     (course.root / "nbgrader_config.py").unlink()
     (course.root / "nbgrader_config.py").write_text(
@@ -219,9 +293,3 @@ def test_a_deleted_judge_gives_no_points_even_with_the_challenge(course_of, stud
     )
     nbgrader(course, "autograde", A1)
     assert automatic(course, "style_reference") == 0
-
-
-def test_grade_ids_of_the_class_are_those_of_the_release(students):
-    wanted = {grade_id(c) for c in submissions.released_notebook(A1).cells} - {""}
-    for name, notebook in students.items():
-        assert {grade_id(cell) for cell in notebook.cells} - {""} == wanted, name

@@ -1,71 +1,54 @@
-"""Every mistake of every check, end to end.
+"""Every mistake of every check, end to end: one in each notebook."""
 
-Mistakes in functions that are checked apart from each other share a notebook: fewer
-kernels, the same evidence.
-"""
-
-from functools import reduce
+from functools import cache
 
 import pytest
 
 from autograder import checks, report
+from autograder.cases import load_reference
 from autograder.solutions import with_mistake
-from tests.conftest import A1, grade_all, scores
-from tests.submissions import ROOT, in_release
-from tests.test_class import nbgrader
+from tests.conftest import grade_all
+from tests.submissions import ROOT, in_release, source_notebook
+from tests.test_notebooks import ASSIGNMENTS
 
-KNOWN = {mistake.name: mistake for mistake in checks.load(A1).mistakes}
-ALONE = ("nn_forward_pass", "nn_forward_backward")  # the second calls the first
-
-
-def packed() -> dict[str, list[str]]:
-    """Distribute the mistakes over notebooks: one for each function, and one net function."""
-    by_slot: dict[str, list[str]] = {}
-    for mistake in KNOWN.values():
-        net = mistake.cell in ALONE or mistake.name == "penalty_squares_in_place"
-        by_slot.setdefault("net" if net else mistake.cell, []).append(mistake.name)
-    count = max(map(len, by_slot.values()))
-    return {
-        f"student{i:02}": [names[i] for names in by_slot.values() if i < len(names)]
-        for i in range(count)
-    }
-
-
-PACKED = packed()
+KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
 
 
 @pytest.fixture(scope="module")
-def notebooks(solved):
-    return {
-        student: in_release(A1, reduce(with_mistake, (KNOWN[name] for name in names), solved))
-        for student, names in PACKED.items()
-    }
+def results_of(course_of):
+    """Return a function that grades every mistake of an assignment, once."""
+
+    @cache
+    def results(assignment):
+        solved = source_notebook(assignment)
+        notebooks = {
+            name: in_release(assignment, with_mistake(solved, mistake))
+            for name, mistake in KNOWN[assignment].items()
+        }
+        beside = dict.fromkeys(notebooks, checks.load(assignment).beside)
+        course = course_of(notebooks, "mistakes", assignment, beside)
+        assert set(grade_all(course, assignment).values()) == {""}
+        return {one.student: one for one in report.collect(course, assignment).students}
+
+    return results
 
 
-@pytest.fixture(scope="module")
-def graded(course_of, notebooks):
-    course = course_of(notebooks, "mistakes")
-    assert set(grade_all(course).values()) == {""}
-    return course
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_there_are_at_least_20_mistakes_over_every_check(assignment):
+    recorded = load_reference(assignment)
+    known, log = KNOWN[assignment], (ROOT / "CHANGELOG.md").read_text()
+    assert len(known) >= 20
+    assert f"{len(recorded)} checks" in log and f"{len(known)} known mistakes" in log
+    promised = {name for mistake in known.values() for name in mistake.checks}
+    of_quality = {name for name, check in recorded.items() if check.criterion != "close"}
+    assert promised | of_quality == set(recorded)
 
 
-@pytest.fixture(scope="module")
-def results(graded):
-    return {student.student: student for student in report.collect(graded, A1).students}
-
-
-def test_there_are_at_least_25_mistakes_over_every_check(graded):
-    assert len(KNOWN) >= 25
-    report_of = report.collect(graded, A1)
-    log = (ROOT / "CHANGELOG.md").read_text()
-    assert f"{len(report_of.checks)} checks" in log and f"{len(KNOWN)} known mistakes" in log
-    promised = {name for mistake in KNOWN.values() for name in mistake.checks}
-    assert promised | {"toy_training"} == set(report_of.checks)
-
-
-@pytest.mark.parametrize("student, name", [(s, n) for s, names in PACKED.items() for n in names])
-def test_a_mistake_loses_points_and_is_told_its_own_hint(results, student, name):
-    mistake, found = KNOWN[name], results[student].checks
+@pytest.mark.parametrize(
+    "assignment, name", [(assignment, name) for assignment in KNOWN for name in KNOWN[assignment]]
+)
+def test_a_mistake_loses_points_and_is_told_its_own_hint(results_of, assignment, name):
+    mistake, found = KNOWN[assignment][name], results_of(assignment)[name].checks
     for check in mistake.checks:
         assert found[check].points < found[check].maximum, check
     named = [check for check in mistake.checks if found[check].mistake == name]
@@ -74,12 +57,6 @@ def test_a_mistake_loses_points_and_is_told_its_own_hint(results, student, name)
         assert found[check].hint == mistake.hint
 
 
-def test_a_mistake_with_numbers_keeps_its_share(results):
-    (student,) = [s for s, names in PACKED.items() if "gradient_not_averaged" in names]
-    assert results[student].checks["gradient_W2"].points == 3.5
-
-
-def test_nbgrader_autograde_gives_the_same_scores(course_of, notebooks, graded):
-    course = course_of(notebooks, "mistakes_autograded")
-    nbgrader(course, "autograde", A1)
-    assert scores(course) == scores(graded)
+def test_a_mistake_with_numbers_keeps_its_share(results_of):
+    found = results_of("a1_two_layer_net")["gradient_not_averaged"].checks
+    assert found["gradient_W2"].points == 3.5
