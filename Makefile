@@ -1,6 +1,7 @@
 # Needs python3 (3.11 or later) with venv, and make. Everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+ASSIGNMENTS := $(notdir $(patsubst %/,%,$(sort $(wildcard source/*/))))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test test-all bench check-links lab notebooks lint wheel clean
@@ -8,9 +9,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/ready
 	$(BIN)/python -m tests.submissions demo
 	cd demo && ../$(BIN)/autograder release
-	cd demo && ../$(BIN)/autograder grade a1_two_layer_net
-	cd demo && ../$(BIN)/autograder report a1_two_layer_net
-	@echo "The course with this class is in demo/; open demo/report/a1_two_layer_net.html."
+	cd demo && for assignment in $(ASSIGNMENTS); do \
+	    ../$(BIN)/autograder grade $$assignment && ../$(BIN)/autograder report $$assignment || exit 1; \
+	done
+	@echo "The course with its classes is in demo/; open a page of demo/report/."
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
