@@ -1,0 +1,1138 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Transfer learning
+#
+# **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze what should stay and count what is left, train a new head on cached features in seconds, fine-tune the rest without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
+#
+# **Time** about 4 hours · **Hardware** any laptop; with a GPU, the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 80 for code, graded by hidden checks, and 20 for four written answers
+#
+# You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+
+# %% [markdown]
+# ## Set-up
+#
+# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+
+# %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from importlib.util import find_spec
+
+if find_spec("autograder") is None:  # in Colab, or in a new environment
+    # %pip install -q autograder-*.whl
+
+import time
+from copy import deepcopy
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+from tqdm.auto import tqdm
+
+from autograder import Checker, plots
+from data_scripts import cifar10, pretrained
+from data_scripts.drawn.resnet import ResNetDrawn
+
+check = Checker("a3_transfer_learning")
+
+# %% [markdown]
+# The switches. Without a GPU you work with images drawn by this course and `resnet_drawn`, a small ResNet that was trained on other drawn things: shapes, textures and colours. With `REAL = True` it is the real CIFAR-10 and MobileNetV2, trained on ImageNet; that works on a CPU too, with patience. `SUBSET` says how many images to train, validate and test on.
+
+# %%
+REAL = torch.cuda.is_available()  # True: real photographs and a backbone trained on ImageNet
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+BACKBONE = "mobilenet_v2" if REAL else "resnet_drawn"  # also resnet18, resnet50, vit_b_16, xception
+SIZE = 224 if REAL else 64  # pixels that the backbone sees
+SUBSET = (45_000, 5_000, 10_000) if DEVICE == "cuda" else (1_000, 500, 1_000)
+
+# %% [markdown]
+# ## 1 · What a backbone expects
+#
+# A pretrained network is a function that was fitted to one kind of input: numbers of a certain mean and spread, and objects of a certain size. Give it anything else and it will not complain. It will only be worse, and you will look for the reason elsewhere.
+#
+# **Task** (15 min, easy). Write `preprocess`. It turns stored images, `uint8` in 0…255, into what ImageNet's networks were trained on, in this order:
+#
+# 1. to `float32` in 0…1 (divide by 255);
+# 2. resized to `size` × `size` pixels, whatever shape they had, bilinearly and with antialiasing (this is what `antialias=True` means in `F.interpolate` and in torchvision's `Resize`; `align_corners` stays off);
+# 3. normalised channel by channel: minus `MEAN`, divided by `STD`.
+#
+# Convert before you resize: a resized `uint8` image is rounded to whole numbers again. The result is on the device of `images`.
+#
+# <details><summary>Hint 1: broadcasting</summary>A mean of shape (3, 1, 1) is subtracted from every pixel of its channel.</details>
+# <details><summary>Hint 2: nearly the answer</summary><code>F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)</code>, or <code>torchvision.transforms.v2.functional.resize</code> on the float tensor.</details>
+
+# %% nbgrader={"grade": false, "grade_id": "imagenet_statistics", "locked": true, "schema_version": 3, "solution": false, "task": false}
+MEAN = torch.tensor([0.485, 0.456, 0.406])  # of ImageNet's images: red, green, blue
+STD = torch.tensor([0.229, 0.224, 0.225])
+
+
+# %% nbgrader={"grade": false, "grade_id": "preprocess", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def preprocess(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Prepare images (N, 3, H, W), uint8 in 0..255, for a backbone trained on ImageNet.
+
+    Returns (N, 3, size, size), float32, normalised by MEAN and STD.
+    """
+    ### BEGIN SOLUTION
+    x = images.float() / 255
+    x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
+    mean, std = (values.to(x.device).view(3, 1, 1) for values in (MEAN, STD))
+    return (x - mean) / std
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "preprocess_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check.public("preprocess_values", preprocess)
+### BEGIN HIDDEN TESTS
+check.hidden("preprocess_values", preprocess)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the data: ten classes, 32 × 32 pixels, kept as `uint8` and prepared batch by batch. 50,000 images of 224 × 224 pixels in `float32` would be 30 GB.
+
+# %% nbgrader={"grade": false, "grade_id": "load_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+class Images(NamedTuple):
+    X: torch.Tensor  # (N, 3, 32, 32), uint8
+    y: torch.Tensor  # (N,), int64
+
+
+def load_images() -> tuple[Images, Images, Images]:
+    """Load images to train, to validate and to test on: as many as SUBSET says."""
+    X, y = cifar10.load("train", real=REAL)
+    X_test, y_test = cifar10.load("test", real=REAL)
+    first, second, third = SUBSET
+    val = slice(len(X) - second, None)
+    return Images(X[:first], y[:first]), Images(X[val], y[val]), Images(X_test[:third], y_test[:third])
+
+
+train, val, test = load_images()
+backbone = pretrained.backbone(BACKBONE)
+backbone.module.to(DEVICE, memory_format=torch.channels_last)  # many times faster on some CPUs
+print(f"{BACKBONE}: {backbone.width} features, {len(train.y)} images to train on")
+
+# %% nbgrader={"grade": false, "grade_id": "draw_sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
+
+# %% [markdown]
+# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Every stage halves the map, so a small image arrives as a handful of places, most of them made of padding; and an edge that was five pixels wide in training is one pixel wide now. The network *works* at 32 pixels. How well? You will measure it in section 7.
+
+# %% [markdown]
+# ## 2 · Two building blocks
+#
+# ### Depthwise separable convolution
+#
+# An ordinary $k \times k$ convolution looks at all places of the window and at all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. Xception and MobileNet split the work. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and mixes nothing; a **pointwise** one, $1 \times 1$, mixes the channels at each place.
+#
+# **Task** (20 min, medium). Write the block and the number of its parameters. The names of the two sub-modules, `depthwise` and `pointwise`, are part of the task: the check puts weights into them by name. Both are `nn.Conv2d`; the depthwise one comes first, has the stride, and padding `k // 2`; there is nothing between the two. With `bias`, both have one.
+#
+# <details><summary>Hint 1: one filter for each channel</summary><code>nn.Conv2d</code> has an argument <code>groups</code>. With as many groups as channels, no channel sees another one.</details>
+# <details><summary>Hint 2: counting</summary>A convolution with g groups has C<sub>out</sub> · (C<sub>in</sub> / g) · k² weights, and C<sub>out</sub> biases if it has any.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "DepthwiseSeparable", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class DepthwiseSeparable(nn.Module):
+    """A k x k convolution of every channel by itself, then a 1 x 1 convolution of all.
+
+    (N, c_in, H, W) -> (N, c_out, H', W'); k is odd, H' = ceil(H / stride).
+    Sub-modules: depthwise, pointwise.
+    """
+
+    def __init__(self, c_in: int, c_out: int, k: int = 3, stride: int = 1, bias: bool = False):
+        super().__init__()
+        ### BEGIN SOLUTION
+        padding = k // 2
+        self.depthwise = nn.Conv2d(c_in, c_in, k, stride, padding, groups=c_in, bias=bias)
+        self.pointwise = nn.Conv2d(c_in, c_out, 1, bias=bias)
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        return self.pointwise(self.depthwise(x))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "separable_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def separable_parameters(c_in: int, c_out: int, k: int, bias: bool) -> int:
+    """Count the parameters of DepthwiseSeparable(c_in, c_out, k, bias=bias) by a formula."""
+    ### BEGIN SOLUTION
+    depthwise, pointwise = k * k * c_in, c_in * c_out
+    return depthwise + pointwise + bias * (c_in + c_out)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The checks put given weights into your block, run it, and differentiate the sum of output × `upstream` by the input and by every weight (in the order of the weights' names). You do not have to change this cell; read it if a check surprises you.
+
+# %% nbgrader={"grade": false, "grade_id": "run_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def run_block(block, weights, x, upstream, training):
+    """Return the output of a block with given weights, its gradients, and its parameter count."""
+    block = block.to(x.dtype)
+    block.load_state_dict(weights)
+    block.train(training)
+    x = x.clone().requires_grad_()
+    output = block(x)
+    parameters = [p for _, p in sorted(block.named_parameters())]
+    loss = (output * upstream).sum()
+    dx, *others = torch.autograd.grad(loss, [x, *parameters], allow_unused=True)
+    flat = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, others)]
+    return {
+        "output": output,
+        "x": torch.zeros_like(x) if dx is None else dx,
+        "weights": torch.cat([gradient.flatten() for gradient in flat]),
+        "count": sum(p.numel() for p in parameters),
+    }
+
+
+def run_separable(c_in, c_out, k, stride, bias, weights, x, upstream):
+    block = DepthwiseSeparable(c_in, c_out, k, stride, bias)
+    return run_block(block, weights, x, upstream, training=True)
+
+
+# %% nbgrader={"grade": true, "grade_id": "separable_output", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("separable_output", run_separable)
+### BEGIN HIDDEN TESTS
+check.hidden("separable_output", run_separable)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "separable_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("separable_gradients", run_separable)
+### BEGIN HIDDEN TESTS
+check.hidden("separable_gradients", run_separable)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "separable_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("separable_counts", separable_parameters)
+### BEGIN HIDDEN TESTS
+check.hidden("separable_counts", separable_parameters)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# For 3 × 3 filters and many channels the block needs about a ninth of the weights of an ordinary convolution: the exact ratio, without biases, is $1/C_\text{out} + 1/k^2$. Try it:
+
+# %% nbgrader={"grade": false, "grade_id": "separable_ratio", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+for c_out in (16, 64, 728):
+    ratio = separable_parameters(64, c_out, 3, False) / (64 * c_out * 3 * 3)
+    print(f"64 -> {c_out} channels: {ratio:.3f} of the weights; 1/C + 1/k² = {1 / c_out + 1 / 9:.3f}")
+
+# %% [markdown]
+# ### Residual block
+#
+# A block that adds what it computes to what it received has an easy way to do nothing. That is what lets networks be deep: $\text{output} = \mathrm{ReLU}(F(x) + x)$, with
+#
+# $$F(x) = \mathrm{BN}_2(\mathrm{conv}_2(\mathrm{ReLU}(\mathrm{BN}_1(\mathrm{conv}_1(x)))))$$
+#
+# If $F(x)$ has another shape than $x$, because it has more channels or a stride, then $x$ goes through a **projection** first: a 1 × 1 convolution with the same stride, and a batch norm.
+#
+# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, an `nn.Sequential` of the 1 × 1 convolution and its batch norm where one is needed (`stride != 1 or c_in != c_out`), and an empty `nn.Sequential()` or an `nn.Identity()` where not. No convolution has a bias: the batch norm behind it has one. The input must not be modified.
+#
+# <details><summary>Hint 1: counting</summary>A batch norm of C channels has 2C parameters: a scale and a shift. Its running mean and variance are not parameters: nothing is learned there by gradient.</details>
+# <details><summary>Hint 2: in place</summary><code>x += …</code> changes the tensor that the caller still holds, and the one that autograd still needs.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "ResidualBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class ResidualBlock(nn.Module):
+    """relu(F(x) + x), or relu(F(x) + projection(x)) where the shapes differ.
+
+    (N, c_in, H, W) -> (N, c_out, ceil(H / stride), ceil(W / stride)).
+    Sub-modules: conv1, bn1, conv2, bn2, projection.
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(c_out)
+        self.projection = nn.Sequential()
+        if stride != 1 or c_in != c_out:
+            shortcut = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+            self.projection = nn.Sequential(shortcut, nn.BatchNorm2d(c_out))
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        hidden = self.bn1(self.conv1(x)).relu()
+        residual = self.bn2(self.conv2(hidden))
+        return (residual + self.projection(x)).relu()
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "residual_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def residual_parameters(c_in: int, c_out: int, stride: int) -> int:
+    """Count the parameters of ResidualBlock(c_in, c_out, stride) by a formula."""
+    ### BEGIN SOLUTION
+    count = 9 * c_in * c_out + 9 * c_out * c_out + 2 * 2 * c_out
+    if stride != 1 or c_in != c_out:
+        count += c_in * c_out + 2 * c_out
+    return count
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_residual", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def run_residual(c_in, c_out, stride, weights, x, upstream, training):
+    return run_block(ResidualBlock(c_in, c_out, stride), weights, x, upstream, training)
+
+
+# %% nbgrader={"grade": true, "grade_id": "residual_output", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("residual_output", run_residual)
+### BEGIN HIDDEN TESTS
+check.hidden("residual_output", run_residual)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "residual_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("residual_gradients", run_residual)
+### BEGIN HIDDEN TESTS
+check.hidden("residual_gradients", run_residual)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "residual_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("residual_counts", residual_parameters)
+### BEGIN HIDDEN TESTS
+check.hidden("residual_counts", residual_parameters)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Question 1** (5 points). Why do skip connections help a deep network to train? *A full answer says what the derivative of $F(x) + x$ by $x$ is and what follows for the gradient of early layers; what a block has to do to be the identity, with and without the connection; and what the projection is for.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_skip_connections", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** The derivative of F(x) + x by x is F′(x) + 1 (the identity matrix). Through many blocks the gradient is a product of such factors; multiplied out, it contains a term that passes through every block unchanged, so early layers receive a signal even where every F′ is small. Without the connection the product of many small F′ vanishes (or of many large ones explodes). A block with the connection is the identity as soon as F is zero, which small weights (or a last batch-norm scale of 0) give; a plain stack has to learn the identity, weight by weight, so deeper plain networks end with a *higher training error* than shallower ones (He et al. 2016), which is not overfitting. The projection makes the shapes fit where channels or resolution change; it is a learned linear map and used only there, so that most connections stay plain identities.
+#
+# **Marking.** 2 points: derivative F′ + 1 and that gradients reach early layers. 1.5 points: identity is easy (F = 0) / degradation of plain networks. 1.5 points: what the projection is for. "They prevent overfitting" earns nothing.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 3 · A new head, and a body that stays
+#
+# The backbone gives features; a new last layer, the **head**, turns them into the scores of your classes. It begins with random weights. Its first gradients are large and nearly meaningless, and they flow into the backbone. So the backbone is often **frozen** first.
+#
+# **Task** (10 min, easy). Write `make_classifier`. It gets a backbone as `pretrained.backbone` returns it, of which it needs two things: `backbone.module`, which turns images into features (N, width), and `backbone.width`. It returns a `Classifier` (below) with a *copy* of the module and a new linear head with bias. A copy, because you will start from the same backbone several times: training the classifier must not change the backbone it was made from.
+
+
+# %% nbgrader={"grade": false, "grade_id": "Classifier", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Classifier(nn.Module):
+    """A backbone, images -> features (N, D), and a head, features -> scores (N, C)."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.backbone(x))
+
+
+# %% nbgrader={"grade": false, "grade_id": "make_classifier", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def make_classifier(backbone: pretrained.Backbone, num_classes: int) -> Classifier:
+    """Put a new linear head on a copy of backbone.module."""
+    ### BEGIN SOLUTION
+    head = nn.Linear(backbone.width, num_classes)
+    return Classifier(deepcopy(backbone.module), head)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check uses a tiny backbone with everything in it that can go wrong: batch norm and dropout.
+
+# %% nbgrader={"grade": false, "grade_id": "tiny_backbone", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def tiny_backbone(weights):
+    """Build a backbone of a few layers with given weights; its features are as wide as they say."""
+    width = len(weights["6.weight"])
+    module = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, width),
+    )  # fmt: skip
+    module.load_state_dict(weights)
+    return pretrained.Backbone("tiny", module.eval(), width, nn.Identity(), ())
+
+
+def try_classifier(weights, x, head_weight, head_bias):
+    """Return scores with a given head, the number of parameters, and what became of the backbone."""
+    backbone = tiny_backbone(weights)
+    model = make_classifier(backbone, len(head_bias)).eval()
+    model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
+    scores = model(x)
+    with torch.no_grad():
+        for parameter in model.backbone.parameters():
+            parameter.add_(1)
+    unharmed = torch.equal(backbone.module[6].weight, weights["6.weight"])
+    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {"scores": scores, "count": count, "unharmed": int(unharmed)}
+
+
+# %% nbgrader={"grade": true, "grade_id": "classifier", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("classifier", try_classifier)
+### BEGIN HIDDEN TESTS
+check.hidden("classifier", try_classifier)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Freezing** is more than it seems. A student's report shows the summary of a "frozen" ResNet-50 with a head of four layers: *26.3 M trainable parameters*. The head has 2.8 M. All the rest was training along. Nobody had counted.
+#
+# And even with no gradient at all, a batch norm in training mode normalises by the batch it happens to see and moves its running mean and variance with every batch. Nothing needs a gradient for that; one call of `model.train()`, which every training loop makes, switches it on. The same call switches dropout on.
+#
+# **Task** (20 min, medium). Write `freeze`. It changes the module in place, and returns it. A frozen module
+#
+# 1. has no parameter that requires a gradient;
+# 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **also when `.train()` is called afterwards on a model that contains it**. (What happens if someone calls `.train()` on a single layer *inside* is not asked.)
+#
+# The frozen module must still survive `deepcopy`.
+#
+# <details><summary>Hint 1: what train() does</summary><code>nn.Module.train(mode)</code> sets <code>self.training</code> and calls <code>train(mode)</code> of every child. What if the child's <code>train</code> did something else?</details>
+# <details><summary>Hint 2: other ways in</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>.</details>
+# <details><summary>Hint 3: nearly the answer</summary>Put the module in evaluation mode, then give this one object a method <code>train</code> that returns it and does nothing. <code>types.MethodType(function, module)</code> binds a function to an object.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "freeze", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def freeze(module: nn.Module) -> nn.Module:
+    """Let nothing in a module change any more: no gradients, evaluation mode for good.
+
+    Returns the module, which is changed in place.
+    """
+    ### BEGIN SOLUTION
+    from types import MethodType
+
+    module.requires_grad_(False)
+    module.eval()
+    module.train = MethodType(lambda self, mode=True: self, module)
+    return module
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_freezing", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def try_freezing(weights, x, num_classes):
+    """Freeze the backbone of a classifier, train as a loop would, and look at what changed."""
+    model = make_classifier(tiny_backbone(weights), num_classes)
+    freeze(model.backbone)
+    model = deepcopy(model)
+    model.train()
+    features = model.backbone(x)
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.SGD(trainable, lr=0.1)
+    for _ in range(2):
+        optimiser.zero_grad()
+        model(x).square().sum().backward()
+        optimiser.step()
+    norm = next(m for m in model.backbone.modules() if isinstance(m, nn.BatchNorm2d))
+    return {
+        "features": features,
+        "trainable": sum(p.numel() for p in trainable),
+        "frozen": sum(p.numel() for p in model.backbone.parameters() if not p.requires_grad),
+        "mean": norm.running_mean,
+        "var": norm.running_var,
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "freeze_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("freeze_gradients", try_freezing)
+### BEGIN HIDDEN TESTS
+check.hidden("freeze_gradients", try_freezing)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("freeze_statistics", try_freezing)
+### BEGIN HIDDEN TESTS
+check.hidden("freeze_statistics", try_freezing)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def trainable(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+model = make_classifier(backbone, 10)
+before = trainable(model)
+freeze(model.backbone)
+print(f"{before:,} trainable parameters before, {trainable(model):,} after freezing")
+
+# %% [markdown]
+# Make this a habit: *count before you train*. A head on $D$ features for ten classes has $10 D + 10$ parameters: 1,290 on `resnet_drawn`, 12,810 on MobileNetV2, and 20,490 on a ResNet-50 or Xception.
+
+# %% [markdown]
+# ## 4 · Compute once what does not change
+#
+# A frozen backbone turns the same image into the same features in every epoch. So compute them once, keep them, and train the head on the numbers: a **linear probe**.
+#
+# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of at most `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images. No gradients are recorded. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
+#
+# <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> gives them in order, the last one as large as it is.</details>
+# <details><summary>Hint 2: no gradients</summary><code>with torch.no_grad():</code>, or the decorator <code>@torch.no_grad()</code> above the function.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "extract_features", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def extract_features(
+    module: nn.Module, images: torch.Tensor, prepare, batch_size: int = 100, device: str = "cpu"
+) -> torch.Tensor:
+    """Compute the features (N, D) of images (N, ...), N >= 1, on the CPU.
+
+    `prepare` makes of a batch of images what the module expects.
+    """
+    ### BEGIN SOLUTION
+    was_training = module.training
+    module.eval()
+    with torch.no_grad():
+        batches = [module(prepare(b.to(device))).cpu() for b in images.split(batch_size)]
+    module.train(was_training)
+    return torch.cat(batches)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "watch_extraction", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Watched(nn.Module):
+    """A linear layer behind dropout that remembers how it was called."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.dropout = nn.Dropout(0.5)
+        self.weight = nn.Parameter(weight)
+        self.sizes, self.with_gradient = [], 0
+
+    def forward(self, x):
+        self.sizes.append(len(x))
+        self.with_gradient += torch.is_grad_enabled()
+        return self.dropout(x) @ self.weight
+
+
+def watch_extraction(weight, images, batch_size, training):
+    """Return the features, and how they were computed."""
+    module = Watched(weight).train(training)
+    features = extract_features(module, images, lambda batch: 2 * batch + 1, batch_size)
+    return {
+        "features": features,
+        "largest": max(module.sizes),
+        "images_seen": sum(module.sizes),
+        "with_gradient": module.with_gradient,
+        "needs_gradient": int(features.requires_grad),
+        "training_afterwards": int(module.training),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "features_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("features_values", watch_extraction)
+### BEGIN HIDDEN TESTS
+check.hidden("features_values", watch_extraction)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "features_manners", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("features_manners", watch_extraction)
+### BEGIN HIDDEN TESTS
+check.hidden("features_manners", watch_extraction)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# One epoch of training is the same for a head on features and for a whole model on images; only `prepare` differs.
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_epoch", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def train_epoch(model, optimiser, X, y, prepare, batch_size=50, device="cpu"):
+    """Take one step of the optimiser for every batch of X, y, in random order."""
+    model.train()
+    for rows in torch.randperm(len(X)).split(batch_size):
+        loss = F.cross_entropy(model(prepare(X[rows].to(device))), y[rows].to(device))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+
+def evaluate(model, X, y, prepare, device="cpu"):
+    """Return the mean loss and the number of right answers."""
+    scores = extract_features(model, X, prepare, device=device)  # a model is a module too
+    return F.cross_entropy(scores, y).item(), int((scores.argmax(dim=1) == y).sum())
+
+
+# %% [markdown]
+# The race: the same head, the same batches, the same steps; once with the frozen backbone computed in every epoch, once on cached features.
+
+
+# %% nbgrader={"grade": false, "grade_id": "race", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def as_is(batch):
+    return batch
+
+
+def at(size):
+    """Return what prepares images at a size."""
+    return lambda batch: preprocess(batch, size)
+
+
+def timed_epochs(model, X, X_test, prepare, epochs, device):
+    """Train the head for some epochs. Returns seconds per epoch and right answers on the test."""
+    torch.manual_seed(0)
+    head = getattr(model, "head", model)
+    optimiser = torch.optim.Adam(head.parameters(), lr=0.01)
+    start = time.perf_counter()
+    for _ in range(epochs):
+        train_epoch(model, optimiser, X, train.y, prepare, device=device)
+    seconds = (time.perf_counter() - start) / epochs
+    return seconds, evaluate(model, X_test, test.y, prepare, device)[1]
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_race", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+EPOCHS = 1 if REAL and DEVICE == "cpu" else 5
+start = time.perf_counter()
+cached, cached_val, cached_test = (
+    extract_features(backbone.module, part.X, at(SIZE), device=DEVICE) for part in (train, val, test)
+)
+extraction = time.perf_counter() - start
+model = make_classifier(backbone, 10).to(DEVICE)
+freeze(model.backbone)
+probe = deepcopy(model.head).cpu()  # both begin with the same random head
+slow, slow_right = timed_epochs(model, train.X, test.X, at(SIZE), EPOCHS, DEVICE)
+fast, fast_right = timed_epochs(probe, cached, cached_test, as_is, EPOCHS, "cpu")
+print(f"features of all images, once: {extraction:.1f} s")
+print(f"frozen backbone in every epoch: {slow:.2f} s an epoch, {slow_right} of {len(test.y)} right")
+print(f"cached features: {fast:.3f} s an epoch ({slow / fast:.0f} times faster), {fast_right} right")
+
+# %% [markdown]
+# The two agree, up to rounding, because they *are* the same computation. The cache costs about one epoch of the slow way, and after it an epoch is nearly free. What you give up: random augmentation, since every epoch would see other images, and of course training the backbone itself.
+#
+# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. It is always a probe on `resnet_drawn` and the drawn images, also if you work with `REAL` above: only those weights are there when your notebook is graded. `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a recipe, and a poor one. Choose by the accuracy on the validation images, and run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.** LEVELS_TEXT
+
+
+# %% nbgrader={"grade": false, "grade_id": "probe_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def probe_recipe() -> dict[str, float]:
+    """Choose the probe: size in pixels (at most 96), images (at most 9,000), epochs, rate, decay."""
+    ### BEGIN SOLUTION
+    return {"size": 80, "images": 9_000, "epochs": 40, "rate": 1e-2, "decay": 1e-3}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_probe", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+recipe = probe_recipe()
+drawn = pretrained.backbone("resnet_drawn")
+X, y = cifar10.load("train")
+chosen = range(recipe["images"])
+features = extract_features(drawn.module, X[chosen], at(recipe["size"]))
+features_val = extract_features(drawn.module, X[9_000:], at(recipe["size"]))
+torch.manual_seed(0)
+probe = make_classifier(drawn, 10).head
+optimiser = torch.optim.AdamW(probe.parameters(), recipe["rate"], weight_decay=recipe["decay"])
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe["epochs"])
+for _ in tqdm(range(recipe["epochs"])):
+    train_epoch(probe, optimiser, features, y[chosen], as_is)
+    schedule.step()
+loss, right = evaluate(probe, features_val, y[9_000:], as_is)
+save_file({**probe.state_dict(), "size": torch.tensor(recipe["size"])}, "probe.safetensors")
+print(f"validation: loss {loss:.3f}, {right / 1000:.1%} right; saved probe.safetensors")
+
+
+# %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def predict_images(images):
+    """Predict the classes of drawn images (N, 3, 32, 32) with the probe in probe.safetensors."""
+    if not Path("probe.safetensors").exists():
+        raise FileNotFoundError(
+            "probe.safetensors is not beside the notebook: run the cell that trains the probe, "
+            "and hand the file in with the notebook."
+        )
+    probe = load_file("probe.safetensors")
+    size = int(probe["size"])
+    if size > 96:
+        raise ValueError(f"the probe was trained at {size} pixels; at most 96 are allowed.")
+    module = pretrained.backbone("resnet_drawn").module
+    features = extract_features(module, images, lambda batch: preprocess(batch, size))
+    return (features @ probe["weight"].float().T + probe["bias"].float()).argmax(dim=1)
+
+
+# %% nbgrader={"grade": true, "grade_id": "probe_predictions", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("probe_predictions", predict_images)
+### BEGIN HIDDEN TESTS
+check.hidden("probe_predictions", predict_images)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 5 · Fine-tuning
+#
+# Now the backbone may move too: carefully, since most of what it knows is right. Four things keep it from being ruined. You will write each of them, because a library's version hides a decision that you should make.
+#
+# **Small steps below, large ones above.** An optimiser takes parameters in groups, each with its own learning rate.
+#
+# **Task** (10 min, easy). Write `parameter_groups`. The trainable parameters of `model.backbone` get `backbone_lr`, those of `model.head` get `head_lr`. Each trainable parameter is in exactly one group; a frozen one is in none. (An optimiser *would* take frozen ones, and skip them. But then a list of groups says nothing about what is trained, and thawing a layer by accident goes unnoticed.)
+
+
+# %% nbgrader={"grade": false, "grade_id": "parameter_groups", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def parameter_groups(model: Classifier, backbone_lr: float, head_lr: float) -> list[dict]:
+    """List the groups for an optimiser: dicts with "params", a list of parameters, and "lr"."""
+    ### BEGIN SOLUTION
+    parts = ((model.backbone, backbone_lr), (model.head, head_lr))
+    return [
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": lr}
+        for part, lr in parts
+    ]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "rates_of_parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def rates_of_parameters(trainable, backbone_lr, head_lr):
+    """Return the learning rate of each of six parameters; 0 for one that is in no group."""
+    backbone = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4))
+    model = Classifier(backbone, nn.Linear(4, 2))
+    for parameter, wanted in zip(model.parameters(), trainable):
+        parameter.requires_grad_(bool(wanted))
+    groups = parameter_groups(model, backbone_lr, head_lr)
+    rates = {id(parameter): 0.0 for parameter in model.parameters()}
+    for group in groups:
+        for parameter in group["params"]:
+            rates[id(parameter)] += group["lr"]  # one that is in two groups shows
+    return torch.tensor([rates[id(p)] for p in model.parameters()], dtype=torch.float64)
+
+
+# %% nbgrader={"grade": true, "grade_id": "groups", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("groups", rates_of_parameters)
+### BEGIN HIDDEN TESTS
+check.hidden("groups", rates_of_parameters)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Stop in time.** What follows watches the loss on the validation images after each epoch. First a definition that all three classes share:
+#
+# > An epoch is an **improvement** if its loss is below `best_loss - min_delta`, where `best_loss` is the loss of the last improvement (infinity before the first epoch). Strictly below: a tie is none. A loss of `nan` is never an improvement, and counts as an epoch without one.
+#
+# **Task** (15 min, medium). Write `EarlyStopping`. `step(loss)` is called once an epoch and returns `True` when `patience` epochs *in a row* have brought no improvement, else `False`. So with patience 3, the third epoch in a row without improvement stops. `best_loss` is as defined above; `best_epoch` is the number of the last improvement, counted from 1, and 0 while there is none.
+#
+# <details><summary>Hint: slow drift</summary>Compare with the loss of the last improvement, not with that of the epoch before: a loss that falls by half of min_delta in every epoch does improve, in every third epoch.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "EarlyStopping", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class EarlyStopping:
+    """Say when the validation loss has stopped improving."""
+
+    def __init__(self, patience: int, min_delta: float = 0.0):
+        ### BEGIN SOLUTION
+        self.patience, self.min_delta = patience, min_delta
+        self.best_loss, self.best_epoch = float("inf"), 0
+        self.epoch = 0
+        ### END SOLUTION
+
+    def step(self, loss: float) -> bool:
+        """Take the loss of one more epoch. Returns True if training should stop now."""
+        ### BEGIN SOLUTION
+        self.epoch += 1
+        if loss < self.best_loss - self.min_delta:
+            self.best_loss, self.best_epoch = loss, self.epoch
+        waited = self.epoch - self.best_epoch
+        return waited >= self.patience
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_stopping", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def run_stopping(losses, patience, min_delta):
+    """Go through losses, epoch by epoch, until EarlyStopping says stop."""
+    stopper = EarlyStopping(patience, min_delta)
+    epochs, stopped = 0, False
+    while epochs < len(losses) and not stopped:
+        stopped = bool(stopper.step(losses[epochs]))
+        epochs += 1
+    best_loss = min(float(stopper.best_loss), 1e9)  # infinity, if nothing was ever better
+    return {"epochs": epochs, "stopped": int(stopped),
+            "best_epoch": stopper.best_epoch, "best_loss": best_loss}  # fmt: skip
+
+
+# %% nbgrader={"grade": true, "grade_id": "stopping", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("stopping", run_stopping)
+### BEGIN HIDDEN TESTS
+check.hidden("stopping", run_stopping)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Smaller steps when it gets steep.** Before giving up, try a smaller learning rate.
+#
+# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr`, and begins to count again from 0. `best_loss` stays.
+#
+# <details><summary>Hint: where the rate is</summary><code>for group in optimiser.param_groups: group["lr"] = …</code></details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "ReduceOnPlateau", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class ReduceOnPlateau:
+    """Reduce the learning rates of an optimiser when the validation loss stops improving."""
+
+    def __init__(
+        self, optimiser: torch.optim.Optimizer, factor: float, patience: int,
+        min_delta: float = 0.0, min_lr: float = 0.0,
+    ):  # fmt: skip
+        ### BEGIN SOLUTION
+        self.optimiser, self.factor, self.patience = optimiser, factor, patience
+        self.min_delta, self.min_lr = min_delta, min_lr
+        self.best_loss, self.waited = float("inf"), 0
+        ### END SOLUTION
+
+    def step(self, loss: float) -> None:
+        """Take the loss of one more epoch, and reduce the learning rates if it is time."""
+        ### BEGIN SOLUTION
+        if loss < self.best_loss - self.min_delta:
+            self.best_loss, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited == self.patience:
+            for group in self.optimiser.param_groups:
+                group["lr"] = max(self.factor * group["lr"], self.min_lr)
+            self.waited = 0
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_plateau", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def run_plateau(losses, rates, factor, patience, min_delta, min_lr):
+    """Return the learning rate of each group after each epoch: (epochs, groups)."""
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    optimiser = torch.optim.SGD(groups)
+    plateau = ReduceOnPlateau(optimiser, factor, patience, min_delta, min_lr)
+    history = []
+    for loss in losses:
+        plateau.step(loss)
+        history.append([group["lr"] for group in optimiser.param_groups])
+    return torch.tensor(history, dtype=torch.float64)
+
+
+# %% nbgrader={"grade": true, "grade_id": "plateau", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("plateau", run_plateau)
+### BEGIN HIDDEN TESTS
+check.hidden("plateau", run_plateau)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Keep the best.** When training stops, the model is `patience` epochs past its best one. So keep the best weights on the way.
+#
+# **Task** (15 min, medium). Write `BestCheckpoint`. `update(loss, model)` keeps the weights of the model, batch-norm statistics included, if the loss is the smallest so far: strictly below the one of the weights it keeps. (No `min_delta` here. Of equal losses the first one stays, and `nan` is never the best.) `restore(model)` puts them into the model; if nothing was kept it does nothing. It may be called more than once.
+#
+# <details><summary>Hint: is it a copy?</summary><code>model.state_dict()</code> holds the live tensors. The optimiser's next step changes them in place, also in the dict that you kept.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "BestCheckpoint", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class BestCheckpoint:
+    """Keep the weights of the epoch with the smallest validation loss."""
+
+    def __init__(self):
+        ### BEGIN SOLUTION
+        self.loss, self.weights = float("inf"), None
+        ### END SOLUTION
+
+    def update(self, loss: float, model: nn.Module) -> None:
+        """Keep a copy of the model's weights if the loss is the smallest so far."""
+        ### BEGIN SOLUTION
+        if loss < self.loss:
+            self.loss, self.weights = loss, deepcopy(model.state_dict())
+        ### END SOLUTION
+
+    def restore(self, model: nn.Module) -> None:
+        """Put the weights that were kept into the model."""
+        ### BEGIN SOLUTION
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_checkpoint", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def run_checkpoint(losses, weight):
+    """Add 1 to all numbers of a model in each epoch. Returns them as restored, twice."""
+    model = nn.BatchNorm1d(len(weight)).double()
+    found = []
+    with torch.no_grad():
+        model.weight.copy_(weight)
+        checkpoint = BestCheckpoint()
+        for loss in losses:
+            for tensor in model.state_dict().values():
+                tensor.add_(1)
+            checkpoint.update(loss, model)
+        for _ in range(2):
+            model.weight.add_(100)
+            model.running_mean.add_(100)
+            checkpoint.restore(model)
+            found.append(torch.stack([model.weight, model.running_mean]))
+    return torch.stack(found).detach()
+
+
+# %% nbgrader={"grade": true, "grade_id": "checkpoint", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("checkpoint", run_checkpoint)
+### BEGIN HIDDEN TESTS
+check.hidden("checkpoint", run_checkpoint)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Together they are the training loop of every transfer-learning project. It is given.
+
+
+# %% nbgrader={"grade": false, "grade_id": "fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def fit(model, parts, groups, prepare, epochs, patience=4, device="cpu"):
+    """Train groups of a model's parameters; keep the best epoch. Returns a history by epoch."""
+    training, validation = parts
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    stopper, best = EarlyStopping(patience), BestCheckpoint()
+    plateau = ReduceOnPlateau(optimiser, factor=0.3, patience=2)
+    history = {"loss": [], "accuracy": [], "rate": [], "seconds": []}
+    for _ in tqdm(range(epochs)):
+        start = time.perf_counter()
+        history["rate"].append(optimiser.param_groups[-1]["lr"])
+        train_epoch(model, optimiser, *training, prepare, device=device)
+        history["seconds"].append(time.perf_counter() - start)
+        loss, right = evaluate(model, *validation, prepare, device)
+        history["loss"].append(loss)
+        history["accuracy"].append(right / len(validation.y))
+        best.update(loss, model)
+        plateau.step(loss)
+        if stopper.step(loss):
+            break
+    best.restore(model)
+    return history
+
+
+# %% [markdown]
+# Fine-tuning, from a head that was trained first (the probe's way, on cached features): a random head would send its large first gradients into the backbone. On a CPU with real images, the lower layers stay frozen: they are the slowest ones to train.
+
+# %% nbgrader={"grade": false, "grade_id": "fine_tune", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+STAY_FROZEN = [f"features.{i}" for i in range(14)] if REAL and DEVICE == "cpu" else []
+torch.manual_seed(0)
+tuned = make_classifier(backbone, 10)
+fit(tuned.head, (Images(cached, train.y), Images(cached_val, val.y)),
+    [{"params": tuned.head.parameters(), "lr": 1e-2}], as_is, epochs=30)  # fmt: skip
+tuned.to(DEVICE, memory_format=torch.channels_last)
+for part in STAY_FROZEN:
+    freeze(tuned.backbone.get_submodule(part))
+rates = (1e-4, 1e-3) if REAL else (5e-4, 2e-3)
+groups = parameter_groups(tuned, *rates)
+fine_history = fit(tuned, (train, val), groups, at(SIZE), 2 if STAY_FROZEN else 10, device=DEVICE)
+plots.fit_history(fine_history)
+
+# %% [markdown]
+# How to read it. The dot marks the epoch whose weights were kept. Behind it the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
+
+# %% [markdown]
+# **Question 2** (5 points). A ResNet-152 is trained on 1,000 labelled faces. Its training accuracy goes to nearly 1.0; validation accuracy hovers around 0.85 and jumps about; the training loss keeps falling while the validation loss turns and rises. Name what you see, its causes, and what you would do. *A full answer names both phenomena (there are two), gives two causes with a reason, and four cures, each with the reason why it helps here; it says which you would try first.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_overfitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Overfitting: the gap between training and validation, and a validation loss that rises while the training loss falls. And an unstable validation: it jumps, because the validation part is small (100 images: one image is 1 %, and a 95 % interval is about ±7 %) and the learning rate large for the batch. Causes: 1,000 images are few; 60 million parameters can remember each of them, and nothing forbids it. The accuracy can stay while the loss rises because the net becomes more certain of what it gets wrong. Cures: start from pretrained weights and train only the head or the top, which leaves few parameters to fit (first choice); augmentation (flips, crops, light), because it multiplies the views of each face; a smaller network; dropout, weight decay; early stopping at the minimum of the validation loss, and its checkpoint; more or shared data. For the jumps: a larger validation part or cross-validation, a smaller learning rate.
+#
+# **Marking.** 1 point: overfitting, read from the gap or the rising loss. 1 point: unstable validation, with a cause (small validation part, learning rate). 1 point: two causes with a reason. 2 points: four cures, each with a reason (half a point each). A list of cures without reasons: at most 1 of the 2.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 6 · Two sources of data
+#
+# An office wants faces recognised by **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames of that camera. A student's report answers the question of how to split them with "oversample the camera". It never says where the images come from that the system is judged by. Shuffle everything, and 99 % of the test images are selfies: you would measure, very precisely, something nobody asked for.
+#
+# **Dev and test must come from where the system will be used.** All selfies go to training, with what is left of the camera; and since the camera would drown among them, each image gets a weight by its source.
+#
+# **Task** (25 min, medium). Write `split_by_domain`. `domains` (N,) says where each image is from: 0 selfie, 1 camera.
+#
+# - `dev` and `test` are *numbers* of images, drawn at random from the camera's; each may be 0. If the camera has fewer than `dev + test` images, raise a `ValueError` that says so. Exactly as many is allowed.
+# - Training has all other images. No image is in two parts, none is lost.
+# - The same `seed` gives the same split, another one another split. The order in `domains` (sorted? all camera frames last?) must not decide who goes where.
+# - `weights` (2,), float64: the weight in training of one selfie and of one camera frame, such that both sources have the same total weight, and the weights of all training images average 1. If only one source is in training its weight is 1; a source without training images has weight 0.
+#
+# Return index tensors (int64, in any order) and the weights: `(train, dev, test, weights)`.
+#
+# <details><summary>Hint 1: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
+# <details><summary>Hint 2: the weights</summary>n training images in all, k sources among them, n<sub>d</sub> of source d: each source gets n / k of the total weight, shared by n<sub>d</sub> images.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "split_by_domain", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def split_by_domain(
+    domains: torch.Tensor, dev: int, test: int, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Split images of two sources: dev and test from the camera (1), all else for training.
+
+    Returns indices (train, dev, test) and the weights (2,) of a selfie and a camera frame.
+    Raises ValueError if the camera has fewer than dev + test images.
+    """
+    ### BEGIN SOLUTION
+    camera = (domains == 1).nonzero().flatten()
+    selfies = (domains == 0).nonzero().flatten()
+    if dev + test > len(camera):
+        raise ValueError(f"the camera has {len(camera)} images, fewer than {dev} + {test}.")
+    generator = torch.Generator().manual_seed(seed)
+    camera = camera[torch.randperm(len(camera), generator=generator)]
+    dev_part, test_part, rest = camera.split([dev, test, len(camera) - dev - test])
+    train_part = torch.cat([selfies, rest])
+    counts = torch.tensor([len(selfies), len(rest)], dtype=torch.float64)
+    present = counts > 0
+    share = counts.sum() / present.sum().clamp(min=1)
+    weights = torch.where(present, share / counts.clamp(min=1), 0.0)
+    return train_part, dev_part, test_part, weights
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "describe_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def describe_split(domains, dev, test):
+    """Describe a split by what it must have, whatever was drawn."""
+    try:
+        parts = split_by_domain(domains, dev, test, seed=1)[:3]
+        weights = split_by_domain(domains, dev, test, seed=1)[3]
+    except ValueError:
+        return {"refused": 1, "counts": -torch.ones(3, 2).long(), "copies": -torch.ones(1).long(),
+                "weights": -torch.ones(2).double()}  # fmt: skip
+    counts = [[int((domains[part] == source).sum()) for source in (0, 1)] for part in parts]
+    copies = torch.bincount(torch.cat(parts), minlength=len(domains))  # how often each image is used
+    return {"refused": 0, "counts": torch.tensor(counts), "copies": copies, "weights": weights}
+
+
+def describe_chance(domains, dev, test, seeds):
+    """Say whether seeds decide, and how many camera frames are ever in dev and in test."""
+    splits = [split_by_domain(domains, dev, test, seed=seed) for seed in range(seeds)]
+    again = split_by_domain(domains, dev, test, seed=0)
+    same = all(torch.equal(a.sort().values, b.sort().values) for a, b in zip(splits[0][:3], again))
+    ever = [len(torch.cat([split[i] for split in splits]).unique()) for i in (1, 2)]
+    return {"repeatable": int(same), "ever_in_dev": ever[0], "ever_in_test": ever[1]}
+
+
+# %% nbgrader={"grade": true, "grade_id": "split_parts", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("split_parts", describe_split)
+### BEGIN HIDDEN TESTS
+check.hidden("split_parts", describe_split)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "split_weights", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("split_weights", describe_split)
+### BEGIN HIDDEN TESTS
+check.hidden("split_weights", describe_split)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "split_chance", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("split_chance", describe_chance)
+### BEGIN HIDDEN TESTS
+check.hidden("split_chance", describe_chance)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "split_of_the_office", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+domains = torch.cat([torch.zeros(100_000), torch.ones(1_000)]).long()
+*office, weights = split_by_domain(domains, dev=250, test=250, seed=0)
+for name, part in zip(("train", "dev", "test"), office):
+    selfies, frames = torch.bincount(domains[part], minlength=2).tolist()
+    print(f"{name:6}{selfies:8,} selfies {frames:6,} camera frames")
+print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weights.tolist()])
+
+# %% [markdown]
+# A frame counts two hundred times as much as a selfie. That is a lot for 500 images: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
+#
+# **Question 3** (5 points). Transfer can happen by *instances*, by *features* or by the *model*. Say what is transferred in each case, and give one example of each: one from the office with its camera, one from section 4, and one from section 5. *A full answer has three definitions, three examples, and for one of them a reason why it may do harm ("negative transfer").*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_kinds_of_transfer", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in the training part, with weights. Feature-based: a representation learned on the source is kept and the target's samples are described in it; here: features of a frozen backbone, cached, under a linear probe. Model-based (parameter-based): the weights are the starting point (or a prior) and are trained on; here: fine-tuning with a small learning rate. Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
+#
+# **Marking.** 1 point for each definition that says *what* is transferred. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 7 · Compare, and know how sure you are
+#
+# In another report three networks are compared on 66 images. One has 57 right, one 59: "86.4 % against 89.4 %". Two images! An accuracy is a measurement, and it has an error bar.
+#
+# The **Wilson interval** holds all rates $p$ that are compatible with $k$ right of $n$: those for which $k/n$ lies within $z$ standard deviations, $z = 1.96$ for 95 %. With $\hat p = k / n$:
+#
+# $$\frac{1}{1 + z^2/n} \left( \hat p + \frac{z^2}{2n} \;\pm\; z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}} \right)$$
+#
+# Unlike the textbook's $\hat p \pm z \sqrt{\hat p (1 - \hat p) / n}$ it never leaves 0…1, and it does not claim certainty when all answers are right.
+#
+# **Task** (10 min, easy). Write it. Return two Python numbers, or tensors of shape ().
+
+
+# %% nbgrader={"grade": false, "grade_id": "wilson_interval", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def wilson_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """Compute the Wilson interval (low, high) of a rate, for `correct` of `total` >= 1."""
+    ### BEGIN SOLUTION
+    rate = correct / total
+    middle = rate + z**2 / (2 * total)
+    width = z * (rate * (1 - rate) / total + z**2 / (4 * total**2)) ** 0.5
+    scale = 1 + z**2 / total
+    return (middle - width) / scale, (middle + width) / scale
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "interval_as_numbers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def interval_as_numbers(correct, total, z):
+    low, high = wilson_interval(correct, total, z)
+    return torch.tensor([float(low), float(high)], dtype=torch.float64)
+
+
+# %% nbgrader={"grade": true, "grade_id": "wilson", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check.public("wilson", interval_as_numbers)
+### BEGIN HIDDEN TESTS
+check.hidden("wilson", interval_as_numbers)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "draw_three_networks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
+plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
+
+# %% [markdown]
+# The two upper intervals nearly coincide: 66 images cannot tell 57 from 59. That transfer beats the own network is likely, though the intervals still touch. (Intervals that overlap do not prove that two networks are equal. When both saw the *same* images, compare image by image where they differ: McNemar's test.)
+#
+# Now your own comparison: the same small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch is `resnet_drawn`'s architecture in both cases, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
+
+# %% nbgrader={"grade": false, "grade_id": "compare", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def probe_at(size):
+    """Train a probe on features of images at a size. Returns the right answers on the test."""
+    torch.manual_seed(0)
+    features = [extract_features(backbone.module, part.X, at(size), device=DEVICE)
+                for part in (train, val, test)] if size != SIZE else [cached, cached_val, cached_test]  # fmt: skip
+    head = make_classifier(backbone, 10).head.cpu()
+    parts = Images(features[0], train.y), Images(features[1], val.y)
+    fit(head, parts, [{"params": head.parameters(), "lr": 1e-2}], as_is, epochs=60)
+    return evaluate(head, features[2], test.y, as_is)[1]
+
+
+torch.manual_seed(0)
+scratch = Classifier(ResNetDrawn(), nn.Linear(128, 10)).to(DEVICE, memory_format=torch.channels_last)
+groups = parameter_groups(scratch, 2e-3, 2e-3)
+fit(scratch, (train, val), groups, at(min(SIZE, 64)), 3 if STAY_FROZEN else 12, device=DEVICE)
+right = {
+    "from scratch": evaluate(scratch, test.X, test.y, at(min(SIZE, 64)), DEVICE)[1],
+    "frozen, 32 px": probe_at(32),
+    f"frozen, {SIZE} px": probe_at(SIZE),
+    "fine-tuned": evaluate(tuned, test.X, test.y, at(SIZE), DEVICE)[1],
+}
+
+# %% nbgrader={"grade": false, "grade_id": "draw_comparison", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+for name, count in right.items():
+    low, high = wilson_interval(count, len(test.y))
+    print(f"{name:16} {count:6} of {len(test.y):,}  {count / len(test.y):6.1%}  [{low:.1%}, {high:.1%}]")
+plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, wilson_interval)
+
+# %% [markdown]
+# COMPARISON_TEXT
+
+# %% nbgrader={"grade": false, "grade_id": "sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+sizes = (32, 64, 128, 224) if REAL else (32, 48, 64, 96, 128)
+if not (REAL and DEVICE == "cpu"):  # there it takes minutes
+    plots.accuracies({f"frozen, {size} px": (probe_at(size), len(test.y)) for size in sizes},
+                     wilson_interval)  # fmt: skip
+
+# %% [markdown]
+# SIZES_TEXT
+#
+# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and the reports: Xception, frozen, at 224 pixels reached 86.7 % on CIFAR-10; a ResNet-50 of which all layers were trained, at 32 pixels, about 78 % with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_frozen_or_fine_tuned", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Frozen wins when there are few labelled images (a head of 20,490 parameters can be fitted where 23 million cannot), when the new task resembles the old one so that the features already separate the classes, when fine-tuning is done badly (rate too large, random head on top, batch-norm statistics from tiny batches), and when time is short. Fine-tuned wins with enough data, or when the images differ from those of the source (drawn, medical, another scale), because then the features themselves have to change. The two reports differ in more than freezing: at 32 px a ResNet-50 ends in a map of 1 × 1, its filters see objects at a seventh of the size they were trained for, and 99 % in training against 78 % says it overfitted. So the comparison confounds image size, architecture and freezing; the size explains most of it. Fair: the same backbone, the same size, the same split, frozen against fine-tuned, each tuned on validation images, on the same test images with intervals, and better with several seeds.
+#
+# **Marking.** 1 point each for two conditions where frozen wins, with reason; 1 point: one where fine-tuned wins, with reason; 1 point: 32 px (scale, 1 × 1 map) and overfitting explain the reports; 1 point: a fair comparison changes one thing only.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## What you have now
+#
+# A recipe for nearly every problem with pictures and few labels: prepare the images as the backbone wants them, cache its features, train a probe, and have a baseline within minutes. Fine-tune from there with small steps, a stop and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval. What you cannot do with a classifier is find a fault that nobody has labelled: that is the fifth notebook.
