@@ -7,5 +7,14 @@ even imported: that is a quarter of the time a submission takes.
 from autograder.plots.graph import computational_graph
 from autograder.plots.history import curves
 from autograder.plots.plane import decision_regions, points
+from autograder.plots.transfer import accuracies, fit_history, what_a_backbone_sees
 
-__all__ = ["computational_graph", "curves", "decision_regions", "points"]
+__all__ = [
+    "accuracies",
+    "computational_graph",
+    "curves",
+    "decision_regions",
+    "fit_history",
+    "points",
+    "what_a_backbone_sees",
+]

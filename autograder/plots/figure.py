@@ -21,10 +21,10 @@ def for_people(draw: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def figure(width: float, height: float, columns: int = 1) -> Iterator[Any]:
+def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Iterator[Any]:
     """Yield the axes of a new figure, inches wide and high, and show it in the end."""
     import matplotlib.pyplot as plt
 
-    _, axes = plt.subplots(1, columns, figsize=(width, height), layout="constrained")
+    _, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
     yield axes
     plt.show()

@@ -1,0 +1,71 @@
+"""What transfer learning shows: sizes, histories of fine-tuning, accuracies with intervals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from autograder.plots.figure import COLOURS, figure, for_people
+
+
+@for_people
+def what_a_backbone_sees(
+    image: torch.Tensor,
+    sizes: Sequence[int],
+    preprocess: Callable[[torch.Tensor, int], torch.Tensor],
+    backbone: Any,
+    device: str = "cpu",
+) -> None:
+    """Show an image (1, 3, H, W) as prepared at each size, and the first map of every stage."""
+    rows = []
+    for size in sizes:
+        prepared = preprocess(image, size).to(device)
+        with torch.no_grad():
+            maps = backbone.maps(prepared) if backbone.stages else []
+        rows.append([_stretched(prepared[0]), *[found[0, :1].cpu() for found in maps]])
+    with figure(2.1 * len(rows[0]), 2.4 * len(rows), rows=len(rows), columns=len(rows[0])) as grid:
+        for axes_of_row, row in zip(grid.reshape(len(rows), -1), rows, strict=True):
+            for axes, picture in zip(axes_of_row, row, strict=True):
+                axes.imshow(picture.permute(1, 2, 0), cmap="viridis")
+                axes.set(xlabel="x [pixels]", ylabel="y [pixels]")
+                axes.set_title(f"{picture.shape[2]} × {picture.shape[1]}", fontsize=10)
+
+
+@for_people
+def fit_history(history: Mapping[str, Sequence[float]]) -> None:
+    """Draw loss, accuracy and learning rate by epoch; a dot marks the epoch that was kept."""
+    epochs = range(1, len(history["loss"]) + 1)
+    best = min(epochs, key=lambda epoch: history["loss"][epoch - 1])
+    titles = {"loss": "validation loss", "accuracy": "validation accuracy", "rate": "learning rate"}
+    with figure(11, 3.2, columns=3) as grid:
+        for axes, (name, title) in zip(grid, titles.items(), strict=True):
+            axes.plot(epochs, history[name], color=COLOURS[0])
+            axes.plot(best, history[name][best - 1], "o", color=COLOURS[1])
+            axes.set(xlabel="epoch", ylabel=title, title=title)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        grid[1].set_ylim(0, 1)
+        grid[2].set_yscale("log")
+
+
+@for_people
+def accuracies(
+    right: Mapping[str, tuple[int, int]], interval: Callable[[int, int], tuple[float, float]]
+) -> None:
+    """Draw accuracies from (right, total) by name, each with its interval, the first on top."""
+    with figure(7, 0.7 + 0.45 * len(right)) as axes:
+        for row, (correct, total) in enumerate(right.values()):
+            low, high = interval(correct, total)
+            axes.plot([100 * low, 100 * high], [row, row], color=COLOURS[0], lw=3, alpha=0.5)
+            axes.plot(100 * correct / total, row, "o", color=COLOURS[0])
+        axes.set(
+            xlabel="right answers on the test images [%], with 95 % intervals", ylabel="classifier"
+        )
+        axes.set_yticks(range(len(right)), list(right))
+        axes.invert_yaxis()
+        axes.grid(axis="x", alpha=0.3)
+
+
+def _stretched(image: torch.Tensor) -> torch.Tensor:
+    """Bring an image (3, H, W) of any range into 0..1."""
+    low, high = image.min(), image.max()
+    return ((image - low) / (high - low).clamp(min=1e-6)).cpu()
