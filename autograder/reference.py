@@ -97,10 +97,10 @@ def record_assignment(
     others |= {mistake.name: with_mistake(notebook, mistake) for mistake in assignment.mistakes}
     with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
         futures = {
-            name: pool.submit(outcomes_of, nb, challenge, config, assignment.beside)
+            name: pool.submit(recorded_by, nb, challenge, config, assignment.beside)
             for name, nb in others.items()
         }
-        outcomes = {name: future.result() for name, future in futures.items()}
+        outcomes = {name: read_outcomes(future.result()) for name, future in futures.items()}
     problems = list(trivial_passes(confirmed))
     for path in assignment.alternatives:
         problems += refused(path.name, confirmed, outcomes[path.name])
@@ -123,8 +123,25 @@ def outcomes_of(
     beside: Mapping[str, Path] | None = None,
 ) -> Outcomes:
     """Run a notebook on a challenge, with files beside it, and read the evidence it leaves."""
+    return read_outcomes(recorded_by(notebook, challenge, config, beside))
+
+
+def recorded_by(
+    notebook: NotebookNode,
+    challenge: bytes,
+    config: Config | None = None,
+    beside: Mapping[str, Path] | None = None,
+) -> list[dict]:
+    """Run a notebook and return its evidence as recorded.
+
+    From another process it comes as text: tensors would each take a file descriptor.
+    """
     executed = run(notebook, challenge, config, beside)
-    recorded = [data for cell in executed.cells for data in evidence.in_cell(cell)]
+    return [dict(data) for cell in executed.cells for data in evidence.in_cell(cell)]
+
+
+def read_outcomes(recorded: Sequence[dict]) -> Outcomes:
+    """Read recorded evidence, by check."""
     return dict(map(evidence.from_output, recorded))
 
 

@@ -61,7 +61,7 @@ def accuracies(
             xlabel="right answers on the test images [%], with 95 % intervals", ylabel="classifier"
         )
         axes.set_yticks(range(len(right)), list(right))
-        axes.invert_yaxis()
+        axes.set_ylim(len(right) - 0.5, -0.5)
         axes.grid(axis="x", alpha=0.3)
 
 
