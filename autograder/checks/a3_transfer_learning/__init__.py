@@ -479,8 +479,8 @@ def loss_cases(rng: np.random.RandomState) -> Iterator[tuple]:
     ):  # fmt: skip
         inputs = {
             "losses": losses, "patience": patience, "min_delta": min_delta,
-            "rates": [float(rng.choice([0.01, 0.02])), 0.4], "factor": float(rng.choice([0.5, 0.2])),
-            "min_lr": 0.003,
+            "rates": [float(rng.choice([0.01, 0.02])), 0.4], "min_lr": 0.003,
+            "factor": float(rng.choice([0.5, 0.2])),
         }  # fmt: skip
         yield name, about, inputs, 1, None
 
@@ -565,7 +565,7 @@ def split_checks(seed: int) -> Iterator[Check]:
     yield check("split_parts", title, record, described, cases)
     record = {"refused": "return.refused", "weights": "return.weights"}
     yield check("split_weights", "weights of the two sources", record, described, cases)
-    record = {n: f"return.{n}" for n in ("repeatable", "ever_in_dev", "ever_in_test")}
+    record = {n: f"return.{n}" for n in ("repeatable", "neighbours", "ever_in_dev", "ever_in_test")}
     title = "the seed decides, and not the order"
     yield check("split_chance", title, record, chances, both(chance_cases, seed))
 
@@ -587,7 +587,9 @@ def domain_cases(rng: np.random.RandomState) -> Iterator[tuple]:
         ("no_camera", "no camera frame at all", 12, 0, 1, 0, "mixed"),
     ):
         domains = np.array([0] * selfies + [1] * frames)
-        domains = {"mixed": rng.permutation(domains), "first": domains[::-1], "last": domains}[order]
+        domains = {"mixed": rng.permutation(domains), "first": domains[::-1], "last": domains}[
+            order
+        ]
         inputs = {"domains": torch.tensor(domains.copy()), "dev": dev, "test": test}
         yield name, about, inputs, 1, None
 
@@ -612,15 +614,23 @@ def described(domains: torch.Tensor, dev: int, test: int) -> Tensors:
 def chance_cases(rng: np.random.RandomState) -> Iterator[tuple]:
     """Yield so many seeds that each camera frame is drawn at least once."""
     for name, about, order in (("last", "camera frames last", 1), ("first", "and first", -1)):
-        domains = torch.tensor(np.array([0] * int(rng.randint(5, 9)) + [1] * 8)[::order].copy())
-        inputs = {"domains": domains, "dev": 3, "test": 4, "seeds": 60}
-        yield name, f"8 frames, 60 seeds, {about}", inputs, 1, None
+        domains = torch.tensor(np.array([0] * int(rng.randint(5, 9)) + [1] * 30)[::order].copy())
+        inputs = {"domains": domains, "dev": 3, "test": 4, "seeds": 300}
+        yield name, f"30 frames, 300 seeds, {about}", inputs, 1, None
 
 
 def chances(domains: torch.Tensor, dev: int, test: int, seeds: int) -> Tensors:
-    """Expect each frame in each part once: of 60 draws, one misses a frame once in 10^11."""
+    """Expect each frame in each part: 300 draws miss one once in 10^12.
+
+    The seven of one draw are all neighbours once in 10^5.
+    """
     frames = number(int(domains.sum()))
-    return {"repeatable": number(1), "ever_in_dev": frames, "ever_in_test": frames}
+    return {
+        "repeatable": number(1),
+        "neighbours": number(0),
+        "ever_in_dev": frames,
+        "ever_in_test": frames,
+    }
 
 
 # Accuracies

@@ -3,6 +3,8 @@
 The first mistake that fits is the one a student is told, so the narrower ones come first.
 """
 
+from functools import partial
+
 from autograder.checks import Mistake
 
 IMAGES = ("preprocess_values",)
@@ -15,29 +17,12 @@ def change(cell: str, name: str, changes: dict, checks: tuple, share: float, hin
     return Mistake(name, cell, changes, checks, share, hint)
 
 
-def image(*rest) -> Mistake:
-    return change("preprocess", *rest)
-
-
-def residual(*rest) -> Mistake:
-    return change("ResidualBlock", *rest)
-
-
-def features(*rest) -> Mistake:
-    return change("extract_features", *rest)
-
-
-def stopping(*rest) -> Mistake:
-    return change("EarlyStopping", *rest)
-
-
-def plateau(*rest) -> Mistake:
-    return change("ReduceOnPlateau", *rest)
-
-
-def split(*rest) -> Mistake:
-    return change("split_by_domain", *rest)
-
+image = partial(change, "preprocess")
+residual = partial(change, "ResidualBlock")
+features = partial(change, "extract_features")
+stopping = partial(change, "EarlyStopping")
+plateau = partial(change, "ReduceOnPlateau")
+split = partial(change, "split_by_domain")
 
 SCALED = "x = images.float() / 255"
 RESIZED = 'x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)'
@@ -143,9 +128,6 @@ MISTAKES = (
     change("make_classifier", "backbone_not_copied", {"deepcopy(backbone.module)": "backbone.module"},
            ("classifier",), 0.5, "training the classifier changes the backbone it was made from. "
            "Put a deepcopy of backbone.module into it."),
-    change("make_classifier", "head_without_bias",
-           {"nn.Linear(backbone.width, num_classes)": "nn.Linear(backbone.width, num_classes, bias=False)"},
-           ("classifier",), 0.3, "the head has no bias."),
     change("make_classifier", "backbone_frozen_already",
            {"Classifier(deepcopy(backbone.module), head)": "Classifier(deepcopy(backbone.module).requires_grad_(False), head)"},
            ("classifier",), 0.5, "the backbone of a new classifier is frozen already. make_classifier "
@@ -247,10 +229,6 @@ MISTAKES = (
     change("BestCheckpoint", "live_weights_kept", {"deepcopy(model.state_dict())": "model.state_dict()"},
            ("checkpoint",), 0.2, "what was kept is not a copy: it changed when training went on, so "
            "restoring gives the last epoch. Clone or deepcopy the tensors."),
-    change("BestCheckpoint", "shallow_copy", {"deepcopy(model.state_dict())": "{n: w for n, w in model.named_parameters()}",
-            "model.load_state_dict(self.weights)": "model.load_state_dict(self.weights, strict=False)"},
-           ("checkpoint",), 0.2, "only parameters were kept, and not as copies. Take state_dict(), "
-           "and clone or deepcopy the tensors."),
     change("BestCheckpoint", "statistics_forgotten",
            {"deepcopy(model.state_dict())": "deepcopy(dict(model.named_parameters()))",
             "model.load_state_dict(self.weights)": "model.load_state_dict(self.weights, strict=False)"},

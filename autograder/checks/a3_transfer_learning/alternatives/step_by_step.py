@@ -78,8 +78,6 @@ def make_classifier(backbone, num_classes):
     return model
 
 
-
-
 def freeze(module):
     def train(self, mode=True):
         for child in self.modules():
@@ -142,9 +140,7 @@ class EarlyStopping:
             self.count = 0
             return False
         self.count = self.count + 1
-        if self.count >= self.patience:
-            return True
-        return False
+        return not self.count < self.patience
 
 
 class ReduceOnPlateau:
@@ -212,7 +208,10 @@ def split_by_domain(domains, dev, test, seed=0):
         weights = [float(n_selfies > 0), float(n_rest > 0)]
     else:
         weights = [n / 2 / n_selfies, n / 2 / n_rest]
-    as_index = lambda part: torch.tensor(part, dtype=torch.int64)
+
+    def as_index(part):
+        return torch.tensor(part, dtype=torch.int64)
+
     return (
         as_index(train), as_index(camera[:dev]), as_index(camera[dev : dev + test]),
         torch.tensor(weights, dtype=torch.float64),

@@ -28,7 +28,9 @@ def separable_parameters(c_in, c_out, k, bias):
 class ResidualBlock(nn.Module):
     def __init__(self, c_in, c_out, stride=1):
         super().__init__()
-        self.conv1 = nn.Conv2d(c_in, c_out, 3, stride=stride, padding="same" if stride == 1 else 1, bias=False)
+        self.conv1 = nn.Conv2d(
+            c_in, c_out, 3, stride=stride, padding="same" if stride == 1 else 1, bias=False
+        )
         self.bn1 = nn.BatchNorm2d(c_out)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(c_out, c_out, 3, padding="same", bias=False)
@@ -118,8 +120,12 @@ class EarlyStopping:
 class ReduceOnPlateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
     def __init__(self, optimiser, factor, patience, min_delta=0.0, min_lr=0.0):
         super().__init__(
-            optimiser, factor=factor, patience=patience - 1, threshold=min_delta,
-            threshold_mode="abs", min_lr=min_lr,
+            optimiser,
+            factor=factor,
+            patience=patience - 1,
+            threshold=min_delta,
+            threshold_mode="abs",
+            min_lr=min_lr,
         )
 
 

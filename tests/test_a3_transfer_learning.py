@@ -1,0 +1,146 @@
+"""The cases and oracles of a3, and what its sample class gets."""
+
+from math import inf, nan
+
+import matplotlib
+import pytest
+import torch
+from torch import nn
+
+from autograder import plots
+from autograder.checks import a3_transfer_learning as a3
+from autograder.checks import load
+from data_scripts import pretrained
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def checks(request):
+    return {check.name: check for check in load("a3_transfer_learning", request.param).checks}
+
+
+def test_residual_cases_are_clear_of_kinks(checks):
+    for case in checks["residual_output"].cases:
+        values = a3.pre_activations(*list(case.inputs.values())[2:])
+        assert min(value.abs().min() for value in values) > a3.MARGIN
+
+
+def test_the_oracle_of_the_residual_block_is_torchvisions_block():
+    from torchvision.models.resnet import BasicBlock
+
+    case = next(c for c in a3.both(a3.residual_cases, 5) if c.name == "stride")
+    c_in, c_out, stride, weights, x, upstream, _ = case.inputs.values()
+    shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+    block = BasicBlock(c_in, c_out, stride, shortcut).double().eval()
+    block.load_state_dict({n.replace("projection", "downsample"): w for n, w in weights.items()})
+    assert torch.allclose(block(x), a3.residual(*case.inputs.values())["output"])
+
+
+def test_a_head_on_2048_features_has_20490_parameters(checks):
+    (case,) = [c for c in checks["freeze_gradients"].cases if c.name == "resnet50"]
+    assert a3.frozen(**case.inputs)["trainable"] == 20_490
+
+
+@pytest.mark.parametrize(
+    "losses, patience, min_delta, expected",
+    [
+        ([3.0, 2.0, 2.0, 2.0, 1.0], 2, 0.0, (4, 1, 2, 2.0)),
+        ([3.0, nan, nan], 2, 0.0, (3, 1, 1, 3.0)),
+        ([nan, nan, nan], 2, 0.0, (2, 1, 0, 1e9)),
+        ([2.0, 1.9, 1.8, 1.7, 1.6], 3, 0.25, (5, 0, 4, 1.7)),
+        ([1.0], 1, 0.0, (1, 0, 1, 1.0)),
+    ],
+)
+def test_early_stopping_by_hand(losses, patience, min_delta, expected):
+    found = a3.stopped(losses, patience, min_delta)
+    names = ("epochs", "stopped", "best_epoch", "best_loss")
+    assert tuple(found[name].item() for name in names) == expected
+
+
+def test_sequences_have_no_ties_but_exact_ones(checks):
+    """A difference to the threshold is zero, or far larger than rounding."""
+    for case in checks["stopping"].cases:
+        losses, _, min_delta = case.inputs.values()
+        best = inf
+        for loss in losses:
+            gap = abs(loss - (best - min_delta))
+            assert gap == 0 or not gap < 1e-6
+            best = loss if loss < best - min_delta else best
+
+
+def test_the_sequences_stop_and_do_not_stop(checks):
+    ends = {c.name: a3.stopped(**c.inputs)["stopped"].item() for c in checks["stopping"].cases}
+    assert {0.0, 1.0} <= set(ends.values())
+
+
+def test_weights_of_the_sources_average_1(checks):
+    for case in checks["split_weights"].cases:
+        found = a3.described(**case.inputs)
+        trained = found["counts"][0]
+        if found["refused"] or not trained.sum():
+            continue
+        assert torch.isclose(
+            (trained * found["weights"]).sum() / trained.sum(), torch.tensor(1.0).double()
+        )
+        if trained.min():
+            assert torch.isclose(*(trained * found["weights"]))
+
+
+def test_the_interval_of_57_in_66_holds_59_in_66():
+    low, high = a3.wilson(57, 66, 1.96)["interval"]
+    assert (round(low.item(), 3), round(high.item(), 3)) == (0.761, 0.927)
+    assert low < 59 / 66 < high
+
+
+def test_hidden_images_are_new(checks):
+    """Neither the public ones nor those that students train on."""
+    public, hidden = (
+        {image.numpy().tobytes() for image in case.inputs["images"]}
+        for case in sorted(checks["probe_predictions"].cases, key=lambda case: not case.public)
+    )
+    assert len(hidden) == 400 and not hidden & public
+
+
+def test_enlarged_images_suit_the_embedded_backbone_better():
+    """What section 7 shows: 33 % at 32 pixels, 43 % at 64, with 1,000 images."""
+    from data_scripts.drawn import objects
+
+    drawn = objects.draw(600, 300, seed=7)
+    backbone = pretrained.backbone()
+    right = {}
+    for size in (32, 64):
+        parts = []
+        for X, _ in drawn.values():
+            with torch.no_grad():
+                batches = [backbone.module(a3.prepared(x, size)["images"]) for x in X.split(100)]
+            parts.append(torch.cat(batches))
+        mean, std = parts[0].mean(dim=0), parts[0].std(dim=0) + 1e-6
+        train, test = ((part - mean) / std for part in parts)
+        y, y_test = (labels.long() for _, labels in drawn.values())
+        targets = nn.functional.one_hot(y, 10).float()
+        ridge = torch.linalg.solve(train.T @ train + 60 * torch.eye(128), train.T @ (targets - 0.1))
+        right[size] = ((test @ ridge).argmax(dim=1) == y_test).float().mean().item()
+    assert right[64] > right[32] + 0.03
+
+
+def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(monkeypatch):
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    def draw():
+        images, shifts = torch.zeros(1, 3, 32, 32), torch.tensor([0.1, 0.5, 0.9]).view(3, 1, 1)
+        plots.what_a_backbone_sees(images, (32, 64), lambda x, _: x + shifts, pretrained.backbone())
+        rates = [1, 1, 0.1]
+        plots.fit_history({"loss": [2, 1, 1.5], "accuracy": [0.1, 0.5, 0.4], "rate": rates})
+        plots.accuracies({"one": (5, 9), "other": (8, 9)}, lambda k, n: (k / n - 0.1, k / n + 0.1))
+
+    figures = []
+    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
+    draw()
+    assert len(figures) == 3
+    assert all(axes.get_xlabel() and axes.get_ylabel() for f in figures for axes in f.axes)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw()
+    assert len(figures) == 3
+    plt.close("all")
