@@ -479,7 +479,7 @@ def loss_cases(rng: np.random.RandomState) -> Iterator[tuple]:
     ):  # fmt: skip
         inputs = {
             "losses": losses, "patience": patience, "min_delta": min_delta,
-            "rates": [float(rng.choice([0.01, 0.02])), 0.4], "min_lr": 0.003,
+            "rates": [round(rng.uniform(0.01, 0.02), 5), 0.4], "min_lr": 0.003,
             "factor": float(rng.choice([0.5, 0.2])),
         }  # fmt: skip
         yield name, about, inputs, 1, None
@@ -560,7 +560,7 @@ def restored(losses: list[float], weight: torch.Tensor) -> Tensors:
 def split_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of `split_by_domain`, by properties."""
     cases = both(domain_cases, seed)
-    record = {name: f"return.{name}" for name in ("refused", "counts", "copies")}
+    record = {name: f"return.{name}" for name in ("refused", "counts", "used_once")}
     title = "what is in which part, by source"
     yield check("split_parts", title, record, described, cases)
     record = {"refused": "return.refused", "weights": "return.weights"}
@@ -598,15 +598,18 @@ def described(domains: torch.Tensor, dev: int, test: int) -> Tensors:
     """Say what a split must look like, by counting."""
     selfies, frames = int((domains == 0).sum()), int((domains == 1).sum())
     if dev + test > frames:
-        minus = -torch.ones(3, 2).long()
-        return {"refused": number(1), "counts": minus, "copies": minus[0, :1],
-                "weights": minus[0].double()}  # fmt: skip
+        nothing = -torch.ones(3, 2).long()
+        minus = number(-1)
+        return {
+            "refused": number(1), "counts": nothing, "used_once": minus,
+            "weights": nothing[0].double(),
+        }  # fmt: skip
     left = np.array([selfies, frames - dev - test])
     weights = [left.sum() / ((left > 0).sum() * n) if n else 0.0 for n in left]
     return {
         "refused": number(0),
         "counts": torch.tensor([left.tolist(), [0, dev], [0, test]]),
-        "copies": torch.ones(len(domains)).long(),
+        "used_once": number(len(domains)),
         "weights": torch.tensor(weights, dtype=torch.float64),
     }
 
