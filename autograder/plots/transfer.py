@@ -26,7 +26,7 @@ def what_a_backbone_sees(
     with figure(2.1 * len(rows[0]), 2.4 * len(rows), rows=len(rows), columns=len(rows[0])) as grid:
         for axes_of_row, row in zip(grid.reshape(len(rows), -1), rows, strict=True):
             for axes, picture in zip(axes_of_row, row, strict=True):
-                axes.imshow(picture.permute(1, 2, 0), cmap="viridis")
+                axes.imshow(picture.permute(1, 2, 0).numpy(), cmap="viridis")
                 axes.set(xlabel="x [pixels]", ylabel="y [pixels]")
                 axes.set_title(f"{picture.shape[2]} × {picture.shape[1]}", fontsize=10)
 
