@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autograder import cases, checks, reference
+from autograder import cases, checks, evidence, reference
 from autograder.check import observe_check
 from autograder.checks import Mistake
 from autograder.plugins import is_autograded
@@ -22,21 +22,21 @@ CHECK = "squared_error_values"
 def example(tmp_path, monkeypatch):
     """The worked example, run in this process instead of in kernels."""
     worked_example.install(tmp_path, monkeypatch)
-    monkeypatch.setattr(reference, "outcomes_of", outcomes_in_process)
+    monkeypatch.setattr(reference, "recorded_by", recorded_in_process)
     monkeypatch.setattr(reference, "ProcessPoolExecutor", lambda workers, _: ThreadPoolExecutor(1))
     return checks.load(worked_example.NAME)
 
 
-def outcomes_in_process(notebook, challenge, config=None, beside=None):
-    asked, names = cases.from_bytes(challenge), {}
-    outcomes = {}
+def recorded_in_process(notebook, challenge, config=None, beside=None):
+    asked, names, recorded = cases.from_bytes(challenge), {}, []
     for cell in notebook.cells:
         if is_autograded(cell):
             function = re.search(r", (\w+)\)", cell.source)[1]
-            outcomes[grade_id(cell)] = observe_check(asked[grade_id(cell)], names[function])
+            outcomes = observe_check(asked[grade_id(cell)], names[function])
+            recorded.append(evidence.to_output(grade_id(cell), outcomes))
         elif cell.cell_type == "code" and grade_id(cell) != "setup":
             exec(cell.source, names | {"torch": torch}, names)
-    return outcomes
+    return recorded
 
 
 def record(assignment, notebook=None):
