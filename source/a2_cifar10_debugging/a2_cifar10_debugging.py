@@ -1,0 +1,958 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A net that does not learn, and how to find out why
+#
+# **After this notebook you can** tell from a few cheap experiments why a network does not learn, check a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learnt.
+#
+# **Time** about 5 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 80 for code and for your trained net, graded by hidden checks, and 20 for four written answers
+#
+# Autograd is allowed from here on, except in one section that says so.
+#
+# **How it is graded.** A cell whose first line is `# not run when graded` is for people: loading data, training, pictures. The grader leaves it out, and you may use this line in cells of your own. So a function of yours that is graded may use what other cells define, but no data that such a cell has loaded. What you have trained is saved in `best_net.safetensors` beside this notebook. **Hand in that file together with the notebook.**
+
+# %% [markdown]
+# ## Set-up
+#
+# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+
+# %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from importlib.util import find_spec
+
+if find_spec("autograder") is None:  # in Colab, or in a new environment
+    # %pip install -q autograder-*.whl
+
+import math
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
+from tqdm.auto import tqdm
+
+from autograder import Checker, plots
+from data_scripts import cifar10, curves
+
+check = Checker("a2_cifar10_debugging")
+
+# %%
+REAL = torch.cuda.is_available()  # True: the real CIFAR-10, 60,000 photographs; False: drawn images
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+# %% [markdown]
+# CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten things, in the same shape. It needs no download, a net trains on it in seconds, and it teaches the same. Do the whole notebook with it first. The file you hand in may come from either.
+
+# %% [markdown]
+# ## 1 · Look at the data first
+#
+# Before any network, look at what goes in. Which classes would you confuse at this size? Is every label right? Are the classes of equal size? Are the numbers in the range you think they are in?
+
+# %%
+# not run when graded
+images, labels = cifar10.load("train", real=REAL)  # (N, 3, 32, 32), uint8; (N,), int64
+test_images, test_labels = cifar10.load("test", real=REAL)
+print(f"{len(images):,} images from {images.min()} to {images.max()}, {labels.bincount().tolist()}")
+plots.image_rows(images, labels, cifar10.CLASSES)
+
+# %% [markdown]
+# The test images are put away now, and come back once, at the very end. A tenth of the training images becomes our **validation** set: every choice in this notebook is made on it. Whatever we compute *from* data in order to prepare it comes from the remaining training images only; otherwise the validation images have a say in their own exam.
+#
+# A net trains best when its inputs are centred at zero and of a size near one. So, with the training images scaled to 0…1:
+#
+# - the **mean image** is the mean at each channel and pixel, over all images;
+# - the **standard deviation** is *one* number for all: subtract the mean image from every image, and take the root of the mean of all the squares.
+#
+# An image is prepared by `(image / 255 − mean image) / std` and laid out as one row: all of red, row by row, then green, then blue, as `flatten` does. In a course that writes $XW$ without a bias you would also append a column of ones to $X$ (the *bias trick*). Our layers have a bias of their own, so a column of ones would only be a second one.
+#
+# **Task** (15 min, easy). Write both functions. `prepare` is for training, validation and test images alike, and for a single image too.
+#
+# <details><summary>Hint 1: uint8</summary>Arithmetic on uint8 wraps around: 200 + 100 is 44. Convert to float32 before you do anything.</details>
+# <details><summary>Hint 2: for a single image</summary>What prepares an image is the statistics it is given. If your function computes a mean of what it is given, a single image becomes all zeros.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "image_statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def image_statistics(images: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Compute the mean image and the standard deviation of images (N, 3, H, W), uint8.
+
+    Both are for images scaled to 0..1. Returns (mean_image, std): mean_image is (3, H, W), float32;
+    std is one Python number.
+    """
+    ### BEGIN SOLUTION
+    scaled = images.float() / 255
+    mean_image = scaled.mean(dim=0)
+    std = (scaled - mean_image).square().mean().sqrt()
+    return mean_image, std.item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "statistics_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("statistics_values", image_statistics)
+### BEGIN HIDDEN TESTS
+check.hidden("statistics_values", image_statistics)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade": false, "grade_id": "prepare", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def prepare(images: torch.Tensor, mean_image: torch.Tensor, std: float) -> torch.Tensor:
+    """Centre, scale and flatten images (N, 3, H, W), uint8, with the given statistics.
+
+    Returns (N, 3·H·W), float32.
+    """
+    ### BEGIN SOLUTION
+    return ((images.float() / 255 - mean_image) / std).flatten(1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "prepare_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("prepare_values", prepare)
+### BEGIN HIDDEN TESTS
+check.hidden("prepare_values", prepare)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# From now on all data travel in one dict.
+
+# %%
+# not run when graded
+held_out = len(images) // 10
+mean_image, std = image_statistics(images[:-held_out])
+data = {
+    "X_train": prepare(images[:-held_out], mean_image, std).to(DEVICE),
+    "y_train": labels[:-held_out].to(DEVICE),
+    "X_val": prepare(images[-held_out:], mean_image, std).to(DEVICE),
+    "y_val": labels[-held_out:].to(DEVICE),
+}
+for name in ("X_train", "X_val"):
+    X = data[name]
+    print(f"{name}: {tuple(X.shape)}, mean {X.mean():+.3f}, standard deviation {X.std():.3f}")
+
+# %% [markdown]
+# Training: mean 0 and standard deviation 1, by construction. Validation: nearly so, and not exactly. If yours is exactly 0, it was centred with its own mean.
+#
+# ## 2 · A net that does not learn
+#
+# You have written this net by hand in A1. Here it is once more, as a `torch.nn.Module`, with autograd to find the gradients. Read it; you will use all of it. Ignore `swish` until section 4.
+
+
+# %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class TwoLayerNet(torch.nn.Module):
+    """FC, ReLU (or Swish), dropout, FC. `scale` is the standard deviation of the first weights."""
+
+    def __init__(self, inputs, hidden, classes=10, scale=None, dropout=0.0, swish=False):
+        super().__init__()
+        self.first = torch.nn.Linear(inputs, hidden)
+        self.second = torch.nn.Linear(hidden, classes)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.beta = torch.nn.Parameter(torch.ones(())) if swish else None
+        for layer in (self.first, self.second):
+            torch.nn.init.normal_(layer.weight, std=scale or (2 / layer.in_features) ** 0.5)
+            torch.nn.init.zeros_(layer.bias)
+
+    def hidden(self, X):
+        """Compute the hidden layer (N, hidden) of inputs X (N, inputs)."""
+        Z = self.first(X)
+        return torch.relu(Z) if self.beta is None else Swish.apply(Z, self.beta)
+
+    def forward(self, X):
+        """Compute the scores (N, classes) of inputs X (N, inputs)."""
+        return self.second(self.dropout(self.hidden(X)))
+
+    def penalty(self):
+        """Add up the squares of both weight matrices, as in A1."""
+        return self.first.weight.square().sum() + self.second.weight.square().sum()
+
+
+# %% nbgrader={"grade": false, "grade_id": "train", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def train(data, *, hidden=36, epochs=10, batch_size=200, lr=1e-2, decay=0.95, reg=0.0, momentum=0.0,
+          dropout=0.0, flip=False, scale=None, swish=False, seed=0, verbose=False):
+    """Train a new net on data["X_train"], data["y_train"]. Returns (net, history)."""
+    torch.manual_seed(seed)
+    X, y = data["X_train"], data["y_train"]
+    net = TwoLayerNet(X.shape[1], hidden, 10, scale, dropout, swish).to(X.device, X.dtype)
+    sgd = torch.optim.SGD(net.parameters(), lr, momentum, nesterov=momentum > 0)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(sgd, decay)  # lr · decay after each epoch
+    history = {"loss": [], "train_loss": [], "val_loss": [], "train_acc": [], "val_acc": []}
+    for _ in tqdm(range(epochs), desc="epochs", disable=not verbose, leave=False):
+        for rows in torch.randperm(len(X)).to(X.device).split(batch_size):
+            X_batch = mirrored(X[rows]) if flip and torch.rand(()) < 0.5 else X[rows]
+            loss = cross_entropy(net(X_batch), y[rows]) + reg * net.penalty()
+            sgd.zero_grad()
+            loss.backward()
+            sgd.step()
+            history["loss"].append(loss.item())
+        schedule.step()
+        for part in ("train", "val"):
+            measured = measure(net, data[f"X_{part}"][:5000], data[f"y_{part}"][:5000])
+            history[f"{part}_loss"].append(measured[0])
+            history[f"{part}_acc"].append(measured[1])
+    return net.eval(), history
+
+
+def measure(net, X, y):
+    """Return the mean loss, without the penalty, and the accuracy, as two numbers."""
+    net.eval()  # dropout off
+    with torch.no_grad():
+        scores = net(X)
+    net.train()
+    return cross_entropy(scores, y).item(), (scores.argmax(dim=1) == y).double().mean().item()
+
+
+def mirrored(X):
+    """Flip images (N, 3072), left to right."""
+    return X.reshape(-1, 3, 32, 32).flip(3).flatten(1)
+
+
+# %% [markdown]
+# Now a set of hyper-parameters that looks harmless: 36 hidden units, about 500 steps of 1,000 images, learning rate 0.01 with decay 0.95, regularisation 0.25, and first weights of size 0.0001.
+
+# %%
+# not run when graded
+BAD = {"hidden": 36, "batch_size": 1000, "lr": 1e-2, "decay": 0.95, "reg": 0.25, "scale": 1e-4}
+epochs = max(500 * 1000 // len(data["X_train"]), 1)  # about 500 steps
+bad_net, bad_history = train(data, **BAD, epochs=epochs, verbose=True)
+print(f"validation accuracy {bad_history['val_acc'][-1]:.1%}")
+plots.training(bad_history)
+
+# %% [markdown]
+# The loss stays at 2.3026, to four digits, for the whole of training, and one image in ten is right. No error, no warning: this is what most mistakes in deep learning look like. What does the first layer look at? Each hidden unit has one weight for each pixel and channel, so its weights can be drawn as an image.
+#
+# **Task** (15 min, medium). Turn the rows of a weight matrix into images that can be drawn. Each image is scaled *by itself*: its smallest weight becomes 0, its largest 1. A row whose weights are all equal becomes all zeros.
+#
+# <details><summary>Hint 1: the order of the axes</summary>A row is channel, row, column. A picture for matplotlib is row, column, channel. <code>reshape</code> reads numbers in their order and cannot swap axes; <code>permute</code> can.</details>
+# <details><summary>Hint 2: per image</summary>Before any reshaping, smallest and largest weight of each image are those of its row: <code>W.min(dim=1, keepdim=True).values</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "weight_images", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def weight_images(W: torch.Tensor) -> torch.Tensor:
+    """Turn weights (H, 3072), a row for each unit, into images (H, 32, 32, 3) from 0 to 1.
+
+    The result has the dtype of W.
+    """
+    ### BEGIN SOLUTION
+    low = W.min(dim=1, keepdim=True).values
+    height = W.max(dim=1, keepdim=True).values - low
+    height = torch.where(height == 0, torch.ones_like(height), height)
+    return ((W - low) / height).reshape(-1, 3, 32, 32).permute(0, 2, 3, 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "weight_image_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("weight_image_values", weight_images)
+### BEGIN HIDDEN TESTS
+check.hidden("weight_image_values", weight_images)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+plots.templates(weight_images(bad_net.first.weight.detach().cpu())[:16])
+print(f"largest first-layer weight: {bad_net.first.weight.abs().max().item():.1e}")
+
+# %% [markdown]
+# Noise, stretched to full contrast because each picture is scaled by itself. The number below it says what the picture hides: the weights began at about $10^{-4}$ and are *smaller* now. Keep that in mind for Question 1.
+#
+# ## 3 · Cheap experiments
+#
+# A run of an hour that ends at 10 % teaches nothing. The experiments of this section take seconds each, and each of them can rule out a whole family of causes.
+#
+# ### What knowing nothing costs
+#
+# Three numbers to compare every run with. They depend on the labels only:
+#
+# - **uniform**: the loss of saying $1/C$ for each of $C$ classes, whatever the image. It is what a net with small weights must have before its first step.
+# - **frequencies**: the loss of saying, for every image, how frequent each class is. With $p_k$ the share of class $k$ among the labels, it is $-\sum_k p_k \ln p_k$. A net gets there by its last bias alone, without looking at a single pixel.
+# - **majority**: the accuracy of always saying the most frequent class.
+#
+# **Task** (15 min, medium). Compute them. A class without a single sample adds nothing to the sum.
+#
+# <details><summary>Hint 1: counting</summary><code>torch.bincount(y, minlength=num_classes)</code>.</details>
+# <details><summary>Hint 2: a class without samples</summary>0 · ln 0 is NaN for the computer, and 0 for us: leave those classes out of the sum, or look at <code>torch.xlogy</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "know_nothing", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def know_nothing(y: torch.Tensor, num_classes: int) -> tuple[float, float, float]:
+    """Compute what predictors that never look at an image reach on labels y (N,), int64.
+
+    Returns (uniform loss, loss of the class frequencies, accuracy of the majority class).
+    """
+    ### BEGIN SOLUTION
+    share = torch.bincount(y, minlength=num_classes).double() / len(y)
+    frequencies = -torch.xlogy(share, share).sum().item()
+    return math.log(num_classes), frequencies, share.max().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "know_nothing_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("know_nothing_values", know_nothing)
+### BEGIN HIDDEN TESTS
+check.hidden("know_nothing_values", know_nothing)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+new_net = TwoLayerNet(3072, 100, scale=1e-4).to(DEVICE)
+print("knowing nothing: {:.4f} {:.4f} {:.1%}".format(*know_nothing(data["y_train"].cpu(), 10)))
+print("a new net:       {:.4f} (accuracy {:.1%})".format(*measure(new_net, data["X_val"], data["y_val"])))
+print(f"the bad run:     {bad_history['train_loss'][-1]:.4f}")
+
+# %% [markdown]
+# All three agree: the bad net knows as little after 500 steps as before the first.
+#
+# ### Overfit a handful of images
+#
+# A net that can learn anything can learn 50 images by heart. If yours cannot, the mistake is in the net, the loss or the update, and no amount of data or patience will help.
+#
+# **Task** (20 min, medium). Write the plainest training loop there is: `steps` steps of **full-batch gradient descent without momentum**, on the cross-entropy alone. Record the loss of each step *before* its update, as a Python number. The net is changed in place.
+#
+# <details><summary>Hint 1: the four lines</summary>Compute the loss, clear old gradients, <code>loss.backward()</code>, step. <code>torch.optim.SGD(net.parameters(), lr=lr)</code> has the last one, and <code>zero_grad</code>.</details>
+# <details><summary>Hint 2: why clear?</summary><code>backward</code> adds to the gradients that are there already.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "overfit", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def overfit(net: torch.nn.Module, X: torch.Tensor, y: torch.Tensor, lr: float, steps: int) -> list[float]:
+    """Train net in place by gradient descent on all of X (N, D), y (N,).
+
+    Returns the loss before each step: a list of `steps` Python numbers.
+    """
+    ### BEGIN SOLUTION
+    sgd = torch.optim.SGD(net.parameters(), lr=lr)
+    losses = []
+    for _ in range(steps):
+        loss = cross_entropy(net(X), y)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        losses.append(loss.item())
+    return losses
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check starts your loop from weights that it knows, and looks at the losses and at the scores afterwards. Most adapters in this notebook are like this one: they put a net or a tensor into the form the check can compare.
+
+
+# %% nbgrader={"grade": false, "grade_id": "overfit_from", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def overfit_from(weights, X, y, lr, steps):
+    """Run overfit on a net that starts from weights. Returns the losses, and the scores of X."""
+    hidden, inputs = weights["first.weight"].shape
+    net = TwoLayerNet(inputs, hidden, classes=len(weights["second.bias"])).to(X.dtype)
+    net.load_state_dict(weights)
+    losses = overfit(net, X, y, lr, steps)
+    return losses, net(X).detach()
+
+
+# %% nbgrader={"grade": true, "grade_id": "overfit_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("overfit_values", overfit_from)
+### BEGIN HIDDEN TESTS
+check.hidden("overfit_values", overfit_from)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+few = data["X_train"][:50], data["y_train"][:50]
+for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 0.0001")):
+    torch.manual_seed(0)
+    small_net = TwoLayerNet(3072, 36, scale=scale).to(DEVICE)
+    losses = overfit(small_net, *few, lr=0.02, steps=300)
+    print(f"{reading}: loss {losses[0]:.2f} to {losses[-1]:.3f}, {measure(small_net, *few)[1]:.0%} of 50 right")
+
+# %% [markdown]
+# With weights of a sensible size the net knows all 50 by heart. So the code is right, and something in the *settings* of the bad run is wrong. The tiny weights are one suspect: the gradient of each layer is multiplied by the weights of the other, so at $10^{-4}$ hardly any arrives.
+#
+# ### Labels that mean nothing
+#
+# Shuffle the training labels, train, validate. The images cannot tell the labels any more, so validation **must** fall to chance. If it does not, the answer leaks from somewhere: a label in the file name, one image in both sets, an accuracy measured on the wrong thing.
+#
+# **Task** (5 min, easy). Return the labels in a random order, drawn with the given generator. The labels you were given stay as they are.
+#
+# <details><summary>Hint</summary><code>torch.randperm(n, generator=generator)</code>. Drawing new labels at random would not do: the counts of the classes would change.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "shuffle_labels", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def shuffle_labels(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return labels y (N,) in a random order, a new tensor; the same generator state, the same order."""
+    ### BEGIN SOLUTION
+    return y[torch.randperm(len(y), generator=generator)]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "shuffle_facts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def shuffle_facts(y, seed):
+    """Return the shuffled labels in order, and four facts, each 1 or 0."""
+    before = y.clone()
+    first, again, other = (
+        shuffle_labels(y, torch.Generator().manual_seed(s)) for s in (seed, seed, seed + 1)
+    )
+    untouched = torch.equal(y, before)
+    moved = (first == before).double().mean() < 0.5
+    facts = (untouched, moved, torch.equal(first, again), not torch.equal(first, other))
+    return first.sort().values, torch.tensor(facts, dtype=torch.int64)
+
+
+# %% nbgrader={"grade": true, "grade_id": "shuffle_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("shuffle_values", shuffle_facts)
+### BEGIN HIDDEN TESTS
+check.hidden("shuffle_values", shuffle_facts)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+some = {name: value[:4500] for name, value in data.items()}
+y_random = shuffle_labels(some["y_train"].cpu(), torch.Generator().manual_seed(0)).to(DEVICE)
+SENSIBLE = {"hidden": 64, "lr": 0.02, "momentum": 0.9, "epochs": 6}
+_, right = train(some, **SENSIBLE)
+_, random = train({**some, "y_train": y_random}, **SENSIBLE)
+print(f"right labels:    training {right['train_acc'][-1]:.1%}, validation {right['val_acc'][-1]:.1%}")
+print(f"shuffled labels: training {random['train_acc'][-1]:.1%}, validation {random['val_acc'][-1]:.1%}")
+
+# %% [markdown]
+# With shuffled labels validation is at chance, as it must be. Training accuracy is not: the net has begun to learn single images by heart. Remember that when a training accuracy pleases you.
+#
+# ### Is anything alive in there?
+#
+# A ReLU that is 0 for *every* sample of a large batch is **dead**: no gradient passes, and it may never come back. Four numbers describe a hidden layer: the **mean** and the **std** of all its entries (std: the root of the mean squared deviation, divided by the number of entries and not by one less), the share of entries that are **zero**, and the share of units that are **dead** in this batch.
+#
+# **Task** (15 min, medium). Measure them.
+#
+# <details><summary>Hint 1: dead</summary>A unit is a column. It is dead if all of its entries are zero; <code>all</code> takes a <code>dim</code>.</details>
+# <details><summary>Hint 2: std</summary><code>torch.std</code> divides by one less, if you do not tell it <code>correction=0</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "activation_statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def activation_statistics(hidden: torch.Tensor) -> dict[str, float]:
+    """Describe a hidden layer (N, H) after its ReLU.
+
+    Returns a dict of four Python numbers: "mean" and "std" of all entries, "zero", the share of
+    entries that are 0, and "dead", the share of units that are 0 for every sample.
+    """
+    ### BEGIN SOLUTION
+    zero = hidden == 0  # (N, H)
+    return {
+        "mean": hidden.mean().item(),
+        "std": hidden.std(correction=0).item(),
+        "zero": zero.double().mean().item(),
+        "dead": zero.all(dim=0).double().mean().item(),
+    }
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "activation_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("activation_values", activation_statistics)
+### BEGIN HIDDEN TESTS
+check.hidden("activation_values", activation_statistics)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+wild_net, _ = train(some, hidden=64, lr=1.0, decay=1.0, epochs=3)  # a learning rate far too high
+tame_net, _ = train(some, **SENSIBLE)
+for name, net in (("bad run", bad_net), ("lr = 1", wild_net), ("sensible", tame_net)):
+    with torch.no_grad():
+        measured = activation_statistics(net.hidden(data["X_val"]))
+    print(f"{name:>9}: " + ", ".join(f"{key} {value:.2g}" for key, value in measured.items()))
+
+# %% [markdown]
+# Three layers, three stories. In the bad run the units are alive, and so small that the scores cannot differ. With a learning rate of 1 many units are dead, thrown so far off that no image reaches them any more. In the sensible net about half of the entries or more are zero, which is what a ReLU is for, and hardly a unit is dead.
+#
+# ### The learning-rate range test
+#
+# The right learning rate is unknown by factors of ten, not by a few per cent. So try many, evenly spaced **on a logarithmic scale**: each one larger than the last by the same factor. Train a fresh net briefly with each of them, and draw the loss it reaches.
+#
+# **Task** (15 min, medium). Write the rates, and a rule to read the curve: leave out losses that are infinite or NaN; take the rate with the smallest of the others (the first one at a tie); return **a tenth of it**, since at the bottom of the curve the steps are already nearly too large.
+#
+# <details><summary>Hint 1: rates</summary>Evenly spaced logarithms: <code>torch.logspace</code> takes exponents of 10, so give it log10 of both ends.</details>
+# <details><summary>Hint 2: NaN</summary>What does <code>torch.tensor([3.0, float("nan"), 1.0]).argmin()</code> say? Replace what is not finite before you look for the smallest.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "learning_rates", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def learning_rates(start: float, stop: float, steps: int) -> torch.Tensor:
+    """Return `steps` (at least 2) rates from start to stop, both included, evenly on a log scale.
+
+    Returns (steps,), float64.
+    """
+    ### BEGIN SOLUTION
+    return torch.logspace(math.log10(start), math.log10(stop), steps, dtype=torch.float64)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "learning_rate_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("learning_rate_values", learning_rates)
+### BEGIN HIDDEN TESTS
+check.hidden("learning_rate_values", learning_rates)
+### END HIDDEN TESTS
+
+
+# %% nbgrader={"grade": false, "grade_id": "suggest_learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def suggest_learning_rate(rates: torch.Tensor, losses: torch.Tensor) -> float:
+    """Choose a learning rate from rates (K,) and the losses (K,) they led to, by the rule above.
+
+    At least one loss is finite. Returns a Python number.
+    """
+    ### BEGIN SOLUTION
+    losses = torch.where(losses.isfinite(), losses, torch.inf)
+    return rates[losses.argmin()].item() / 10
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "suggestion_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("suggestion_values", suggest_learning_rate)
+### BEGIN HIDDEN TESTS
+check.hidden("suggestion_values", suggest_learning_rate)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+rates = learning_rates(1e-4, 10, 11)
+reached = []
+for rate in tqdm(rates.tolist(), leave=False):
+    _, history = train(some, hidden=64, lr=rate, decay=1.0, epochs=1)
+    reached.append(history["train_loss"][-1])
+suggested = suggest_learning_rate(rates, torch.tensor(reached))
+plots.rate_range(rates, reached, suggested)
+
+# %% [markdown]
+# From left to right: no progress, progress, the best, and then the cliff. A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
+#
+# ## 4 · A layer of your own
+#
+# Suppose you have invented a layer. Before the big run it must be proved, by itself. Yours is **Swish**, a ReLU with a soft corner and a parameter $\beta$ that is learned:
+#
+# $$y = x \cdot \sigma(\beta x) \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
+#
+# With large $\beta$ it is nearly a ReLU, with $\beta = 0$ it is $x/2$.
+
+# %%
+# not run when graded
+plots.swish((0.0, 0.5, 1.0, 5.0))
+
+# %% [markdown]
+# A `torch.autograd.Function` is a node of the computational graph, written by hand. `forward` computes the value and keeps in `ctx` what `backward` will need. `backward` receives $G = \partial L / \partial y$, of the shape of $y$, and returns one gradient for each input of `forward`, each of the shape of its input. On paper, with $\sigma$ short for $\sigma(\beta x)$ and $\sigma' = \sigma (1 - \sigma)$: derive $\partial y / \partial x$ and $\partial y / \partial \beta$. The same $\beta$ is used for *every* entry of $x$, so it collects from all of them.
+#
+# **Task** (40 min, hard). Write both methods by hand: no autograd and no `torch.nn` inside (`torch.sigmoid` is fine). `x` may have any shape, `beta` has shape (), negative values are allowed. Everything must stay finite for $|x|$ up to $10^4$.
+#
+# <details><summary>Hint 1: what to keep</summary><code>ctx.save_for_backward(x, beta)</code> in forward; <code>x, beta = ctx.saved_tensors</code> in backward. You may compute the sigmoid again.</details>
+# <details><summary>Hint 2: by x</summary>A product: x appears in front and inside. The derivative of σ(βx) by x is β σ'.</details>
+# <details><summary>Hint 3: by β</summary>Only the inside depends on β, and its derivative by β is x. Multiply by G entry by entry, then add up everything, to shape ().</details>
+# <details><summary>Hint 4: nearly the answer</summary>∂y/∂x = σ + βx σ' and ∂y/∂β = x² σ'.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "Swish", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class Swish(torch.autograd.Function):
+    """x · sigmoid(beta · x), for x of any shape and beta of shape ()."""
+
+    @staticmethod
+    def forward(ctx, x, beta):
+        """Compute the value, of the shape of x."""
+        ### BEGIN SOLUTION
+        ctx.save_for_backward(x, beta)
+        return x * torch.sigmoid(beta * x)
+        ### END SOLUTION
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        """Compute the gradients by x (its shape) and by beta (shape ()) from that by the value."""
+        ### BEGIN SOLUTION
+        x, beta = ctx.saved_tensors
+        gate = torch.sigmoid(beta * x)
+        slope = gate * (1 - gate)
+        grad_x = grad_output * (gate + beta * x * slope)
+        grad_beta = (grad_output * x * x * slope).sum()
+        return grad_x, grad_beta
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "swish_value", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def swish_value(x, beta):
+    """Apply the layer."""
+    return Swish.apply(x, beta)
+
+
+# %% nbgrader={"grade": true, "grade_id": "swish_forward", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("swish_forward", swish_value)
+### BEGIN HIDDEN TESTS
+check.hidden("swish_forward", swish_value)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The next two checks call your `forward` and `backward` directly, without autograd. For that they need something in the place of `ctx`: here it is.
+
+
+# %% nbgrader={"grade": false, "grade_id": "swish_by_hand", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Notes:
+    """Stands for ctx: keeps what forward saves, and whatever attribute it sets."""
+
+    needs_input_grad, saved_tensors = (True, True), ()
+
+    def save_for_backward(self, *tensors):
+        self.saved_tensors = tensors
+
+    def set_materialize_grads(self, value):
+        pass
+
+    def mark_non_differentiable(self, *tensors):
+        pass
+
+
+def swish_by_hand(x, beta, grad_output):
+    """Call forward and backward directly. Returns the gradients by x and by beta."""
+    ctx = Notes()
+    if Swish.setup_context is not torch.autograd.Function.setup_context:  # the other way to write it
+        Swish.setup_context(ctx, (x, beta), Swish.forward(x, beta))
+    else:
+        Swish.forward(ctx, x, beta)
+    return Swish.backward(ctx, grad_output)
+
+
+# %% nbgrader={"grade": true, "grade_id": "swish_gradient_x", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("swish_gradient_x", swish_by_hand)
+### BEGIN HIDDEN TESTS
+check.hidden("swish_gradient_x", swish_by_hand)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "swish_gradient_beta", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("swish_gradient_beta", swish_by_hand)
+### BEGIN HIDDEN TESTS
+check.hidden("swish_gradient_beta", swish_by_hand)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the proof that needs no teacher: `gradcheck` compares your backward pass with measured slopes, in float64. Then the layer goes into a graph between two other operations, where its gradients must come out at the far ends.
+
+
+# %% nbgrader={"grade": false, "grade_id": "swish_in_a_graph", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def swish_in_a_graph(W, X, beta):
+    """Return the gradients by W (D, H) and beta of the sum of squares of Swish((Wᵀ Xᵀ)ᵀ)."""
+    W, beta = W.requires_grad_(), beta.requires_grad_()
+    Z = (W.T @ X.T).T  # (N, H), transposed: its numbers do not lie in order
+    return torch.autograd.grad(Swish.apply(Z, beta).square().sum(), (W, beta))
+
+
+# %%
+# not run when graded
+x = torch.linspace(-3, 3, 12, dtype=torch.float64).reshape(3, 4).requires_grad_()
+beta = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+torch.autograd.gradcheck(Swish.apply, (x, beta))
+
+# %% nbgrader={"grade": true, "grade_id": "swish_graph_gradients", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("swish_graph_gradients", swish_in_a_graph)
+### BEGIN HIDDEN TESTS
+check.hidden("swish_graph_gradients", swish_in_a_graph)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+for swish in (False, True):
+    net, history = train(some, **SENSIBLE, swish=swish)
+    beta = f", beta has become {net.beta.item():.2f}" if swish else ""
+    print(f"{'Swish' if swish else 'ReLU '}: validation {history['val_acc'][-1]:.1%}{beta}")
+
+# %% [markdown]
+# A layer that passes its gradient check and trains is a layer you can use. Whether it is *better* is another question, and one run of each does not answer it.
+#
+# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiment that decides.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. The weights begin at 10⁻⁴ and the gradient of the data is of that size too, so the penalty wins: the weights shrink to nothing and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Deciding experiment: change nothing but reg to 0 (and then nothing but the scale of the weights, nothing but the learning rate). Regularisation is not the only fault of this run: the tiny initial weights and the small learning rate slow it too, and only one change at a time tells them apart.
+#
+# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second figure). 2 points: effects of too large and too small on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: an experiment that changes reg alone.
+# ### END SOLUTION
+
+# %% [markdown]
+# **Question 2** (5 points). You have invented a layer, put it into a large network, and have one week of a cluster for one big run. What do you check before you start? *A full answer names five checks in a sensible order, cheap ones first, and says for each which mistake it would find.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_before_the_big_run", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients by input and by parameters, also with non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, a loss of the wrong thing, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
+#
+# **Marking.** 1 point for each of five checks *with* the mistake it finds (half without). The gradient check of the new layer must be among them: at most 4 points without it. At most 4 points if an expensive run comes before the cheap checks.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 5 · Reading curves
+#
+# Curves of loss and accuracy, for training and validation, tell six stories. Here is one example of each. `curves.draw(word, seed)` draws as many others as you like.
+
+# %%
+# not run when graded
+plots.histories({word: curves.draw(word, seed=1) for word in curves.WORDS})
+
+# %% [markdown]
+# | word | what the curves say |
+# |---|---|
+# | `"learning rate too high"` | Training loss ends **higher than it began** (averaged over the last quarter), or it is infinite or NaN at some point. In all other stories it ends below 90 % of its first value. |
+# | `"learning rate too low"` | Both losses are **still falling at the end**, nearly in a straight line: in the last third of the epochs training loss falls at least half as much as in the first third. In the stories below, it falls there less than a tenth as much. |
+# | `"underfitting"` | Training loss has flattened out **at a high level**: it ends above half of its first value. In the stories below, it ends under a third of it. Validation is close to training. |
+# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. In the stories below, the accuracies differ by less than 10 points. |
+# | `"unstable validation"` | Validation accuracy **jumps** by 5 points or more from one epoch to the next, on average, up and down, while training accuracy is smooth. In the last story it moves by less than 2 points. |
+# | `"healthy"` | None of these. |
+#
+# Take them in this order. Words like *ends* mean the average over the last quarter of the epochs (each history has at least 16), because a single entry of a jumping curve says nothing. Epochs, numbers of classes and sizes of the losses vary. These margins hold for every curve, here and when graded, so a sensible rule of your own finds them all; it need not be worded like the table.
+#
+# The most instructive one is real: a ResNet-152 trained on 1,000 images of faces. Training accuracy reaches 100 %, validation hovers at 85 % and jumps about, training loss keeps falling, and validation loss turns and rises.
+
+# %%
+# not run when graded
+plots.histories({"ResNet-152, 1,000 faces": curves.resnet152()})
+
+# %% [markdown]
+# It jumps *and* it overfits; by the order of the table it is called overfitting, which is what must be cured first.
+#
+# **Task** (40 min, hard). Write the diagnosis.
+#
+# <details><summary>Hint 1: numbers first</summary>From each history compute a few numbers that the table speaks of: how the training loss ends, against its first value; the gap in accuracy; the mean jump of the validation accuracy. Print them for ten curves of each word. Only then write conditions.</details>
+# <details><summary>Hint 2: NaN</summary>Every comparison with NaN is false. Ask <code>math.isfinite</code> first, of every entry.</details>
+# <details><summary>Hint 3: still falling</summary>With k a third of the epochs: compare <code>loss[0] - loss[k]</code> with <code>loss[-k - 1] - loss[-1]</code>.</details>
+# <details><summary>Hint 4: jumps</summary>The mean of <code>abs(a[i + 1] - a[i])</code> is large for a curve that climbs, too. Leave out the first third, where every curve climbs.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "diagnose", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def diagnose(history: dict[str, list[float]]) -> str:
+    """Name the story of a training: one of the six words of the table.
+
+    history holds four lists of one entry an epoch: "train_loss", "val_loss", "train_acc",
+    "val_acc" (accuracies in 0..1).
+    """
+    ### BEGIN SOLUTION
+    train_loss, val_loss = history["train_loss"], history["val_loss"]
+    train_acc, val_acc = history["train_acc"], history["val_acc"]
+    third, quarter = len(train_loss) // 3, len(train_loss) // 4
+
+    def end(curve):
+        return sum(curve[-quarter:]) / quarter
+
+    if not all(map(math.isfinite, train_loss)) or end(train_loss) > 0.95 * train_loss[0]:
+        return "learning rate too high"
+    fall_at_first = train_loss[0] - train_loss[third]
+    fall_at_last = train_loss[-third - 1] - train_loss[-1]
+    if fall_at_last > 0.3 * fall_at_first:
+        return "learning rate too low"
+    if end(train_loss) > 0.4 * train_loss[0]:
+        return "underfitting"
+    if end(train_acc) - end(val_acc) > 0.11:
+        return "overfitting"
+    jumps = [abs(b - a) for a, b in zip(val_acc[third:], val_acc[third + 1 :])]
+    return "unstable validation" if sum(jumps) / len(jumps) > 0.035 else "healthy"
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven.
+
+
+# %% nbgrader={"grade": false, "grade_id": "diagnose_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def diagnose_all(histories):
+    """Diagnose each history. Returns the places of the words in curves.WORDS, -1 for other words."""
+    answers = []
+    for tensors in histories.values():
+        history = {name: values.tolist() for name, values in tensors.items()}
+        word = str(diagnose(history)).strip().lower()
+        answers.append(curves.WORDS.index(word) if word in curves.WORDS else -1)
+    return torch.tensor(answers)
+
+
+# %% nbgrader={"grade": true, "grade_id": "diagnoses", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
+check.public("diagnoses", diagnose_all)
+### BEGIN HIDDEN TESTS
+check.hidden("diagnoses", diagnose_all)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+print("the bad run:", diagnose(bad_history))
+
+# %% [markdown]
+# What does yours say of the bad run? Its loss ends where it began. It is none of the six in their plain form: a flat line can be a learning rate too low by a factor of a thousand, a regularisation too strong, dead units, or a gradient that never arrives. Curves suggest; an experiment decides.
+#
+# **Question 3** (5 points). Underfitting and overfitting: how do you recognise each, and what do you do about each? Apply it to the ResNet-152 above. *A full answer gives the signs of both in loss and accuracy of training and validation, at least three cures for each, and for the ResNet the likely causes (two) and the cure you would try first, with a reason.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_fitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Underfitting: training loss stays high and training accuracy low, validation is about as poor; no gap. Cures: a larger or deeper model, less regularisation (weight decay, dropout), longer training or a better learning rate, better features or initialisation. Overfitting: training loss goes on falling and training accuracy goes to 1 while validation accuracy stops and validation loss turns and rises; a growing gap. Cures: more data, augmentation, a smaller model, L2, dropout, early stopping, transfer learning. The ResNet-152 overfits, and its validation is unstable: 60 million parameters for 1,000 images, a validation set so small that a few faces are several points, perhaps a learning rate that is still high. First cure: a pretrained and smaller network whose features are kept (transfer learning) with augmentation, because the lack of data is the cause and both bring in information; early stopping at the lowest validation loss costs nothing and is done anyway.
+#
+# **Marking.** 1 point: signs of underfitting. 1 point: signs of overfitting, with the gap or the turn of validation loss. 1.5 points: three cures for each (0.25 each). 1 point: two causes in the ResNet's case (too little data, too large a model, a small validation set). 0.5 points: a first cure with a reason.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 6 · Turning the knobs
+#
+# One at a time, from a setting that works: hidden size, regularisation, learning rate. Everything else stays. (Why one at a time? In the bad run three knobs were wrong at once.)
+
+
+# %%
+# not run when graded
+BASE = {"hidden": 128, "lr": 0.01, "momentum": 0.9, "decay": 0.85, "epochs": 8}
+KNOBS = {"hidden": [8, 32, 128, 512], "reg": [1e-5, 1e-3, 1e-2, 1e-1], "lr": [1e-4, 1e-3, 1e-2, 1e-1]}
+sweeps = {}
+for knob, values in KNOBS.items():
+    runs = [train(some, **{**BASE, knob: value})[1] for value in tqdm(values, desc=knob, leave=False)]
+    sweeps[knob] = values, [run["train_acc"][-1] for run in runs], [run["val_acc"][-1] for run in runs]
+plots.sweeps(sweeps)
+
+# %% [markdown]
+# Read the gap between the two lines. More hidden units raise both, training more. More regularisation closes the gap, first without loss; then both fall together, down to the bad run's 10 %. The learning rate has a top, with a slope on one side and a cliff on the other.
+#
+# ### Searching
+#
+# A search is an honest loop: train a net with each set of parameters, and keep the one with the best **validation** accuracy. Not training accuracy: that rewards learning by heart. Not test accuracy: the test set would then have chosen, and could no longer judge.
+#
+# **Task** (20 min, medium). Write `find_best_net`. `get_param_set_fn()` takes no arguments and returns a list of dicts; train each with `train(data_dict, **params)`. The accuracy of a net is its validation accuracy **after its last epoch**, the last entry of `history["val_acc"]`. Return the best net, *its* history and *its* accuracy; at a tie, the first of the best. (`data_dict` may also hold `X_test` and `y_test`.)
+#
+# <details><summary>Hint</summary>Remember three things together, and replace all three when something strictly better comes.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "find_best_net", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
+    """Train a net with each set of parameters and choose by validation accuracy.
+
+    data_dict holds X_train, y_train, X_val, y_val. Returns (net, stats, accuracy): the chosen net,
+    the history of its training, and its validation accuracy, a Python number.
+    """
+    ### BEGIN SOLUTION
+    best_net, best_stats, best_accuracy = None, None, -1.0
+    for params in tqdm(get_param_set_fn(), desc="sets", leave=False):
+        net, history = train(data_dict, **params)
+        accuracy = history["val_acc"][-1]
+        if accuracy > best_accuracy:
+            best_net, best_stats, best_accuracy = net, history, accuracy
+    return best_net, best_stats, best_accuracy
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "search_outcome", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def search_outcome(data_dict, param_sets, X_new):
+    """Search among param_sets. Returns new labels, and three numbers that tell which net it is."""
+    def get_param_set():
+        return [dict(params) for params in param_sets.values()]
+
+    net, stats, accuracy = find_best_net(data_dict, get_param_set)
+    with torch.no_grad():
+        labels = net(X_new).argmax(dim=1)
+    return labels, accuracy, stats["val_acc"][-1], len(stats["val_acc"])
+
+
+# %% nbgrader={"grade": true, "grade_id": "search_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check.public("search_values", search_outcome)
+### BEGIN HIDDEN TESTS
+check.hidden("search_values", search_outcome)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Your net
+#
+# Now search. Write the sets of parameters that you want to try, as keywords of `train`. Besides the knobs you have turned: `momentum=0.9` makes each step go on in the direction of the last ones; `dropout=0.3` switches off 30 % of the hidden units at random in each training step; `flip=True` shows half of the batches mirrored, and a mirrored frog is still a frog. Both make it harder to learn images by heart. So give such nets more epochs.
+#
+# **Task** (45 min, open). It is graded by the net you save, on images nobody has seen. For a net trained on drawn images: **pass** at 50 %, **good** at 58 %, **excellent** at 64 % (half, 80 % and all of the points). On the real CIFAR-10, if your teacher grades with it: 48 %, 53 %, 56 %.
+#
+# <details><summary>Hint 1: where to begin</summary>Take the best of the sweeps, with more hidden units and more epochs. Then look at the gap: is it under- or overfitting?</details>
+# <details><summary>Hint 2: nearly the answer</summary>If the gap is large: flip, dropout, and twice the epochs. If the loss is still falling at the end, the decay is too strong for the number of epochs: decay ** epochs should be about 0.05.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "nn_get_search_params", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def nn_get_search_params() -> list[dict]:
+    """Return the sets of parameters to search, each a dict of keywords of train."""
+    ### BEGIN SOLUTION
+    base = {"lr": 0.01, "momentum": 0.9, "flip": True, "epochs": 20, "decay": 0.86, "reg": 5e-5}
+    sizes = (1024,) if REAL else (128, 256)
+    return [{**base, "hidden": H, "dropout": dropout} for H in sizes for dropout in (0.1, 0.3)]
+    ### END SOLUTION
+
+
+# %%
+# not run when graded
+best_net, stats, accuracy = find_best_net(data, nn_get_search_params)
+print(f"validation accuracy {accuracy:.1%}")
+plots.training(stats)
+
+# %% [markdown]
+# The net is saved with the mean image and the standard deviation that belong to it: a net without its preprocessing is worthless. Half precision halves the file, and no score changes enough to matter.
+
+# %%
+# not run when graded
+saved = {name: value.detach().cpu().half() for name, value in best_net.state_dict().items()}
+saved |= {"mean_image": mean_image.half(), "std": torch.tensor(std)}
+save_file({name: value.contiguous() for name, value in saved.items()}, "best_net.safetensors")
+
+
+# %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def predict_images(images: torch.Tensor) -> torch.Tensor:
+    """Predict the classes (N,) of images (N, 3, 32, 32), uint8, with the net that was saved."""
+    path = Path("best_net.safetensors")
+    if not path.exists():
+        raise FileNotFoundError(
+            "best_net.safetensors is not beside the notebook: run the cell that saves it, "
+            "and hand the file in with the notebook."
+        )
+    saved = {name: value.float() for name, value in load_file(path).items()}
+    X = prepare(images, saved.pop("mean_image"), saved.pop("std").item())
+    hidden, inputs = saved["first.weight"].shape
+    net = TwoLayerNet(inputs, hidden, swish="beta" in saved).eval()
+    net.load_state_dict(saved)
+    with torch.no_grad():
+        return net(X).argmax(dim=1)
+
+
+# %% nbgrader={"grade": true, "grade_id": "best_net_accuracy", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
+check.public("best_net_accuracy", predict_images)
+### BEGIN HIDDEN TESTS
+check.hidden("best_net_accuracy", predict_images)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# And now, once, the test images. If you go back after this line to try another setting, your test set has become a validation set.
+
+# %%
+# not run when graded
+predicted = predict_images(test_images)
+print(f"test accuracy {(predicted == test_labels).double().mean():.1%}")
+plots.confusions(predicted, test_labels, cifar10.CLASSES)
+
+# %% [markdown]
+# Read the table along its rows: the bright squares off the diagonal are the pairs that your net confuses. Would you, at this size?
+#
+# ## 7 · One template, or many
+#
+# A linear classifier has exactly one row of weights for each class, and its score is the product of the image with that row. So it compares each image with **one template a class**. A support vector machine shows what the best of them look like.
+
+# %%
+# not run when graded
+from sklearn.svm import LinearSVC
+
+count = min(len(data["X_train"]), 5000)
+svm = LinearSVC(C=1e-4, tol=1e-2, random_state=0)
+svm.fit(data["X_train"][:count].cpu().numpy(), data["y_train"][:count].cpu().numpy())
+on_validation = svm.score(data["X_val"].cpu().numpy(), data["y_val"].cpu().numpy())
+print(f"linear SVM: validation accuracy {on_validation:.1%}; your net: {accuracy:.1%}")
+plots.templates(weight_images(torch.tensor(svm.coef_)), cifar10.CLASSES)
+
+# %%
+# not run when graded
+importance = best_net.second.weight.abs().sum(dim=0)  # how much the scores listen to each unit
+heard = importance.argsort(descending=True)[:20]
+plots.templates(weight_images(best_net.first.weight[heard].detach().cpu()))
+
+# %% [markdown]
+# Above: the templates of the SVM, one a class. Below: the 20 hidden units that your net's scores listen to most. Look for a horse with two heads, for backgrounds instead of objects, and for mirrored pairs among the hidden units.
+#
+# **Question 4** (5 points). What can a classifier with one template for each class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things a single template fails at, with an example from these classes; says how the hidden units and the second layer get round it; and names one limit that remains, with the kind of layer that removes it.*
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_templates", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** One template is one weighted sum: it must average all the looks of its class. A horse that looks left and one that looks right become a horse with two heads; red and blue cars become a car of mixed colour; what is common is often the background (blue for ships and airplanes), so a ship on grass is missed. It also cannot say "either … or": the score of a sum rises with every part, and a class made of two separate groups cannot be cut off by one plane. Hidden units are many templates, each for one look or one part, and the ReLU lets each answer only when it fits; the second layer adds those that speak for a class, and takes off those that speak against it, so a class has as many templates as it needs. What remains: every template is tied to its place. The same frog a few pixels further left, smaller or turned needs other units and other training images. Convolution shares a small template over all places, and pooling makes the answer depend less on where it was.
+#
+# **Marking.** 2 points: two failures of a single template, with an example (1 each). 2 points: many templates, made selective by the ReLU, combined by the second layer (1 without the role of the ReLU or the second layer). 1 point: position (or scale, turn) as the remaining limit, and convolution.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## What you have now
+#
+# A list of experiments that takes minutes and saves weeks: look at the data, know the loss of knowing nothing, overfit a handful, shuffle the labels, look at the activations, find the range of the learning rate, prove a new layer before you use it, read the curves, change one thing at a time, choose on validation, and test once. In the next notebook the templates learn to move.
