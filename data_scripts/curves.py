@@ -20,7 +20,7 @@ History = dict[str, list[float]]
 
 
 def draw(word: str, seed: int, epochs: int | None = None) -> History:
-    """Draw the history of a training that deserves one of WORDS, at most one pair of seed and word.
+    """Draw the history of a training that deserves one of WORDS.
 
     Returns lists with an entry an epoch (16 to 60 of them, if `epochs` does not say):
     train_loss, val_loss, train_acc, val_acc. Losses may be infinite or NaN, accuracies are in

@@ -1,0 +1,88 @@
+"""Curves to diagnose. A case mixes two stories that are easily confused, or all of them.
+
+The name of a case tells no answer: a submission can read it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from autograder.cases import Case, Level
+from autograder.checks import Check
+from autograder.checks.a2_cifar10_debugging.cases import PUBLIC_SEED
+from data_scripts import curves
+
+Tensors = dict[str, torch.Tensor]
+UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY = curves.WORDS
+CONTRASTS = (
+    ("high", "too high a learning rate, or underfitting", (HIGH, UNDER)),
+    ("low", "too low a learning rate, or underfitting", (LOW, UNDER)),
+    ("gap", "overfitting or healthy", (OVER, HEALTHY)),
+    ("jumps", "unstable validation or healthy", (UNSTABLE, HEALTHY)),
+    ("both", "overfitting or unstable validation", (OVER, UNSTABLE)),
+    ("all", "all six, and a ResNet-152", curves.WORDS),
+)
+
+
+def story_checks(seed: int) -> Iterator[Check]:
+    """Yield the check of `diagnose`, through `diagnose_all`."""
+    answers = answered_cases(seed)
+
+    def oracle(histories: dict[str, Tensors]) -> Tensors:
+        return {"answers": answers[fingerprint(histories)]}
+
+    yield Check(
+        name="diagnoses",
+        title="what the curves say",
+        records={"answers": "return"},
+        cases=tuple(case for case, _ in drawn_cases(seed)),
+        criterion="accuracy",
+        oracle=oracle,
+    )
+
+
+def answered_cases(seed: int) -> dict[bytes, torch.Tensor]:
+    """Return the right answers by the fingerprint of the histories."""
+    return {fingerprint(case.inputs["histories"]): words for case, words in drawn_cases(seed)}
+
+
+def fingerprint(histories: dict[str, Tensors]) -> bytes:
+    """Tell histories from others by their numbers."""
+    return b"".join(t.numpy().tobytes() for h in histories.values() for t in h.values())
+
+
+def drawn_cases(seed: int) -> Iterator[tuple[Case, torch.Tensor]]:
+    """Yield each case with the places of its words in curves.WORDS."""
+    rng = np.random.RandomState([PUBLIC_SEED, 1])
+    yield story(rng, "public_first", "one of each", curves.WORDS, 1, public=True)
+    yield story(rng, "public_second", "two of each", curves.WORDS, 2, public=True)
+    rng = np.random.RandomState([seed, 0])
+    for name, about, words in CONTRASTS:
+        count = 4 if len(words) == 2 else 2
+        yield story(rng, name, about, words, count, public=False, resnet=name == "all")
+
+
+def story(
+    rng: np.random.RandomState,
+    name: str,
+    about: str,
+    words: Sequence[str],
+    count: int,
+    public: bool,
+    resnet: bool = False,
+) -> tuple[Case, torch.Tensor]:
+    """Draw `count` curves for each word, in a random order. One may be wrong."""
+    drawn = [(w, curves.draw(w, int(rng.randint(1000, 2**20)))) for w in words for _ in range(count)]
+    drawn += [(OVER, curves.resnet152())] if resnet else []
+    order = rng.permutation(len(drawn))
+    histories = {
+        f"curve_{place + 1:02}": {
+            key: torch.tensor(values, dtype=torch.float64) for key, values in drawn[n][1].items()
+        }
+        for place, n in enumerate(order)
+    }
+    total = len(drawn)
+    levels = Level("three quarters", 0.75, 0.5), Level("at most one wrong", (total - 1) / total, 1.0)
+    case = Case(name, f"{about}: {total} curves", {"histories": histories}, public=public, levels=levels)
+    return case, torch.tensor([curves.WORDS.index(drawn[n][0]) for n in order])
