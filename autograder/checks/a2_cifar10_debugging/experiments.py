@@ -61,7 +61,6 @@ def experiment_checks(seed: int) -> Iterator[Check]:
         records={"rate": "return"},
         cases=public_and_hidden(range_tests, seed),
         oracle=suggestion,
-        pure=True,
     )
 
 

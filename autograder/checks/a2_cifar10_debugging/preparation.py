@@ -73,7 +73,7 @@ def images_to_prepare(rng: np.random.RandomState) -> Iterator[Kind]:
     ):
         images = draw_images(rng, *size)
         mean = torch.tensor(rng.uniform(0.3, 0.6, size=(3, *size[1:])).round(3)).float()
-        std = float(rng.uniform(0.15, 0.35).round(3))
+        std = round(rng.uniform(0.15, 0.35), 3)
         yield name, about, {"images": images, "mean_image": mean, "std": std}, 1, FLOAT32
 
 
