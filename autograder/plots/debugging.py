@@ -1,10 +1,15 @@
 """Pictures for finding out why a net does not learn: data, histories, templates, sweeps."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING
 
 import torch
 
 from autograder.plots.figure import COLOURS, figure, for_people
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @for_people
@@ -13,7 +18,7 @@ def image_rows(images: torch.Tensor, labels: torch.Tensor, classes: Sequence[str
     rows = [torch.cat(list(images[labels == k][:10]), dim=2) for k in range(len(classes))]
     side = images.shape[2]
     with figure(6, 6) as axes:
-        axes.imshow(torch.cat(rows, dim=1).permute(1, 2, 0))
+        axes.imshow(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())
         ticks = [side * (k + 0.5) for k in range(len(classes))]
         axes.set(xlabel="the first ten of each class", ylabel="class", xticks=[])
         axes.set_yticks(ticks, classes)
@@ -24,6 +29,7 @@ def training(history: Mapping[str, Sequence[float]]) -> None:
     """Draw the loss of each step, and loss and accuracy after each epoch."""
     with figure(12, 3.2, columns=3) as (left, middle, right):
         left.plot(history["loss"], lw=0.8)
+        left.set_ylim(0, 1.08 * max(filter(isfinite, history["loss"]), default=1))
         left.set(xlabel="step", ylabel="loss, with the penalty", title="mini-batches")
         _losses(middle, history)
         _accuracies(right, history)
@@ -56,7 +62,7 @@ def templates(images: torch.Tensor, names: Sequence[str] = ()) -> None:
     for place, panel in enumerate(axes.flat):
         panel.axis("off")
         if place < len(images):
-            panel.imshow(images[place])
+            panel.imshow(images[place].numpy())
             panel.set_title(names[place] if names else "", fontsize=9)
     plt.show()
 
@@ -102,24 +108,25 @@ def confusions(predicted: torch.Tensor, labels: torch.Tensor, classes: Sequence[
     table = torch.bincount(labels * count + predicted, minlength=count**2).reshape(count, count)
     share = table / table.sum(dim=1, keepdim=True).clamp(min=1)
     with figure(5.6, 4.8) as axes:
-        picture = axes.imshow(share, vmin=0, vmax=1, cmap="viridis")
+        picture = axes.imshow(share.numpy(), vmin=0, vmax=1, cmap="viridis")
         axes.set(xlabel="predicted class", ylabel="right class")
         axes.set_xticks(range(count), classes, rotation=60, ha="right")
         axes.set_yticks(range(count), classes)
         axes.figure.colorbar(picture, label="share of the class")
 
 
-def _losses(axes: object, history: Mapping[str, Sequence[float]]) -> None:
+def _losses(axes: "Axes", history: Mapping[str, Sequence[float]]) -> None:
     _pair(axes, history, "loss")
-    axes.set_ylim(bottom=0)
+    finite = filter(isfinite, [*history["train_loss"], *history["val_loss"]])
+    axes.set_ylim(0, 1.08 * max(finite, default=1))
 
 
-def _accuracies(axes: object, history: Mapping[str, Sequence[float]]) -> None:
+def _accuracies(axes: "Axes", history: Mapping[str, Sequence[float]]) -> None:
     _pair(axes, history, "acc")
     axes.set(ylabel="accuracy", title="accuracy", ylim=(0, 1.02))
 
 
-def _pair(axes: object, history: Mapping[str, Sequence[float]], name: str) -> None:
+def _pair(axes: "Axes", history: Mapping[str, Sequence[float]], name: str) -> None:
     for part, label in (("train", "training"), ("val", "validation")):
         values = history[f"{part}_{name}"]
         axes.plot(range(1, len(values) + 1), values, label=label)

@@ -224,7 +224,7 @@ print(f"validation accuracy {bad_history['val_acc'][-1]:.1%}")
 plots.training(bad_history)
 
 # %% [markdown]
-# The loss stays at 2.3026, to four digits, for the whole of training, and one image in ten is right. No error, no warning: this is what most mistakes in deep learning look like. What does the first layer look at? Each hidden unit has one weight for each pixel and channel, so its weights can be drawn as an image.
+# The loss stays at 2.30 for the whole of training, and one image in ten is right. No error, no warning: this is what most mistakes in deep learning look like. What does the first layer look at? Each hidden unit has one weight for each pixel and channel, so its weights can be drawn as an image.
 #
 # **Task** (15 min, medium). Turn the rows of a weight matrix into images that can be drawn. Each image is scaled *by itself*: its smallest weight becomes 0, its largest 1. A row whose weights are all equal becomes all zeros.
 #
@@ -362,11 +362,11 @@ few = data["X_train"][:50], data["y_train"][:50]
 for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 0.0001")):
     torch.manual_seed(0)
     small_net = TwoLayerNet(3072, 36, scale=scale).to(DEVICE)
-    losses = overfit(small_net, *few, lr=0.02, steps=300)
+    losses = overfit(small_net, *few, lr=0.02, steps=150)
     print(f"{reading}: loss {losses[0]:.2f} to {losses[-1]:.3f}, {measure(small_net, *few)[1]:.0%} of 50 right")
 
 # %% [markdown]
-# With weights of a sensible size the net knows all 50 by heart. So the code is right, and something in the *settings* of the bad run is wrong. The tiny weights are one suspect: the gradient of each layer is multiplied by the weights of the other, so at $10^{-4}$ hardly any arrives.
+# With weights of a sensible size the net knows all 50 by heart after 150 steps. So the code is right, and something in the *settings* of the bad run is wrong. With tiny weights the net is far behind: the gradient of each layer is multiplied by the weights of the other, so at $10^{-4}$ hardly any arrives at first. That is one suspect. It cannot be the only one, for this net does learn in the end; try 500 steps.
 #
 # ### Labels that mean nothing
 #
@@ -453,15 +453,18 @@ check.hidden("activation_values", activation_statistics)
 
 # %%
 # not run when graded
-wild_net, _ = train(some, hidden=64, lr=1.0, decay=1.0, epochs=3)  # a learning rate far too high
+wild_net, _ = train(some, hidden=64, lr=0.2, decay=1.0, epochs=3)  # a learning rate far too high
 tame_net, _ = train(some, **SENSIBLE)
-for name, net in (("bad run", bad_net), ("lr = 1", wild_net), ("sensible", tame_net)):
+shot_net, _ = train(some, **SENSIBLE)
+shot_net.first.bias.data[:16] -= 1000  # as if one wild step had thrown a quarter of the units off
+nets = {"bad run": bad_net, "lr = 0.2": wild_net, "sensible": tame_net, "shot": shot_net}
+for name, net in nets.items():
     with torch.no_grad():
         measured = activation_statistics(net.hidden(data["X_val"]))
-    print(f"{name:>9}: " + ", ".join(f"{key} {value:.2g}" for key, value in measured.items()))
+    print(f"{name:>8}: " + ", ".join(f"{key} {value:.2g}" for key, value in measured.items()))
 
 # %% [markdown]
-# Three layers, three stories. In the bad run the units are alive, and so small that the scores cannot differ. With a learning rate of 1 many units are dead, thrown so far off that no image reaches them any more. In the sensible net about half of the entries or more are zero, which is what a ReLU is for, and hardly a unit is dead.
+# Four layers, four stories. In the bad run the units are alive, and so small that the scores cannot differ. With a learning rate of 0.2 the numbers have exploded. In the sensible net they are of size one, about half of them are zero, which is what a ReLU is for, and no unit is dead. In the last one a quarter is dead, and `zero` alone would hardly have told you why it went up.
 #
 # ### The learning-rate range test
 #
@@ -520,7 +523,7 @@ suggested = suggest_learning_rate(rates, torch.tensor(reached))
 plots.rate_range(rates, reached, suggested)
 
 # %% [markdown]
-# From left to right: no progress, progress, the best, and then the cliff. A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
+# From left to right: little progress, more of it, the best, and then the cliff, which the picture cuts off. A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
 #
 # ## 4 · A layer of your own
 #
@@ -791,7 +794,7 @@ print("the bad run:", diagnose(bad_history))
 # %%
 # not run when graded
 BASE = {"hidden": 128, "lr": 0.01, "momentum": 0.9, "decay": 0.85, "epochs": 8}
-KNOBS = {"hidden": [8, 32, 128, 512], "reg": [1e-5, 1e-3, 1e-2, 1e-1], "lr": [1e-4, 1e-3, 1e-2, 1e-1]}
+KNOBS = {"hidden": [8, 32, 128, 512], "reg": [1e-4, 1e-2, 1e-1, 1.0], "lr": [1e-4, 1e-3, 1e-2, 1e-1]}
 sweeps = {}
 for knob, values in KNOBS.items():
     runs = [train(some, **{**BASE, knob: value})[1] for value in tqdm(values, desc=knob, leave=False)]

@@ -1,0 +1,152 @@
+"""A2: are the cases what the notebook promises, and the oracles independent and right?"""
+
+import statistics
+
+import matplotlib
+import pytest
+import torch
+
+from autograder import plots
+from autograder.checks.a2_cifar10_debugging import experiments, search, stories, swish
+from autograder.checks.a2_cifar10_debugging.cases import public_and_hidden
+from data_scripts import curves
+from data_scripts.drawn import objects
+
+UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY = curves.WORDS
+
+
+def facts(history):
+    """Measure what the notebook's table of six stories speaks of."""
+    loss, acc, val_acc = (history[name] for name in ("train_loss", "train_acc", "val_acc"))
+    third, quarter = len(loss) // 3, len(loss) // 4
+
+    def end(curve):
+        return statistics.fmean(curve[-quarter:])
+
+    steps = [abs(b - a) for a, b in zip(val_acc[third:], val_acc[third + 1 :], strict=False)]
+    smooth = [statistics.fmean(history["val_loss"][i : i + 3]) for i in range(len(loss) - 2)]
+    return {
+        "end": end(loss) / loss[0],
+        "late fall": (loss[-third - 1] - loss[-1]) / (loss[0] - loss[third]),
+        "gap": end(acc) - end(val_acc),
+        "jump": statistics.fmean(steps),
+        "turn": end(history["val_loss"]) / min(smooth),
+    }
+
+
+@pytest.fixture(params=range(60))
+def seed(request):
+    return request.param
+
+
+def test_every_curve_keeps_the_margins_that_the_notebook_states(seed):
+    high = curves.draw(HIGH, seed)
+    finite = all(abs(loss) < float("inf") for loss in high["train_loss"])
+    assert not finite or facts(high)["end"] > 1
+    told = {word: facts(curves.draw(word, seed)) for word in curves.WORDS if word != HIGH}
+    told["resnet"] = facts(curves.resnet152())
+    assert all(one["end"] < 0.9 for one in told.values())
+    assert told[LOW].pop("late fall") >= 0.5
+    assert told[UNDER]["end"] > 0.5 and told[UNDER]["gap"] < 0.05
+    assert all(one["late fall"] < 0.1 for word, one in told.items() if word != LOW)
+    for word in (OVER, "resnet"):
+        assert told[word]["gap"] >= 0.12 and told[word]["turn"] >= 1.3
+    assert all(told[word]["end"] < 1 / 3 for word in (OVER, UNSTABLE, HEALTHY, "resnet"))
+    assert all(told[word]["gap"] < 0.1 for word in (UNSTABLE, HEALTHY))
+    assert told[UNSTABLE]["jump"] >= 0.05 and told[HEALTHY]["jump"] < 0.02
+
+
+def test_curves_are_the_same_for_a_seed_and_accuracies_stay_in_range(seed):
+    for word in curves.WORDS:
+        history, again = curves.draw(word, seed), curves.draw(word, seed)
+        assert repr(history) == repr(again)
+        assert 16 <= len(history["val_acc"]) <= 60
+        assert len({len(values) for values in history.values()}) == 1
+        assert all(0 <= a <= 1 for name in ("train_acc", "val_acc") for a in history[name])
+
+
+def test_an_unknown_word_is_refused():
+    with pytest.raises(KeyError):
+        curves.draw("tired", 0)
+
+
+def test_there_are_at_least_30_hidden_curves_and_no_case_has_one_answer_only():
+    cases = [(case, words) for case, words in stories.drawn_cases(0) if not case.public]
+    assert sum(len(words) for _, words in cases) >= 30
+    for case, words in cases:
+        assert words.unique().numel() > 1
+        constant = words.bincount().max().item() / len(words)
+        assert constant < case.levels[0].least, "the same word for every curve is worth nothing"
+        assert not any(word in case.name for word in curves.WORDS)
+
+
+def test_descents_keep_clear_of_kinks():
+    for case in public_and_hidden(experiments.descents, 0):
+        assert experiments.walk(**case.inputs)[2] > experiments.MARGIN / 2
+
+
+def test_the_gradients_of_the_swish_oracle_are_those_of_its_formula():
+    for case in public_and_hidden(swish.upstream, 0):
+        x, beta, G = (value.double() for value in case.inputs.values())
+        gate = torch.sigmoid(beta * x)
+        slope = gate * (1 - gate)
+        found = swish.oracle(**case.inputs)
+        by_x, by_beta = G * (gate + beta * x * slope), (G * x * x * slope).sum()
+        assert torch.allclose(found["gradient_x"].double(), by_x, rtol=1e-5)
+        assert torch.allclose(found["gradient_beta"].double(), by_beta, rtol=1e-5)
+
+
+def test_clouds_are_far_apart_and_the_majority_is_clear():
+    for case in public_and_hidden(search.searches, 0):
+        data = case.inputs["data_dict"]
+        for part in ("train", "val", "test"):
+            assert data[f"X_{part}"].mean(dim=1).abs().min() > 1.5
+        counts = data["y_train"].bincount()
+        assert counts[3] == 2 * counts[7]
+
+
+def test_hidden_images_are_in_no_data_set_of_the_course():
+    images, labels = search.drawn(0, 40)
+    assert labels.dtype == torch.int64
+    known = {image.numpy().tobytes() for image in objects.draw(60, 20)["train"][0]}
+    assert not known & {image.numpy().tobytes() for image in images}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figures = []
+    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
+    yield figures
+    plt.close("all")
+
+
+def draw_all():
+    images, labels = objects.draw(40, 10)["train"]
+    labels = labels.long()
+    history = {"loss": [2.3, 1.0], **curves.draw(HEALTHY, 0)}
+    plots.image_rows(images, labels, objects.CLASSES)
+    plots.training(history)
+    plots.histories({word: curves.draw(word, 1) for word in curves.WORDS})
+    plots.rate_range([0.1, 1.0, 10.0], [2.0, 1.0, float("nan")], 0.1)
+    plots.swish((0.0, 1.0))
+    plots.sweeps({"lr": ([0.1, 1.0], [0.5, 0.6], [0.4, 0.5]), "reg": ([1.0], [0.5], [0.4])})
+    plots.confusions(labels, labels, objects.CLASSES)
+    plots.templates(torch.rand(12, 32, 32, 3))  # the only one without axes
+    plots.templates(torch.rand(3, 32, 32, 3), ["a", "b", "c"])
+
+
+def test_every_axis_of_the_debugging_pictures_has_a_label(drawn):
+    draw_all()
+    assert len(drawn) == 9
+    for figure in drawn[:-2]:
+        for axes in figure.axes:
+            assert axes.get_ylabel() and (axes.get_xlabel() or axes.get_label() == "<colorbar>")
+
+
+def test_no_debugging_picture_is_drawn_while_a_notebook_is_graded(drawn, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw_all()
+    assert drawn == []
