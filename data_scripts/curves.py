@@ -76,6 +76,7 @@ def packed(
 
 
 def healthy(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw curves that end low and close to each other."""
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(5, 8)
     top, gap = rng.uniform(0.85, 0.96), rng.uniform(0.01, 0.04)
     train = falling(t, start, start * rng.uniform(0.1, 0.25), speed)
@@ -86,6 +87,7 @@ def healthy(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str
 
 
 def underfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw curves that flatten out early, at a high level."""
     classes = max(classes, 3)
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(9, 16)
     top, gap = chance + rng.uniform(0.08, 0.2), rng.uniform(0, 0.015)
@@ -97,6 +99,7 @@ def underfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dic
 
 
 def overfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw training curves that go to perfection, and validation that turns."""
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(6, 9)
     top = rng.uniform(max(0.45, chance + 0.1), 0.78)
     turn, rise = rng.uniform(0.2, 0.35), rng.uniform(0.8, 2.5)
@@ -110,6 +113,7 @@ def overfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict
 
 
 def too_high(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw losses that end above their beginning, in one of three forms."""
     start, chance = np.log(classes), 1 / classes
     form = rng.randint(3)
     if form == 0:  # it explodes, and is no number in the end
@@ -126,6 +130,7 @@ def too_high(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[st
 
 
 def too_low(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw curves that are still on their way, nearly straight."""
     start, chance = np.log(classes), 1 / classes
     bend = rng.uniform(0.95, 1.2)  # nearly a straight line
     train = start * (1 - rng.uniform(0.2, 0.4) * t**bend)
@@ -135,6 +140,7 @@ def too_low(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str
 
 
 def unstable(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw a healthy training whose validation jumps from epoch to epoch."""
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(5, 8)
     top, size = rng.uniform(0.88, 0.96), rng.uniform(0.07, 0.11)
     train = falling(t, start, start * rng.uniform(0.1, 0.2), speed)

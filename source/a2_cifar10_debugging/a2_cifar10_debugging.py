@@ -173,8 +173,23 @@ class TwoLayerNet(torch.nn.Module):
 
 
 # %% nbgrader={"grade": false, "grade_id": "train", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def train(data, *, hidden=36, epochs=10, batch_size=200, lr=1e-2, decay=0.95, reg=0.0, momentum=0.0,
-          dropout=0.0, flip=False, scale=None, swish=False, seed=0, verbose=False):
+def train(
+    data,
+    *,
+    hidden=36,
+    epochs=10,
+    batch_size=200,
+    lr=1e-2,
+    decay=0.95,
+    reg=0.0,
+    momentum=0.0,
+    dropout=0.0,
+    flip=False,
+    scale=None,
+    swish=False,
+    seed=0,
+    verbose=False,
+):
     """Train a new net on data["X_train"], data["y_train"]. Returns (net, history)."""
     torch.manual_seed(seed)
     X, y = data["X_train"], data["y_train"]
@@ -255,7 +270,9 @@ check.hidden("weight_image_values", weight_images)
 # %%
 # not run when graded
 plots.templates(weight_images(bad_net.first.weight.detach().cpu())[:16])
-print(f"standard deviation of the first weights: {BAD['scale']:.1e} before, {bad_net.first.weight.std().item():.1e} now")
+print(
+    f"standard deviation of the first weights: {BAD['scale']:.1e} before, {bad_net.first.weight.std().item():.1e} now"
+)
 
 # %% [markdown]
 # Noise, stretched to full contrast because each picture is scaled by itself. The line below it says what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 1.
@@ -301,7 +318,11 @@ check.hidden("know_nothing_values", know_nothing)
 # not run when graded
 new_net = TwoLayerNet(3072, 100, scale=1e-4).to(DEVICE)
 print("knowing nothing: {:.4f} {:.4f} {:.1%}".format(*know_nothing(data["y_train"].cpu(), 10)))
-print("a new net:       {:.4f} (accuracy {:.1%})".format(*measure(new_net, data["X_val"], data["y_val"])))
+print(
+    "a new net:       {:.4f} (accuracy {:.1%})".format(
+        *measure(new_net, data["X_val"], data["y_val"])
+    )
+)
 print(f"the bad run:     {bad_history['train_loss'][-1]:.4f}")
 
 # %% [markdown]
@@ -318,7 +339,9 @@ print(f"the bad run:     {bad_history['train_loss'][-1]:.4f}")
 
 
 # %% nbgrader={"grade": false, "grade_id": "overfit", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def overfit(net: torch.nn.Module, X: torch.Tensor, y: torch.Tensor, lr: float, steps: int) -> list[float]:
+def overfit(
+    net: torch.nn.Module, X: torch.Tensor, y: torch.Tensor, lr: float, steps: int
+) -> list[float]:
     """Train net in place by gradient descent on all of X (N, D), y (N,).
 
     Returns the loss before each step: a list of `steps` Python numbers.
@@ -363,7 +386,9 @@ for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 
     torch.manual_seed(0)
     small_net = TwoLayerNet(3072, 36, scale=scale).to(DEVICE)
     losses = overfit(small_net, *few, lr=0.02, steps=150)
-    print(f"{reading}: loss {losses[0]:.2f} to {losses[-1]:.3f}, {measure(small_net, *few)[1]:.0%} of 50 right")
+    print(
+        f"{reading}: loss {losses[0]:.2f} to {losses[-1]:.3f}, {measure(small_net, *few)[1]:.0%} of 50 right"
+    )
 
 # %% [markdown]
 # With weights of a sensible size the net knows all 50 by heart after 150 steps. So the code is right, and something in the *settings* of the bad run is wrong. With tiny weights the net is far behind: the gradient of each layer is multiplied by the weights of the other, so at $10^{-4}$ hardly any arrives at first. That is one suspect. It cannot be the only one, for this net does learn in the end; try 500 steps.
@@ -411,8 +436,12 @@ y_random = shuffle_labels(some["y_train"].cpu(), torch.Generator().manual_seed(0
 SENSIBLE = {"hidden": 64, "lr": 0.02, "momentum": 0.9, "epochs": 6}
 _, right = train(some, **SENSIBLE)
 _, shuffled = train({**some, "y_train": y_random}, **SENSIBLE)
-print(f"right labels:    training {right['train_acc'][-1]:.1%}, validation {right['val_acc'][-1]:.1%}")
-print(f"shuffled labels: training {shuffled['train_acc'][-1]:.1%}, validation {shuffled['val_acc'][-1]:.1%}")
+print(
+    f"right labels:    training {right['train_acc'][-1]:.1%}, validation {right['val_acc'][-1]:.1%}"
+)
+print(
+    f"shuffled labels: training {shuffled['train_acc'][-1]:.1%}, validation {shuffled['val_acc'][-1]:.1%}"
+)
 
 # %% [markdown]
 # With shuffled labels validation is at chance, as it must be. Training accuracy is not: the net has begun to learn single images by heart. Remember that when a training accuracy pleases you.
@@ -608,7 +637,9 @@ class Notes:
 def swish_by_hand(x, beta, grad_output):
     """Call forward and backward directly. Returns the gradients by x and by beta."""
     ctx = Notes()
-    if Swish.setup_context is not torch.autograd.Function.setup_context:  # the other way to write it
+    if (
+        Swish.setup_context is not torch.autograd.Function.setup_context
+    ):  # the other way to write it
         Swish.setup_context(ctx, (x, beta), Swish.forward(x, beta))
     else:
         Swish.forward(ctx, x, beta)
@@ -726,8 +757,7 @@ def diagnose(history: dict[str, list[float]]) -> str:
     "val_acc" (accuracies in 0..1).
     """
     ### BEGIN SOLUTION
-    train_loss, val_loss = history["train_loss"], history["val_loss"]
-    train_acc, val_acc = history["train_acc"], history["val_acc"]
+    train_loss, train_acc, val_acc = (history[n] for n in ("train_loss", "train_acc", "val_acc"))
     third, quarter = len(train_loss) // 3, len(train_loss) // 4
 
     def end(curve):
@@ -743,7 +773,7 @@ def diagnose(history: dict[str, list[float]]) -> str:
         return "underfitting"
     if end(train_acc) - end(val_acc) > 0.11:
         return "overfitting"
-    jumps = [abs(b - a) for a, b in zip(val_acc[third:], val_acc[third + 1 :])]
+    jumps = [abs(b - a) for a, b in zip(val_acc[third:-1], val_acc[third + 1 :], strict=True)]
     return "unstable validation" if sum(jumps) / len(jumps) > 0.035 else "healthy"
     ### END SOLUTION
 
@@ -794,11 +824,21 @@ print("the bad run:", diagnose(bad_history))
 # %%
 # not run when graded
 BASE = {"hidden": 128, "lr": 0.01, "momentum": 0.9, "decay": 0.85, "epochs": 8}
-KNOBS = {"hidden": [8, 32, 128, 512], "reg": [1e-4, 1e-2, 1e-1, 1.0], "lr": [1e-4, 1e-3, 1e-2, 1e-1]}
+KNOBS = {
+    "hidden": [8, 32, 128, 512],
+    "reg": [1e-4, 1e-2, 1e-1, 1.0],
+    "lr": [1e-4, 1e-3, 1e-2, 1e-1],
+}
 sweeps = {}
 for knob, values in KNOBS.items():
-    runs = [train(some, **{**BASE, knob: value})[1] for value in tqdm(values, desc=knob, leave=False)]
-    sweeps[knob] = values, [run["train_acc"][-1] for run in runs], [run["val_acc"][-1] for run in runs]
+    runs = [
+        train(some, **{**BASE, knob: value})[1] for value in tqdm(values, desc=knob, leave=False)
+    ]
+    sweeps[knob] = (
+        values,
+        [run["train_acc"][-1] for run in runs],
+        [run["val_acc"][-1] for run in runs],
+    )
 plots.sweeps(sweeps)
 
 # %% [markdown]
@@ -834,6 +874,7 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
 # %% nbgrader={"grade": false, "grade_id": "search_outcome", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def search_outcome(data_dict, param_sets, X_new):
     """Search among param_sets. Returns new labels, and three numbers that tell which net it is."""
+
     def get_param_set():
         return [dict(params) for params in param_sets.values()]
 

@@ -95,11 +95,11 @@ def knowing_nothing(y: torch.Tensor, num_classes: int) -> Tensors:
 
 def descents(rng: np.random.RandomState) -> Iterator[Kind]:
     """Yield nets with samples to learn by heart."""
+    double, exact = torch.float64, Tolerance(1e-6, 1e-8)
     for name, about, sizes, lr, steps, dtype, tolerance in (
-        ("some", "9 samples, 15 steps", (9, 5, 7, 4), 0.1, 15, torch.float64, Tolerance(1e-6, 1e-8)),
-        ("fast", "6 samples, a large learning rate", (6, 4, 8, 3), 0.5, 12, torch.float64,
-         Tolerance(1e-6, 1e-8)),
-        ("single", "1 sample, 5 steps", (1, 3, 4, 3), 0.2, 5, torch.float64, Tolerance(1e-6, 1e-8)),
+        ("some", "9 samples, 15 steps", (9, 5, 7, 4), 0.1, 15, double, exact),
+        ("fast", "6 samples, a large learning rate", (6, 4, 8, 3), 0.5, 12, double, exact),
+        ("single", "1 sample, 5 steps", (1, 3, 4, 3), 0.2, 5, double, exact),
         ("float32", "float32", (7, 6, 5, 3), 0.1, 8, torch.float32, Tolerance(1e-3, 1e-5)),
     ):  # fmt: skip
         inputs = clear_descent(rng, *sizes, lr, steps, dtype)
@@ -107,7 +107,14 @@ def descents(rng: np.random.RandomState) -> Iterator[Kind]:
 
 
 def clear_descent(
-    rng: np.random.RandomState, N: int, D: int, H: int, C: int, lr: float, steps: int, dtype: torch.dtype
+    rng: np.random.RandomState,
+    N: int,
+    D: int,
+    H: int,
+    C: int,
+    lr: float,
+    steps: int,
+    dtype: torch.dtype,
 ) -> dict:
     """Draw a net and samples such that no step comes near the kink of a ReLU."""
     while True:

@@ -7,12 +7,10 @@ from autograder.checks import Mistake
 
 SCALED = "scaled = images.float() / 255"
 PREPARED = "((images.float() / 255 - mean_image) / std)"
-NET_STEP = "        sgd.zero_grad()\n        loss.backward()\n        sgd.step()\n        losses.append(loss.item())"
 SWISH_BETA = ("swish_gradient_beta", "swish_graph_gradients")
 SWISH_X = ("swish_gradient_x", "swish_graph_gradients")
 BETA_SUM = "grad_beta = (grad_output * x * x * slope).sum()"
 BETTER = "if accuracy > best_accuracy:"
-END = "sum(curve[-quarter:]) / quarter"
 
 MISTAKES = (
     # preparing images
@@ -190,7 +188,7 @@ MISTAKES = (
     Mistake("gap_not_seen", "diagnose", {"end(train_acc) - end(val_acc) > 0.11": "False"}, ("diagnoses",), 0.4,
             "overfitting is not found. Compare training and validation accuracy at the end."),
     Mistake("last_entry_only", "diagnose",
-            {"end(train_acc) - end(val_acc) > 0.11": "val_loss[-1] > 1.2 * min(val_loss)"}, ("diagnoses",), 0.5,
+            {"end(train_acc) - end(val_acc) > 0.11": 'history["val_loss"][-1] > 1.2 * min(history["val_loss"])'}, ("diagnoses",), 0.5,
             "a jumping curve is called overfitting: its last validation loss stands against its lowest. "
             "Average over the last quarter, and look at the gap in accuracy."),
     Mistake("jumps_before_gap", "diagnose", {"end(train_acc) - end(val_acc) > 0.11":

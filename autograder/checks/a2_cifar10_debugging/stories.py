@@ -73,7 +73,9 @@ def story(
     resnet: bool = False,
 ) -> tuple[Case, torch.Tensor]:
     """Draw `count` curves for each word, in a random order. One may be wrong."""
-    drawn = [(w, curves.draw(w, int(rng.randint(1000, 2**20)))) for w in words for _ in range(count)]
+    drawn = [
+        (w, curves.draw(w, int(rng.randint(1000, 2**20)))) for w in words for _ in range(count)
+    ]
     drawn += [(OVER, curves.resnet152())] if resnet else []
     order = rng.permutation(len(drawn))
     histories = {
@@ -83,6 +85,11 @@ def story(
         for place, n in enumerate(order)
     }
     total = len(drawn)
-    levels = Level("three quarters", 0.75, 0.5), Level("at most one wrong", (total - 1) / total, 1.0)
-    case = Case(name, f"{about}: {total} curves", {"histories": histories}, public=public, levels=levels)
+    levels = (
+        Level("three quarters", 0.75, 0.5),
+        Level("at most one wrong", (total - 1) / total, 1.0),
+    )
+    case = Case(
+        name, f"{about}: {total} curves", {"histories": histories}, public=public, levels=levels
+    )
     return case, torch.tensor([curves.WORDS.index(drawn[n][0]) for n in order])

@@ -70,7 +70,9 @@ def learning_rates(start, stop, steps):
 
 
 def suggest_learning_rate(rates, losses):
-    pairs = [(l, r) for r, l in zip(rates.tolist(), losses.tolist()) if math.isfinite(l)]
+    pairs = [
+        (loss, rate) for rate, loss in zip(rates.tolist(), losses.tolist()) if math.isfinite(loss)
+    ]
     return min(pairs)[1] * 0.1
 
 
@@ -102,7 +104,7 @@ def diagnose(history):
     last = len(loss) * 3 // 4
     for t, v in zip(history["train_acc"][last:], history["val_acc"][last:]):
         gap_at_end.append(t - v)
-    if any(math.isnan(l) or math.isinf(l) for l in loss) or statistics.mean(loss[last:]) >= loss[0]:
+    if any(math.isnan(x) or math.isinf(x) for x in loss) or statistics.mean(loss[last:]) >= loss[0]:
         return "learning rate too high"
     if statistics.mean(gap_at_end) > 0.11:
         return "overfitting"
@@ -113,7 +115,9 @@ def diagnose(history):
     if statistics.mean(loss[last:]) < loss[0] / 3:
         return "healthy"
     middle = loss[len(loss) // 2]
-    return "learning rate too low" if middle - loss[-1] > 0.2 * (loss[0] - middle) else "underfitting"
+    return (
+        "learning rate too low" if middle - loss[-1] > 0.2 * (loss[0] - middle) else "underfitting"
+    )
 
 
 def find_best_net(data_dict, get_param_set_fn):
