@@ -172,6 +172,21 @@ class TwoLayerNet(torch.nn.Module):
         return self.first.weight.square().sum() + self.second.weight.square().sum()
 
 
+# %% nbgrader={"grade": false, "grade_id": "measure", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def measure(net, X, y):
+    """Return the mean loss, without the penalty, and the accuracy, as two numbers."""
+    net.eval()  # dropout off
+    with torch.no_grad():
+        scores = net(X)
+    net.train()
+    return cross_entropy(scores, y).item(), (scores.argmax(dim=1) == y).double().mean().item()
+
+
+def mirrored(X):
+    """Flip images (N, 3072), left to right."""
+    return X.reshape(-1, 3, 32, 32).flip(3).flatten(1)
+
+
 # %% nbgrader={"grade": false, "grade_id": "train", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def train(
     data,
@@ -211,20 +226,6 @@ def train(
             history[f"{part}_loss"].append(loss)
             history[f"{part}_acc"].append(accuracy)
     return net.eval(), history
-
-
-def measure(net, X, y):
-    """Return the mean loss, without the penalty, and the accuracy, as two numbers."""
-    net.eval()  # dropout off
-    with torch.no_grad():
-        scores = net(X)
-    net.train()
-    return cross_entropy(scores, y).item(), (scores.argmax(dim=1) == y).double().mean().item()
-
-
-def mirrored(X):
-    """Flip images (N, 3072), left to right."""
-    return X.reshape(-1, 3, 32, 32).flip(3).flatten(1)
 
 
 # %% [markdown]
