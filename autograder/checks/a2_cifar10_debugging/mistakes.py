@@ -70,7 +70,7 @@ MISTAKES = (
             "a class without samples gives 0 · ln 0 = NaN. It adds nothing: leave it out, or use "
             "torch.xlogy."),
     Mistake("base_2", "know_nothing",
-            {"-torch.xlogy(share, share).sum()": "-torch.xlogy(share, share).sum() / math.log(2)",
+            {"-torch.xlogy(share, share).sum()": "(-torch.xlogy(share, share).sum() / math.log(2))",
              "math.log(num_classes)": "math.log2(num_classes)"},
             ("know_nothing_values",), 0.4, "logarithms of base 2. The loss uses the natural logarithm."),
     Mistake("classes_that_occur", "know_nothing",
@@ -191,10 +191,6 @@ MISTAKES = (
             {"end(train_acc) - end(val_acc) > 0.11": 'history["val_loss"][-1] > 1.2 * min(history["val_loss"])'}, ("diagnoses",), 0.5,
             "a jumping curve is called overfitting: its last validation loss stands against its lowest. "
             "Average over the last quarter, and look at the gap in accuracy."),
-    Mistake("jumps_before_gap", "diagnose", {"end(train_acc) - end(val_acc) > 0.11":
-            "end(train_acc) - end(val_acc) > 0.25"}, ("diagnoses",), 0.5,
-            "the smaller gaps of overfitting are missed. Its training accuracy is at least 12 points above "
-            "validation."),
     Mistake("flat_or_falling", "diagnose", {"if fall_at_last > 0.3 * fall_at_first:": "if False:"},
             ("diagnoses",), 0.4,
             "a learning rate that is too low is called underfitting: ask whether the training loss is "
