@@ -100,7 +100,7 @@ def story(
 
 
 def telling(drawn: Sequence[tuple[str, curves.History]]) -> bool:
-    """Say whether a contrast has twice what is easily missed: NaN, or a last entry that misleads."""
+    """Say whether a contrast has twice what is easily missed: NaN, a last entry that misleads."""
     nan = sum(word == HIGH and any(map(isnan, h["train_loss"])) for word, h in drawn)
     up = sum(word == UNSTABLE and h["val_loss"][-1] > 1.3 * min(h["val_loss"]) for word, h in drawn)
     words = {word for word, _ in drawn}
