@@ -161,7 +161,11 @@ def labels_to_shuffle(rng: np.random.RandomState) -> Iterator[Kind]:
     """Yield labels of uneven classes, so many that an order hardly comes twice."""
     for name, about, counts in (
         ("ten", "10 uneven classes", rng.randint(3, 12, size=10)),
-        ("five", "5 classes, of which one is rare", np.array([30, 25, 1, 35, 28])),
+        (
+            "five",
+            "5 classes, of which one is rare",
+            np.array([30, 25, 1, 35, 28]) + rng.randint(0, 9, size=5) * [1, 1, 0, 1, 1],
+        ),
     ):
         y = torch.tensor(np.repeat(np.arange(len(counts)), counts))
         yield name, about, {"y": y, "seed": int(rng.randint(1000))}
@@ -201,7 +205,7 @@ def activations(hidden: torch.Tensor) -> Tensors:
 def ranges(rng: np.random.RandomState) -> Iterator[Kind]:
     """Yield ends and numbers of steps."""
     for name, start, stop, steps in (
-        ("decades", 1e-4, 1.0, 9),
+        ("decades", 1e-4 * rng.randint(1, 10), 1.0 + round(rng.rand(), 2), 9),
         ("wide", 1e-6, 10.0, int(rng.randint(4, 8))),
         ("narrow", 0.02, 0.05, 4),
         ("ends", 3e-3, 0.7, 2),
