@@ -1,11 +1,17 @@
-"""Every mistake of every check, end to end: one in each notebook."""
+"""Every mistake of every check, end to end.
 
-from functools import cache
+Mistakes in cells that are checked apart from each other share a notebook: fewer kernels,
+the same evidence.
+"""
+
+from collections import defaultdict
+from functools import cache, reduce
 
 import pytest
 
 from autograder import checks, report
 from autograder.cases import load_reference
+from autograder.checks import Mistake
 from autograder.solutions import with_mistake
 from tests.conftest import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
@@ -14,21 +20,42 @@ from tests.test_notebooks import ASSIGNMENTS
 KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
 
 
+def packed(assignment: str) -> list[list[Mistake]]:
+    """Distribute the mistakes of an assignment over notebooks."""
+    shows_in = defaultdict(set)  # by cell: the checks in which any of its mistakes shows
+    for check in load_reference(assignment).values():
+        for known in check.mistakes:
+            shows_in[KNOWN[assignment][known.name].cell].add(check.name)
+    groups: list[list[Mistake]] = []
+    for mistake in KNOWN[assignment].values():
+        seen = shows_in[mistake.cell]
+        places = (g for g in groups if all(seen.isdisjoint(shows_in[m.cell]) for m in g))
+        if (group := next(places, None)) is None:
+            groups.append(group := [])
+        group.append(mistake)
+    return groups
+
+
 @pytest.fixture(scope="module")
 def results_of(course_of):
-    """Return a function that grades every mistake of an assignment, once."""
+    """Return a function that grades the mistakes of an assignment once: results by mistake."""
 
     @cache
     def results(assignment):
-        solved = source_notebook(assignment)
+        solved, groups = source_notebook(assignment), packed(assignment)
         notebooks = {
-            name: in_release(assignment, with_mistake(solved, mistake))
-            for name, mistake in KNOWN[assignment].items()
+            f"student{number:02}": in_release(assignment, reduce(with_mistake, group, solved))
+            for number, group in enumerate(groups)
         }
         beside = dict.fromkeys(notebooks, checks.load(assignment).beside)
         course = course_of(notebooks, "mistakes", assignment, beside)
         assert set(grade_all(course, assignment).values()) == {""}
-        return {one.student: one for one in report.collect(course, assignment).students}
+        graded = {one.student: one for one in report.collect(course, assignment).students}
+        return {
+            mistake.name: graded[student].checks
+            for student, group in zip(notebooks, groups, strict=True)
+            for mistake in group
+        }
 
     return results
 
@@ -48,7 +75,7 @@ def test_there_are_at_least_20_mistakes_over_every_check(assignment):
     "assignment, name", [(assignment, name) for assignment in KNOWN for name in KNOWN[assignment]]
 )
 def test_a_mistake_loses_points_and_is_told_its_own_hint(results_of, assignment, name):
-    mistake, found = KNOWN[assignment][name], results_of(assignment)[name].checks
+    mistake, found = KNOWN[assignment][name], results_of(assignment)[name]
     for check in mistake.checks:
         assert found[check].points < found[check].maximum, check
     named = [check for check in mistake.checks if found[check].mistake == name]
@@ -58,5 +85,5 @@ def test_a_mistake_loses_points_and_is_told_its_own_hint(results_of, assignment,
 
 
 def test_a_mistake_with_numbers_keeps_its_share(results_of):
-    found = results_of("a1_two_layer_net")["gradient_not_averaged"].checks
+    found = results_of("a1_two_layer_net")["gradient_not_averaged"]
     assert found["gradient_W2"].points == 3.5

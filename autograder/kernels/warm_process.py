@@ -33,6 +33,7 @@ ENVIRONMENT = {
 }
 COURSE_IMPORTS = (
     "torch",
+    "torch._dynamo",  # the first step of any optimiser imports it, in 2 s
     "numpy",
     "matplotlib.pyplot",
     "tqdm.auto",
@@ -40,6 +41,9 @@ COURSE_IMPORTS = (
     "ipykernel.ipkernel",
     "autograder.check",
     "autograder.plots",
+    "data_scripts.cifar10",
+    "data_scripts.curves",
+    "data_scripts.pretrained",
     "data_scripts.toy",
     "autograder.kernels.kernel",
 )
