@@ -129,10 +129,16 @@ def test_references_are_recorded_without_a_sandbox_only_if_that_is_asked_for(
 ):
     seen = []
 
-    def outcomes_of(notebook, challenge, config):
+    def outcomes_of(notebook, challenge, config, beside):
         seen.append(config.Execute.get("sandbox", True))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("autograder.reference.outcomes_of", outcomes_of)
     assert main(["reference", A1, *arguments]) == 130
     assert seen == [not arguments]
+
+
+def test_references_of_an_assignment_without_real_data_are_not_recorded_with_it(course, capsys):
+    assert said(capsys, "reference", A1, "--real") == (
+        f"autograder: {A1} has no cases of real data; leave out --real.\n"
+    )
