@@ -45,8 +45,10 @@ def close(
     error, rtol = relative_error(found.tensor, expected.tensor, case.tolerance), case.tolerance.rtol
     if error <= rtol:
         return Measurement(error=error)
-    problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
     quote = worst_entry(name, found.tensor, expected.tensor)
+    if found.kind == expected.kind == "number" and expected.tensor == expected.tensor.round():
+        return Measurement(f"{name} is {found.tensor.item():g}, which is not right", quote=quote)
+    problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
     if single_precision(found.tensor, expected.tensor):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
     return Measurement(problem, error=error, quote=quote)

@@ -69,6 +69,12 @@ def test_a_wrong_value_has_a_readable_reason(found, reason):
     assert reason in result.reason
 
 
+def test_a_wrong_count_is_named_and_not_measured():
+    result = verdict(7, 12)
+    assert result.reason == "value is 12, which is not right"
+    assert result.cases[0].error is None
+
+
 def test_a_tensor_elsewhere_is_refused_by_its_device():
     elsewhere = replace(observe(RIGHT), device="cuda")
     result = judge(check(RIGHT), {"case0": Outcome({"value": elsewhere})})
