@@ -242,7 +242,7 @@ for c_out in (16, 64, 728):
 #
 # If $F(x)$ has another shape than $x$, because it has more channels or a stride, then $x$ goes through a **projection** first: a 1 × 1 convolution with the same stride, and a batch norm.
 #
-# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, an `nn.Sequential` of the 1 × 1 convolution and its batch norm where one is needed (`stride != 1 or c_in != c_out`), and an empty `nn.Sequential()` or an `nn.Identity()` where not. No convolution has a bias: the batch norm behind it has one. The input must not be modified.
+# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, which is `nn.Sequential(convolution, norm)` where one is needed (`stride != 1 or c_in != c_out`), so that the two are `projection.0` and `projection.1`, and an empty `nn.Sequential()` or an `nn.Identity()` where not. Batch norms keep torch's settings. No convolution has a bias: the batch norm behind it has one. The input must not be modified.
 #
 # <details><summary>Hint 1: counting</summary>A batch norm of C channels has 2C parameters: a scale and a shift. Its running mean and variance are not parameters: nothing is learned there by gradient.</details>
 # <details><summary>Hint 2: in place</summary><code>x += …</code> changes the tensor that the caller still holds, and the one that autograd still needs.</details>
@@ -326,7 +326,7 @@ check.hidden("residual_counts", residual_parameters)
 #
 # The backbone gives features; a new last layer, the **head**, turns them into the scores of your classes. It begins with random weights. Its first gradients are large and nearly meaningless, and they flow into the backbone. So the backbone is often **frozen** first.
 #
-# **Task** (10 min, easy). Write `make_classifier`. It gets a backbone as `pretrained.backbone` returns it, of which it needs two things: `backbone.module`, which turns images into features (N, width), and `backbone.width`. It returns a `Classifier` (below) with a *copy* of the module and a new linear head with bias. A copy, because you will start from the same backbone several times: training the classifier must not change the backbone it was made from.
+# **Task** (10 min, easy). Write `make_classifier`. It gets a backbone as `pretrained.backbone` returns it, of which it needs two things: `backbone.module`, which turns images into features (N, width), and `backbone.width`. It returns a `Classifier` (below) with a *copy* of the module and, as its head, a new `nn.Linear` with bias. A copy, because you will start from the same backbone several times: training the classifier must not change the backbone it was made from.
 
 
 # %% nbgrader={"grade": false, "grade_id": "Classifier", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -352,16 +352,16 @@ def make_classifier(backbone: pretrained.Backbone, num_classes: int) -> Classifi
 
 
 # %% [markdown]
-# The check uses a tiny backbone with everything in it that can go wrong: batch norm and dropout.
+# The check uses a tiny backbone with everything in it that can go wrong: batch norm and dropout, some of it in a block inside.
 
 # %% nbgrader={"grade": false, "grade_id": "tiny_backbone", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def tiny_backbone(weights):
     """Build a backbone of a few layers with given weights; its features are as wide as they say."""
-    width = len(weights["6.weight"])
+    width = len(weights["4.weight"])
+    block = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.5))
     module = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, width),
-    )  # fmt: skip
+        block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, width)
+    )
     module.load_state_dict(weights)
     return pretrained.Backbone("tiny", module.eval(), width, nn.Identity(), ())
 
@@ -372,10 +372,10 @@ def try_classifier(weights, x, head_weight, head_bias):
     model = make_classifier(backbone, len(head_bias)).eval()
     model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
     scores = model(x)
-    with torch.no_grad():
-        for parameter in model.backbone.parameters():
-            parameter.add_(1)
-    unharmed = torch.equal(backbone.module[6].weight, weights["6.weight"])
+    for tensor in model.backbone.state_dict().values():
+        tensor.add_(1)
+    after = backbone.module.state_dict()
+    unharmed = all(torch.equal(after[name], tensor) for name, tensor in weights.items())
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return {"scores": scores, "count": count, "unharmed": int(unharmed)}
 
@@ -396,9 +396,9 @@ check.hidden("classifier", try_classifier)
 # 1. has no parameter that requires a gradient;
 # 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **also when `.train()` is called afterwards on a model that contains it**. (What happens if someone calls `.train()` on a single layer *inside* is not asked.)
 #
-# The frozen module must still survive `deepcopy`.
+# Other modules, of the same class too, can be trained as before. A `deepcopy` of the frozen module is a frozen module on its own: it does not need the original.
 #
-# <details><summary>Hint 1: what train() does</summary><code>nn.Module.train(mode)</code> sets <code>self.training</code> and calls <code>train(mode)</code> of every child. What if the child's <code>train</code> did something else?</details>
+# <details><summary>Hint 1: what train() does</summary><code>nn.Module.train(mode)</code> sets <code>self.training</code> and calls <code>train(mode)</code> of every child. What if the child's <code>train</code> did something else? (And <code>eval()</code> is <code>train(False)</code>: a <code>train</code> that calls <code>eval()</code> never ends.)</details>
 # <details><summary>Hint 2: other ways in</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>.</details>
 # <details><summary>Hint 3: nearly the answer</summary>Put the module in evaluation mode, then give this one object a method <code>train</code> that returns it and does nothing. <code>types.MethodType(function, module)</code> binds a function to an object.</details>
 
@@ -422,9 +422,12 @@ def freeze(module: nn.Module) -> nn.Module:
 # %% nbgrader={"grade": false, "grade_id": "try_freezing", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def try_freezing(weights, x, num_classes):
     """Freeze the backbone of a classifier, train as a loop would, and look at what changed."""
-    model = make_classifier(tiny_backbone(weights), num_classes)
-    freeze(model.backbone)
-    model = deepcopy(model)
+    backbone = tiny_backbone(weights)
+    original = Classifier(backbone.module, nn.Linear(backbone.width, num_classes))
+    returned = freeze(original.backbone)
+    model = deepcopy(original)
+    for tensor in original.state_dict().values():
+        tensor.zero_()  # the copy has its own
     model.train()
     features = model.backbone(x)
     trainable = [p for p in model.parameters() if p.requires_grad]
@@ -433,13 +436,20 @@ def try_freezing(weights, x, num_classes):
         optimiser.zero_grad()
         model(x).square().sum().backward()
         optimiser.step()
-    norm = next(m for m in model.backbone.modules() if isinstance(m, nn.BatchNorm2d))
+    state = model.backbone.state_dict()
+    learned = sum(w.numel() for name, w in state.items() if name.endswith(("weight", "bias")))
+    in_training = sum(p.numel() for p in model.backbone.parameters() if p.requires_grad)
+    other = tiny_backbone(weights).module  # nobody froze this one
+    switches = all(m.training for m in other.train().modules())
+    switches = switches and not any(m.training for m in other.eval().modules())
     return {
         "features": features,
         "trainable": sum(p.numel() for p in trainable),
-        "frozen": sum(p.numel() for p in model.backbone.parameters() if not p.requires_grad),
-        "mean": norm.running_mean,
-        "var": norm.running_var,
+        "frozen": learned - in_training,
+        "returned_it": int(returned is original.backbone),
+        "mean": next(w for name, w in state.items() if name.endswith("running_mean")),
+        "var": next(w for name, w in state.items() if name.endswith("running_var")),
+        "other_switches": int(switches),
     }
 
 
@@ -474,7 +484,7 @@ print(f"{before:,} trainable parameters before, {trainable(model):,} after freez
 #
 # A frozen backbone turns the same image into the same features in every epoch. So compute them once, keep them, and train the head on the numbers: a **linear probe**.
 #
-# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images. No gradients are recorded. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
+# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again, if they were before. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
 #
 # <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> gives them in order, the last one as large as it is.</details>
 # <details><summary>Hint 2: no gradients</summary><code>with torch.no_grad():</code>, or the decorator <code>@torch.no_grad()</code> above the function.</details>
@@ -516,15 +526,25 @@ class Watched(nn.Module):
 
 def watch_extraction(weight, images, batch_size, training):
     """Return the features, and how they were computed."""
-    module = Watched(weight).train(training)
-    features = extract_features(module, images, lambda batch: 2 * batch + 1, batch_size)
+    module, prepared = Watched(weight).train(training), []
+
+    def prepare(batch):
+        prepared.append(len(batch))
+        return 2 * batch + 1
+
+    features = extract_features(module, images, prepare, batch_size)
+    gradients_afterwards = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
     return {
         "features": features,
-        "largest": max(module.sizes),
+        "largest": max(module.sizes, default=0),
+        "largest_prepared": max(prepared, default=0),
         "images_seen": sum(module.sizes),
         "with_gradient": module.with_gradient,
         "needs_gradient": int(features.requires_grad),
+        "gradients_afterwards": int(gradients_afterwards),
         "training_afterwards": int(module.training),
+        "dropout_afterwards": int(module.dropout.training),
     }
 
 
@@ -688,7 +708,9 @@ def parameter_groups(model: Classifier, backbone_lr: float, head_lr: float) -> l
 # %% nbgrader={"grade": false, "grade_id": "rates_of_parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def rates_of_parameters(trainable, backbone_lr, head_lr):
     """Return the learning rate of each of six parameters; 0 for one that is in no group."""
-    backbone = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4))
+    backbone = nn.Sequential()
+    backbone.add_module("stem", nn.Linear(2, 3))
+    backbone.add_module("heads", nn.Linear(3, 4))  # a name that some backbones have
     model = Classifier(backbone, nn.Linear(4, 2))
     for parameter, wanted in zip(model.parameters(), trainable, strict=True):
         parameter.requires_grad_(bool(wanted))
@@ -928,7 +950,7 @@ plots.fit_history(fine_history)
 # ### BEGIN SOLUTION
 # **Model answer.** Overfitting: the gap between training and validation, and a validation loss that rises while the training loss falls. And an unstable validation: it jumps, because the validation part is small (100 images: one image is 1 %, and a 95 % interval is about ±7 %) and the learning rate large for the batch. Causes: 1,000 images are few; 60 million parameters can remember each of them, and nothing forbids it. The accuracy can stay while the loss rises because the net becomes more certain of what it gets wrong. Cures: start from pretrained weights and train only the head or the top, which leaves few parameters to fit (first choice); augmentation (flips, crops, light), because it multiplies the views of each face; a smaller network; dropout, weight decay; early stopping at the minimum of the validation loss, and its checkpoint; more or shared data. For the jumps: a larger validation part or cross-validation, a smaller learning rate.
 #
-# **Marking.** 1 point: overfitting, read from the gap or the rising loss. 1 point: unstable validation, with a cause (small validation part, learning rate). 1 point: two causes with a reason. 2 points: four cures, each with a reason (half a point each). A list of cures without reasons: at most 1 of the 2.
+# **Marking.** 1 point: overfitting, read from the gap or the rising loss. 1 point: unstable validation, with a cause (small validation part, learning rate). 1 point: two causes with a reason. 2 points: four cures, each with a reason (half a point each). A list of cures without reasons: at most 1 of the 2. Half a point less if nothing is said of what to try first.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1088,7 +1110,7 @@ report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
 plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
 
 # %% [markdown]
-# The two upper intervals nearly coincide: 66 images cannot tell 57 from 59. That transfer beats the own network is likely, though the intervals still touch. (Intervals that overlap do not prove that two networks are equal. When both saw the *same* images, compare image by image where they differ: McNemar's test.)
+# The intervals of the two pretrained networks nearly coincide: 66 images cannot tell 57 from 59. That transfer beats the own network is likely, but not certain: the intervals still overlap. (Intervals that overlap do not prove that two networks are equal. When both saw the *same* images, compare image by image where they differ: McNemar's test.)
 #
 # Now your own comparison: the same small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch is `resnet_drawn`'s architecture in both cases, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
 

@@ -60,6 +60,10 @@ MISTAKES = (
           "F.interpolate). Ask for bilinear, with antialias=True."),
     image("no_antialias", {", antialias=True": ""}, IMAGES, 0.7,
           "images that became smaller were resized without antialiasing. Pass antialias=True."),
+    image("resized_before_converting",
+          {SCALED: "x = images", NORMALISED: "return (x.float() / 255 - mean) / std"}, IMAGES, 0.6,
+          "the images were resized as uint8, which rounds every pixel to a whole number again. "
+          "Convert to float32 first."),
     image("corners_aligned", {"antialias=True": "antialias=True, align_corners=True"}, IMAGES, 0.7,
           "the resizing aligns the corners' pixels. Leave align_corners off."),
     # depthwise separable convolution
@@ -134,7 +138,8 @@ MISTAKES = (
            "builds; freezing is the next function."),
     change("freeze", "train_moves_statistics", {TRAIN: ""}, ("freeze_statistics",), 0.2,
            "model.train() puts the batch norms back into training mode: the features follow the "
-           "batch, and the running statistics move. Evaluation mode has to outlive that call."),
+           "batch, and the running statistics move. Evaluation mode has to outlive that call, also in "
+           "a deepcopy of the model: a function that remembers the original does nothing for the copy."),
     change("freeze", "gradients_left_on", {"    module.requires_grad_(False)\n": ""},
            ("freeze_gradients",), 0.0,
            "the backbone is still trained: this is the report with 26.3 M trainable parameters. Set "
@@ -151,6 +156,24 @@ MISTAKES = (
            {TRAIN: "    for m in module.modules():\n        if isinstance(m, nn.BatchNorm2d):\n            m.train = MethodType(lambda self, mode=True: self, m)\n"},
            ("freeze_statistics",), 0.5, "the batch norms stay put, but model.train() switches the "
            "dropout on again. Everything in the module stays in evaluation mode."),
+    change("freeze", "one_level_only",
+           {TRAIN: "    for m in module.children():\n        if isinstance(m, nn.BatchNorm2d | nn.Dropout):\n            m.train = MethodType(lambda self, mode=True: self, m)\n"},
+           ("freeze_statistics",), 0.3, "only the direct children of the module were looked at. A "
+           "batch norm in a block inside still follows the batch."),
+    change("freeze", "one_kind_of_dropout",
+           {TRAIN: "    for m in module.modules():\n        if isinstance(m, nn.BatchNorm2d | nn.Dropout):\n            m.train = MethodType(lambda self, mode=True: self, m)\n"},
+           ("freeze_statistics",), 0.7, "model.train() still switches on some layers, such as "
+           "nn.Dropout2d. Everything in the module stays in evaluation mode, of whatever class it is."),
+    change("freeze", "class_changed",
+           {TRAIN: "    type(module).train = lambda self, mode=True: self\n"}, ("freeze_statistics",), 0.2,
+           "the class was changed, and with it every module of that class in the notebook: none can "
+           "switch between training and evaluation any more. Give this one object a method."),
+    change("freeze", "copy_uses_the_original",
+           {TRAIN: "    module.forward = torch.no_grad()(module.forward)\n"}, ("freeze_statistics",), 0.5,
+           "a deepcopy of the frozen module computes with the weights of the original. Something in "
+           "it remembers that object; types.MethodType and a hook's own argument do not."),
+    change("freeze", "nothing_returned", {"    return module": "    return None"}, ("freeze_gradients",), 0.8,
+           "freeze does not return the module that it was given."),
     # features
     features("mode_not_restored", {"    module.train(was_training)\n": ""}, ("features_manners",), 0.6,
              "the module stays in evaluation mode afterwards. Put it back into the mode it had."),
@@ -160,6 +183,21 @@ MISTAKES = (
     features("gradients_recorded", {"torch.no_grad()": "torch.enable_grad()"}, ("features_manners",), 0.4,
              "gradients were recorded: that takes the memory of a training step for every batch. "
              "Use torch.no_grad()."),
+    features("detached_afterwards",
+             {"torch.no_grad()": "torch.enable_grad()", BATCHES: BATCHES.replace(".cpu()", ".detach().cpu()")},
+             ("features_manners",), 0.4, "the features were detached, but gradients were recorded "
+             "while the module ran. Run it within torch.no_grad()."),
+    features("gradients_off_for_good",
+             {"with torch.no_grad():": "torch.set_grad_enabled(False)\n    if True:"},
+             ("features_manners",), 0.5, "gradients are still switched off after the call: nothing "
+             "can be trained any more. `with torch.no_grad():` ends by itself."),
+    features("only_the_flag_restored", {"module.train(was_training)": "module.training = was_training"},
+             ("features_manners",), 0.7, "only the flag of the module itself was put back; the layers "
+             "inside stay in evaluation mode. Call module.train(…)."),
+    features("prepared_at_once",
+             {BATCHES: "batches = [module(b).cpu() for b in prepare(images.to(device)).split(batch_size)]"},
+             ("features_manners",), 0.5, "prepare was given all images at once. Prepared images are "
+             "the large ones, so that fills the memory: prepare batch by batch."),
     features("last_batch_dropped",
              {BATCHES: "batches = [module(prepare(images[i : i + batch_size])) for i in range(0, max(len(images) - batch_size + 1, 1), batch_size)]"},
              ("features_values", "features_manners"), 0.3,
@@ -183,6 +221,15 @@ MISTAKES = (
     change("parameter_groups", "head_in_both_groups",
            {"((model.backbone, backbone_lr),": "((model, backbone_lr),"}, ("groups",), 0.2,
            "the head's parameters are in both groups. Take those of model.backbone for the first."),
+    change("parameter_groups", "head_by_name",
+           {GROUPS: '{"params": [p for n, p in model.named_parameters() '
+            'if p.requires_grad and ("head" in n) == (lr == head_lr)], "lr": lr}'},
+           ("groups",), 0.6, "a layer of the backbone was taken for the head, or the other way round: "
+           "it has \"head\" in its name. Take model.backbone.parameters() and model.head.parameters()."),
+    stopping("count_not_reset",
+             {"waited = self.epoch - self.best_epoch": "self.bad = getattr(self, 'bad', 0) + (self.best_epoch < self.epoch)\n        waited = self.bad"},
+             ("stopping",), 0.4, "all epochs without improvement were counted together. They have to "
+             "be in a row: an improvement sets the count back to 0."),
     stopping("stops_one_late", {"waited >= self.patience": "waited > self.patience"}, ("stopping",), 0.5,
              "it stops one epoch late. With patience 3, the third epoch in a row without "
              "improvement stops."),
@@ -209,6 +256,17 @@ MISTAKES = (
     stopping("epochs_from_zero", {"self.best_loss, self.best_epoch = loss, self.epoch\n": "self.best_loss, self.best_epoch = loss, self.epoch - 1\n",
               "self.epoch - self.best_epoch": "self.epoch - self.best_epoch - 1"},
              ("stopping",), 0.5, "best_epoch is counted from 0. Count from 1."),
+    plateau("plateau_count_not_reset", {"self.best_loss, self.waited = loss, 0": "self.best_loss = loss"},
+            ("plateau",), 0.4, "all epochs without improvement were counted together. They have to be "
+            "in a row: an improvement sets the count back to 0."),
+    plateau("plateau_tie_is_improvement", {IMPROVED: IMPROVED.replace("<", "<=")}, ("plateau",), 0.5,
+            "a loss of exactly best_loss - min_delta counted as an improvement. It has to be strictly "
+            "below."),
+    plateau("plateau_min_delta_ignored", {" - self.min_delta:": ":"}, ("plateau",), 0.4,
+            "min_delta is not used: any smaller loss counted as an improvement."),
+    plateau("plateau_nan_is_improvement", {IMPROVED: "if not loss >= self.best_loss - self.min_delta:"},
+            ("plateau",), 0.5, "nan counted as an improvement: \"not larger\" is true of nan. Ask "
+            "whether the loss is smaller."),
     plateau("reduces_one_late", {"self.waited == self.patience": "self.waited > self.patience"},
             ("plateau",), 0.5, "the rate falls one epoch late. (torch's own scheduler waits for one "
             "epoch more than its patience says; ours does not.)"),
@@ -227,8 +285,8 @@ MISTAKES = (
             ("plateau",), 0.5, "after a reduction any loss counted as an improvement. best_loss stays "
             "what it was."),
     change("BestCheckpoint", "live_weights_kept", {"deepcopy(model.state_dict())": "model.state_dict()"},
-           ("checkpoint",), 0.2, "what was kept is not a copy: it changed when training went on, so "
-           "restoring gives the last epoch. Clone or deepcopy the tensors."),
+           ("checkpoint",), 0.2, "restore changes nothing. Either what was kept is not a copy, and went "
+           "along when training went on (clone or deepcopy the tensors), or it is not put back."),
     change("BestCheckpoint", "statistics_forgotten",
            {"deepcopy(model.state_dict())": "deepcopy(dict(model.named_parameters()))",
             "model.load_state_dict(self.weights)": "model.load_state_dict(self.weights, strict=False)"},
@@ -258,10 +316,12 @@ MISTAKES = (
           "return train_part, dev_part, test_part": "return train_part, test_part, dev_part"},
           ("split_parts",), 0.5, "dev and test are swapped. Return (train, dev, test, weights)."),
     split("not_shuffled", {SHUFFLE: ""}, ("split_chance",), 0.2,
-          "dev and test are the first frames in the list. Neighbouring frames of a camera are nearly "
-          "the same picture, and their order may mean something: draw at random."),
+          "dev and test are neighbours in the list, and the same ones for every seed. Neighbouring "
+          "frames of a camera are nearly the same picture: draw at random."),
     split("seed_ignored", {"torch.Generator().manual_seed(seed)": "torch.Generator().manual_seed(0)"},
           ("split_chance",), 0.4, "every seed gives the same split."),
+    split("seed_not_used_at_all", {", generator=generator": ""}, ("split_chance",), 0.4,
+          "the same seed gives another split each time. Start a generator with the seed."),
     split("weights_not_normalised", {WEIGHTS: "weights = torch.where(present, 1 / counts.clamp(min=1), 0.0)"},
           ("split_weights",), 0.4, "both sources have the same total weight, but the weights do not "
           "average 1: the loss would be smaller by a large factor, and so would the steps."),
