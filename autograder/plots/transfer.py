@@ -28,6 +28,8 @@ def what_a_backbone_sees(
             for axes, picture in zip(axes_of_row, row, strict=True):
                 axes.imshow(picture.permute(1, 2, 0).numpy(), cmap="viridis")
                 axes.set(xlabel="x [pixels]", ylabel="y [pixels]")
+                for axis in (axes.xaxis, axes.yaxis):
+                    axis.get_major_locator().set_params(integer=True)
                 axes.set_title(f"{picture.shape[2]} × {picture.shape[1]}", fontsize=10)
 
 

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze what should stay and count what is left, train a new head on cached features in seconds, fine-tune the rest without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
 #
-# **Time** about 4 hours · **Hardware** any laptop; with a GPU, the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 80 for code, graded by hidden checks, and 20 for four written answers
+# **Time** about 5 hours · **Hardware** any laptop; with a GPU, the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 80 for code, graded by hidden checks, and 20 for four written answers
 #
 # You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
 
@@ -48,7 +48,7 @@ from data_scripts.drawn.resnet import ResNetDrawn
 check = Checker("a3_transfer_learning")
 
 # %% [markdown]
-# The switches. Without a GPU you work with images drawn by this course and `resnet_drawn`, a small ResNet that was trained on other drawn things: shapes, textures and colours. With `REAL = True` it is the real CIFAR-10 and MobileNetV2, trained on ImageNet; that works on a CPU too, with patience. `SUBSET` says how many images to train, validate and test on. Other backbones are there where the network allows: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`, which was trained at 299 pixels with 0.5 as mean and deviation of every channel.
+# The switches. Without a GPU you work with images drawn by this course and `resnet_drawn`, a small ResNet that was trained on other drawn things: shapes, textures and colours. With `REAL = True` it is the real CIFAR-10 and MobileNetV2, trained on ImageNet; that works on a CPU too, with patience. `SUBSET` says how many images to train, validate and test on. With an internet connection there are other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`. All of them, `resnet_drawn` too, want ImageNet's mean and deviation, which section 1 is about; but `xception` was trained at 299 pixels with 0.5 for both, so with it pass `backbone.preprocess` wherever this notebook says `at(SIZE)`.
 
 # %%
 REAL = torch.cuda.is_available()  # True: real photographs and a backbone trained on ImageNet
@@ -130,7 +130,7 @@ print(f"{BACKBONE}: {backbone.width} features, {len(train.y)} images to train on
 plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 
 # %% [markdown]
-# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Every stage halves the map, so a small image arrives as a handful of places, most of them made of padding; and an edge that was five pixels wide in training is one pixel wide now. The network *works* at 32 pixels. How well? You will measure it in section 7.
+# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Each row shows the prepared image and then one channel of the map behind every stage. The maps shrink from stage to stage, so a small image arrives as a handful of places, most of them made of padding; and an edge is several times narrower than those the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
 
 # %% [markdown]
 # ## 2 · Two building blocks
@@ -183,6 +183,9 @@ def separable_parameters(c_in: int, c_out: int, k: int, bias: bool) -> int:
 def run_block(block, weights, x, upstream, training):
     """Return the output of a block with given weights, its gradients, and its parameter count."""
     block = block.to(x.dtype)
+    if set(block.state_dict()) != set(weights):
+        yours, asked = ", ".join(block.state_dict()) or "nothing", ", ".join(weights)
+        raise ValueError(f"your block has {yours}; the task asks for {asked}.")
     block.load_state_dict(weights)
     block.train(training)
     x = x.clone().requires_grad_()
@@ -312,7 +315,7 @@ check.hidden("residual_counts", residual_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). Why do skip connections help a deep network to train? *A full answer says what the derivative of $F(x) + x$ by $x$ is and what follows for the gradient of early layers; what a block has to do to be the identity, with and without the connection; and what the projection is for.*
+# **Question 1** (5 points). Why do skip connections help a deep network to train? *A full answer says what the derivative of $F(x) + x$ by $x$ is and what follows for the gradient of early layers; what a block has to do to be the identity, with and without the connection; and what the projection is for.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_skip_connections", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -375,9 +378,9 @@ def try_classifier(weights, x, head_weight, head_bias):
     for tensor in model.backbone.state_dict().values():
         tensor.add_(1)
     after = backbone.module.state_dict()
-    unharmed = all(torch.equal(after[name], tensor) for name, tensor in weights.items())
+    unchanged = all(torch.equal(after[name], tensor) for name, tensor in weights.items())
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {"scores": scores, "count": count, "unharmed": int(unharmed)}
+    return {"scores": scores, "count": count, "backbone_unchanged": int(unchanged)}
 
 
 # %% nbgrader={"grade": true, "grade_id": "classifier", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -391,7 +394,7 @@ check.hidden("classifier", try_classifier)
 #
 # And even with no gradient at all, a batch norm in training mode normalises by the batch it happens to see and moves its running mean and variance with every batch. Nothing needs a gradient for that; one call of `model.train()`, which every training loop makes, switches it on. The same call switches dropout on.
 #
-# **Task** (20 min, medium). Write `freeze`. It changes the module in place, and returns it. A frozen module
+# **Task** (30 min, hard). Write `freeze`. It changes the module in place, and returns it. A frozen module
 #
 # 1. has no parameter that requires a gradient;
 # 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **also when `.train()` is called afterwards on a model that contains it**. (What happens if someone calls `.train()` on a single layer *inside* is not asked.)
@@ -399,7 +402,7 @@ check.hidden("classifier", try_classifier)
 # Other modules, of the same class too, can be trained as before. A `deepcopy` of the frozen module is a frozen module on its own: it does not need the original.
 #
 # <details><summary>Hint 1: what train() does</summary><code>nn.Module.train(mode)</code> sets <code>self.training</code> and calls <code>train(mode)</code> of every child. What if the child's <code>train</code> did something else? (And <code>eval()</code> is <code>train(False)</code>: a <code>train</code> that calls <code>eval()</code> never ends.)</details>
-# <details><summary>Hint 2: other ways in</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>.</details>
+# <details><summary>Hint 2: other ways in</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>. The hook must return <code>None</code>: anything else takes the place of the inputs.</details>
 # <details><summary>Hint 3: nearly the answer</summary>Put the module in evaluation mode, then give this one object a method <code>train</code> that returns it and does nothing. <code>types.MethodType(function, module)</code> binds a function to an object.</details>
 
 
@@ -459,7 +462,7 @@ check.public("freeze_gradients", try_freezing)
 check.hidden("freeze_gradients", try_freezing)
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
 check.public("freeze_statistics", try_freezing)
 ### BEGIN HIDDEN TESTS
 check.hidden("freeze_statistics", try_freezing)
@@ -627,9 +630,9 @@ print(f"frozen backbone in every epoch: {slow:.2f} s an epoch, {slow_right} of {
 print(f"cached features: {fast:.3f} s an epoch, {fast_right} right: {slow / fast:.0f} times faster")
 
 # %% [markdown]
-# The two agree, up to rounding, because they *are* the same computation. The cache costs about one epoch of the slow way, and after it an epoch is nearly free. What you give up: random augmentation, since every epoch would see other images, and of course training the backbone itself.
+# The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over the images, those of validation and test included, and after it an epoch is nearly free. What you give up: random augmentation, since every epoch would see other images, and of course training the backbone itself.
 #
-# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. It is always a probe on `resnet_drawn` and the drawn images, also if you work with `REAL` above: only those weights are there when your notebook is graded. `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a recipe, and a poor one. Choose by the accuracy on the validation images, and run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.** 36 % right gives half of the points, 44 % gives 80 %, 50 % all of them. There are 400 hidden images, so what you measure and what is measured of you may differ by 5 points: aim above the level you want.
+# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. It is always a probe on `resnet_drawn` and the drawn images, also if you work with `REAL` above: only those weights are there when your notebook is graded. `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a recipe, and a poor one. Choose by the accuracy on the validation images, and run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.** There are three steps and nothing between them: 36 % right gives half of the points, 44 % gives 80 %, 50 % all of them. Extracting 10,000 images takes from a few seconds at 48 pixels to half a minute at 80; a `decay` above 0.1 costs points. The prediction uses your `preprocess` and `extract_features`, so mend those first. There are 400 hidden images, so what you measure and what is measured of you may differ by 5 points: aim above the level you want.
 
 
 # %% nbgrader={"grade": false, "grade_id": "probe_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -643,20 +646,24 @@ def probe_recipe() -> dict[str, float]:
 # %% nbgrader={"grade": false, "grade_id": "train_probe", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 recipe = probe_recipe()
+Path("probe.safetensors").unlink(missing_ok=True)  # so that no old one is handed in
+if recipe["size"] > 96 or recipe["images"] > 9_000:
+    raise ValueError("a recipe has at most 96 pixels and 9,000 images (the others validate).")
 drawn = pretrained.backbone("resnet_drawn")
 X, y = cifar10.load("train")
-chosen = range(recipe["images"])
+chosen = range(int(recipe["images"]))
 features = extract_features(drawn.module, X[chosen], at(recipe["size"]))
 features_val = extract_features(drawn.module, X[9_000:], at(recipe["size"]))
 torch.manual_seed(0)
 probe = make_classifier(drawn, 10).head
 optimiser = torch.optim.AdamW(probe.parameters(), recipe["rate"], weight_decay=recipe["decay"])
 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe["epochs"])
-for _ in tqdm(range(recipe["epochs"])):
+for _ in tqdm(range(int(recipe["epochs"])), desc="epochs", leave=False):
     train_epoch(probe, optimiser, features, y[chosen], as_is)
     schedule.step()
 loss, right = evaluate(probe, features_val, y[9_000:], as_is)
 save_file({**probe.state_dict(), "size": torch.tensor(recipe["size"])}, "probe.safetensors")
+Path("probe.safetensors").chmod(0o644)  # readable for whoever grades it
 print(f"validation: loss {loss:.3f}, {right / 1000:.1%} right; saved probe.safetensors")
 
 
@@ -690,7 +697,7 @@ check.hidden("probe_predictions", predict_images)
 #
 # **Small steps below, large ones above.** An optimiser takes parameters in groups, each with its own learning rate.
 #
-# **Task** (10 min, easy). Write `parameter_groups`. The trainable parameters of `model.backbone` get `backbone_lr`, those of `model.head` get `head_lr`. Each trainable parameter is in exactly one group; a frozen one is in none. (An optimiser *would* take frozen ones, and skip them. But then a list of groups says nothing about what is trained, and thawing a layer by accident goes unnoticed.)
+# **Task** (10 min, easy). Write `parameter_groups`. The trainable parameters of `model.backbone` get `backbone_lr`, those of `model.head` get `head_lr`. Each trainable parameter is in exactly one group; a frozen one is in none. Give the backbone's group first, then the head's. (An optimiser *would* take frozen ones, and skip them. But then a list of groups says nothing about what is trained, and thawing a layer by accident goes unnoticed.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "parameter_groups", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -782,7 +789,7 @@ check.hidden("stopping", run_stopping)
 # %% [markdown]
 # **Smaller steps when it gets steep.** Before giving up, try a smaller learning rate.
 #
-# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr`, and begins to count again from 0. `best_loss` stays.
+# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr` (no rate begins below it), and begins to count again from 0. `best_loss` stays.
 #
 # <details><summary>Hint: where the rate is</summary><code>for group in optimiser.param_groups: group["lr"] = …</code></details>
 
@@ -904,7 +911,7 @@ def fit(model, parts, groups, prepare, epochs, patience=4, device="cpu"):
     stopper, best = EarlyStopping(patience), BestCheckpoint()
     plateau = ReduceOnPlateau(optimiser, factor=0.3, patience=2)
     history = {"loss": [], "accuracy": [], "rate": [], "seconds": []}
-    for _ in tqdm(range(epochs)):
+    for _ in tqdm(range(epochs), desc="epochs", leave=False):
         start = time.perf_counter()
         history["rate"].append(optimiser.param_groups[-1]["lr"])
         train_epoch(model, optimiser, *training, prepare, device=device)
@@ -944,7 +951,7 @@ plots.fit_history(fine_history)
 # How to read it. The dot marks the epoch whose weights were kept. Behind it the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
 
 # %% [markdown]
-# **Question 2** (5 points). A ResNet-152 is trained on 1,000 labelled faces. Its training accuracy goes to nearly 1.0; validation accuracy hovers around 0.85 and jumps about; the training loss keeps falling while the validation loss turns and rises. Name what you see, its causes, and what you would do. *A full answer names both phenomena (there are two), gives two causes with a reason, and four cures, each with the reason why it helps here; it says which you would try first.*
+# **Question 2** (5 points). A ResNet-152 is trained on 1,000 labelled faces. Its training accuracy goes to nearly 1.0; validation accuracy hovers around 0.85 and jumps about; the training loss keeps falling while the validation loss turns and rises. Name what you see, its causes, and what you would do. *A full answer names what the gap and the rising loss show, and what the jumps show; gives two causes with a reason, and four cures, each with the reason why it helps here; and says which you would try first.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_overfitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -1057,13 +1064,13 @@ print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weight
 # %% [markdown]
 # A frame counts two hundred times as much as a selfie. That is a lot for 500 images: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
 #
-# **Question 3** (5 points). Transfer can happen by *instances*, by *features* or by the *model*. Say what is transferred in each case, and give one example of each: one from the office with its camera, one from section 4, and one from section 5. *A full answer has three definitions, three examples, and for one of them a reason why it may do harm ("negative transfer").*
+# **Question 3** (5 points). Transfer can happen by *instances* (training samples of the source are used for the target, perhaps weighted), by *features* (a representation is taken over) or by the *model* (its weights, wholly or in part, are where training begins). Say what is transferred in each case, and give one example of each: one from the office with its camera, one from section 4, and one from section 5. *A full answer says for each what is taken over and what is learnt anew, has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_kinds_of_transfer", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in the training part, with weights. Feature-based: a representation learned on the source is kept and the target's samples are described in it; here: features of a frozen backbone, cached, under a linear probe. Model-based (parameter-based): the weights are the starting point (or a prior) and are trained on; here: fine-tuning with a small learning rate. Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
 #
-# **Marking.** 1 point for each definition that says *what* is transferred. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
+# **Marking.** 1 point for each kind: what is taken over, and what is learnt anew. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1098,7 +1105,7 @@ def interval_as_numbers(correct, total, z):
     return torch.tensor([float(low), float(high)], dtype=torch.float64)
 
 
-# %% nbgrader={"grade": true, "grade_id": "wilson", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "wilson", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("wilson", interval_as_numbers)
 ### BEGIN HIDDEN TESTS
 check.hidden("wilson", interval_as_numbers)
@@ -1146,7 +1153,7 @@ for name, count in right.items():
 plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, wilson_interval)
 
 # %% [markdown]
-# How to read it: a point is the accuracy, a bar the 95 % interval. On the drawn images, with 1,000 to train on, we measured 32.5 % frozen at 32 pixels, 43.2 % frozen at 64, 50.0 % from scratch and 59.7 % fine-tuned; with 1,000 test images an interval is about ±3 points, so all four differ. Note that here *scratch beats frozen*: `resnet_drawn` knows shapes and textures and has never seen an animal or a lorry, so its features fit only partly. As a starting point it is still worth ten points. With photographs the order is another one. For `REAL = True` on a CPU and `SUBSET = (1_500, 500, 1_000)` we measured 37.6 % from scratch, 47.1 % frozen at 32 pixels, 81.6 % frozen at 224 and 81.4 % after two epochs of fine-tuning the upper layers; the last two cannot be told apart.
+# How to read it: a point is the accuracy, a bar the 95 % interval. On the drawn images, with 1,000 to train on, we measured 32.5 % frozen at 32 pixels, 43.2 % frozen at 64, 50.0 % from scratch and 59.7 % fine-tuned; with 1,000 test images an interval is about ±3 points, so all four differ. Note that here *scratch beats frozen*: `resnet_drawn` knows shapes and textures and has never seen an animal or a lorry, so its features fit only partly (the probe of section 4 does better, with nine times as many images). As a starting point it is still worth ten points. With photographs the order is another one. For `REAL = True` on a CPU and `SUBSET = (1_500, 500, 1_000)` we measured 37.6 % from scratch, 47.1 % frozen at 32 pixels, 81.6 % frozen at 224 and 81.4 % after two epochs of fine-tuning the upper layers; the last two cannot be told apart.
 
 # %% nbgrader={"grade": false, "grade_id": "sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1158,7 +1165,7 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
 # %% [markdown]
 # The same images and the same weights; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels, stays level up to 96 (those intervals overlap: do not rank them) and falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on; it saw images of 64 pixels. A backbone of ImageNet was trained at 224.
 #
-# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and the reports: Xception, frozen, at 224 pixels reached 86.7 % on CIFAR-10; a ResNet-50 of which all layers were trained, at 32 pixels, about 78 % with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.*
+# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and the reports: Xception, frozen, at 224 pixels reached 86.7 % on CIFAR-10; a ResNet-50 of which all layers were trained, at 32 pixels, about 78 % with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_frozen_or_fine_tuned", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION

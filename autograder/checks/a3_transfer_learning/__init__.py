@@ -275,7 +275,7 @@ def cast(weights: Tensors, dtype: torch.dtype) -> Tensors:
 
 def classifier_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of `make_classifier` and `freeze`."""
-    record = {name: f"return.{name}" for name in ("scores", "count", "unharmed")}
+    record = {name: f"return.{name}" for name in ("scores", "count", "backbone_unchanged")}
     yield check("classifier", "a new head on a copy of the backbone", record, classified,
                 both(classifier_cases, seed))  # fmt: skip
     cases = both(freezing_cases, seed)
@@ -323,7 +323,7 @@ def classified(
     scores = tiny_features(weights, x) @ head_weight.double().T + head_bias
     C, width = head_weight.shape
     total = tiny_count(width) + width * C + C
-    return {"scores": scores.float(), "count": number(total), "unharmed": number(1)}
+    return {"scores": scores.float(), "count": number(total), "backbone_unchanged": number(1)}
 
 
 def tiny_count(width: int) -> int:
