@@ -76,7 +76,7 @@ def story(
     """Draw `count` curves for each word, in a random order. One may be wrong."""
     while True:
         drawn = [
-            (w, curves.draw(w, int(rng.randint(1000, 2**20)))) for w in words for _ in range(count)
+            (w, curves.draw(w, int(rng.randint(1000, 2**31)))) for w in words for _ in range(count)
         ]
         if len(words) > 2 or telling(drawn):
             break

@@ -17,7 +17,7 @@ def weight_images(W):
     images = torch.stack(W.split(1024, dim=1), dim=-1)  # (H, 1024, 3)
     images = images - images.amin(dim=(1, 2), keepdim=True)
     highest = images.amax(dim=(1, 2), keepdim=True)
-    images = images / highest.masked_fill(highest == 0, 1.0)
+    images = images / highest.add(1e-12)
     return images.unflatten(1, (32, 32))
 
 
@@ -61,8 +61,8 @@ def activation_statistics(hidden):
 
 
 def learning_rates(start, stop, steps):
-    exponents = torch.linspace(math.log(start), math.log(stop), steps, dtype=torch.float64)
-    return exponents.exp()
+    exponents = torch.linspace(math.log(start), math.log(stop), steps)
+    return exponents.exp().double()
 
 
 def suggest_learning_rate(rates, losses):
