@@ -63,6 +63,11 @@ MISTAKES = (
             {"height = torch.where(height == 0, torch.ones_like(height), height)": "pass"},
             ("weight_image_values",), 0.7,
             "a unit whose weights are all equal gives 0 / 0. Its image is all zeros."),
+    Mistake("small_number_added", "weight_images",
+            {"height = torch.where(height == 0, torch.ones_like(height), height)": "height = height + 1e-8"},
+            ("weight_image_values",), 0.7,
+            "a small number was added to what is divided by, and beside tiny weights it is not small: "
+            "their largest value does not become 1. Look for rows of equal weights, and only for them."),
     # knowing nothing
     Mistake("log_of_missing_class", "know_nothing",
             {"-torch.xlogy(share, share).sum()": "-(share * share.log()).sum()"},
@@ -137,6 +142,24 @@ MISTAKES = (
             "argmin takes NaN, or minus infinity, for the smallest. Replace what is not finite before you look."),
     Mistake("not_a_tenth", "suggest_learning_rate", {".item() / 10": ".item()"}, ("suggestion_values",), 0.5,
             "this is the rate at the bottom of the curve. Return a tenth of it."),
+    Mistake("place_among_the_finite", "suggest_learning_rate",
+            {"losses = torch.where(losses.isfinite(), losses, torch.inf)": "losses = losses[losses.isfinite()]"},
+            ("suggestion_values",), 0.5,
+            "the place of the smallest among the finite losses was looked up among all rates. Leave out "
+            "the rates of the other losses too, or replace these losses by infinity."),
+    Mistake("first_valley", "suggest_learning_rate",
+            {"losses = torch.where(losses.isfinite(), losses, torch.inf)":
+             "losses = torch.where(losses.isfinite(), losses, torch.inf)\n"
+             "    rising = [i for i in range(1, len(losses)) if losses[i] >= losses[i - 1]]\n"
+             "    losses = losses[: rising[0]] if rising else losses"},
+            ("suggestion_values",), 0.3,
+            "the search ends where the loss first rises. Look for the smallest of all losses that are "
+            "finite."),
+    Mistake("stops_at_nan", "suggest_learning_rate",
+            {"losses = torch.where(losses.isfinite(), losses, torch.inf)":
+             "losses = torch.where(losses.isfinite().cumprod(0) == 1, losses, torch.inf)"},
+            ("suggestion_values",), 0.6,
+            "the search ends at the first loss that is not finite. Leave that one out, and look on."),
     Mistake("last_finite_rate", "suggest_learning_rate",
             {"rates[losses.argmin()]": "rates[losses.isfinite().nonzero().max()]"},
             ("suggestion_values",), 0.3,
@@ -179,6 +202,11 @@ MISTAKES = (
     Mistake("naive_sigmoid", "Swish", {"return x * torch.sigmoid(beta * x)":
             "return x * (beta * x).exp() / (1 + (beta * x).exp())"}, ("swish_forward",), 0.7,
             "exp overflows for large βx, and infinity / infinity is NaN. torch.sigmoid is safe."),
+    Mistake("naive_slope", "Swish", {"slope = gate * (1 - gate)":
+            "slope = (-beta * x).exp() / (1 + (-beta * x).exp()) ** 2"},
+            ("swish_gradient_x", "swish_gradient_beta"), 0.7,
+            "exp overflows where βx is large and negative, and infinity / infinity is NaN. σ' = σ (1 − σ), "
+            "with torch.sigmoid, is safe."),
     # curves
     Mistake("no_look_at_jumps", "diagnose",
             {'return "unstable validation" if sum(jumps) / len(jumps) > 0.035 else "healthy"':
@@ -212,6 +240,12 @@ MISTAKES = (
             {'history["val_acc"][-1]': 'max(history["val_acc"])'}, ("search_values",), 0.6,
             "the best accuracy of any epoch was taken. The net that is returned is that of the last "
             "epoch, so its accuracy counts."),
+    Mistake("chosen_by_loss", "find_best_net",
+            {"accuracy > best_accuracy:": 'best_net is None or history["val_loss"][-1] < best_stats["val_loss"][-1]:'},
+            ("search_values",), 0.4,
+            "the net was chosen by validation loss. Choose by validation accuracy."),
+    Mistake("first_net", "find_best_net", {BETTER: "if best_net is None:"}, ("search_values",), 0.2,
+            "the first set was kept, whatever came after it. Does a return stand inside of the loop?"),
     Mistake("last_of_equals", "find_best_net", {BETTER: "if accuracy >= best_accuracy:"}, ("search_values",), 0.7,
             "at a tie the later net was kept. Replace the best only by something strictly better."),
     Mistake("last_net", "find_best_net", {"return best_net, best_stats, best_accuracy":
