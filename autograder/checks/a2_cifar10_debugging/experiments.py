@@ -229,17 +229,18 @@ def range_tests(rng: np.random.RandomState) -> Iterator[Kind]:
     """Yield the outcomes of range tests."""
     rates = torch.tensor(np.geomspace(1e-4, 10, 8))
 
-    def test(*rest: float, second: float = 2.29) -> dict[str, torch.Tensor]:
+    def test(*rest: float, middle: tuple = (2.29, 2.2)) -> dict[str, torch.Tensor]:
         noise = rng.uniform(0, 0.005, size=4).round(4)
-        losses = [*(np.array([2.3, second, 2.2, 2.0]) + noise), *rest]
+        losses = [*(np.array([2.3, *middle, 2.0]) + noise), *rest]
         return {"rates": rates[: len(losses)], "losses": torch.tensor(losses).double()}
 
     exploded, nothing = float("inf"), float("nan")
     yield "valley", "a valley, and a cliff", test(1.6, 1.4, 1.9, 8.0), 2, FLOAT32
     yield "nan", "NaN at the largest rates", test(1.5, 1.7, nothing, nothing), 1, FLOAT32
-    yield "infinite", "infinity, then NaN", test(1.7, -exploded, exploded, nothing), 1, FLOAT32
-    inputs = test(1.7, 1.5, 1.9, exploded, second=nothing)
-    yield "early", "NaN at a small rate, before the best", inputs, 1, FLOAT32
+    inputs = test(1.7, -exploded, exploded, nothing)
+    yield "infinite", "minus infinity, infinity, NaN", inputs, 1, FLOAT32
+    inputs = test(1.7, 1.5, 1.9, exploded, middle=(nothing, exploded))
+    yield "early", "NaN and infinity at small rates, before the best", inputs, 1, FLOAT32
     about = "two valleys, the second one deeper"
     yield "bump", about, test(1.8, 1.9, 1.4, 3.0), 1, FLOAT32
     yield "tie", "two equal minima", test(1.5, 1.8, 1.5, 4.0), 1, FLOAT32

@@ -217,7 +217,7 @@ MISTAKES = (
             "overfitting is not found. Compare training and validation accuracy at the end."),
     Mistake("last_entry_only", "diagnose",
             {"end(train_acc) - end(val_acc) > 0.11": 'history["val_loss"][-1] > 1.2 * min(history["val_loss"])'}, ("diagnoses",), 0.5,
-            "a jumping curve is called overfitting: its last validation loss stands against its lowest. "
+            "a jumping curve is called overfitting: there the last entry, or the lowest, says nothing. "
             "Average over the last quarter, and look at the gap in accuracy."),
     Mistake("flat_or_falling", "diagnose", {"if fall_at_last > 0.3 * fall_at_first:": "if False:"},
             ("diagnoses",), 0.4,
