@@ -86,10 +86,15 @@ def accuracy(
     if len(reached) == len(case.levels):
         return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
     following = case.levels[len(reached)]
-    name = f"{reached[-1].name}; " if reached else ""
-    note = f"{note}: {name}{following.least:.0%} is needed for {following.name}"
+    level = f"{reached[-1].name}; " if reached else ""
+    note = f"{note}: {level}{following.least:.0%} is needed for {following.name}"
     share = reached[-1].share if reached else 0.0
-    return Measurement(note, share, note=note, quote=note)
+    first = int((found.tensor != expected.tensor).to(torch.uint8).argmax())
+    entries = (found.tensor[first].item(), expected.tensor[first].item())
+    quote = "{}; the first wrong one, {}[{}], is {}, expected {}".format(
+        note, name, first, *entries
+    )
+    return Measurement(note, share, note=note, quote=quote)
 
 
 Criterion = Callable[[str, Leaf | None, Leaf, Case, RecordedCheck], Measurement]

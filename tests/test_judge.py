@@ -252,6 +252,11 @@ def test_accuracy_is_worth_what_the_level_says_that_it_reaches(labels, fraction,
     assert (result.fraction, reason in result.reason) == (fraction, True), result.reason
 
 
+def test_a_public_case_of_labels_names_the_first_wrong_one():
+    result = judge(with_levels(), {"case0": returned(torch.tensor([0, 1, 0, 0]))}, reveal=True)
+    assert result.reason.endswith("; the first wrong one, value[2], is 0, expected 2")
+
+
 def test_a_case_of_labels_that_passed_says_how_good_it_is():
     (case,) = judge(with_levels(), {"case0": returned(torch.arange(4))}).cases
     assert case.reason == "4 of 4 right (100.0%): excellent"

@@ -103,12 +103,13 @@ def sweeps(named: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[
 
 @for_people
 def confusions(predicted: torch.Tensor, labels: torch.Tensor, classes: Sequence[str]) -> None:
-    """Draw which share of each class (a row) was predicted as which (a column)."""
+    """Draw which share of each class (a row) was wrongly predicted as which (a column)."""
     count = len(classes)
     table = torch.bincount(labels * count + predicted, minlength=count**2).reshape(count, count)
     share = table / table.sum(dim=1, keepdim=True).clamp(min=1)
+    share.fill_diagonal_(float("nan"))  # what is right would outshine the rest
     with figure(5.6, 4.8) as axes:
-        picture = axes.imshow(share.numpy(), vmin=0, vmax=1, cmap="viridis")
+        picture = axes.imshow(share.numpy(), vmin=0, cmap="viridis")
         axes.set(xlabel="predicted class", ylabel="right class")
         axes.set_xticks(range(count), classes, rotation=60, ha="right")
         axes.set_yticks(range(count), classes)

@@ -50,12 +50,12 @@ REAL = torch.cuda.is_available()  # True: the real CIFAR-10, 60,000 photographs;
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
-# CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten things, in the same shape. It needs no download, a net trains on it in seconds, and it teaches the same. Do the whole notebook with it first. **Hand in a net that was trained on drawn images** (`REAL = False`), unless your teacher says that real ones are graded too: a net knows the kind of images it has seen, and hardly any other.
+# CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten things, in the same shape. It needs no download, a net trains on it in seconds, and it teaches the same. Do the whole notebook with it first. **Hand in a net that was trained on drawn images** (`REAL = False`), unless your teacher says that real ones are graded too (the public check has drawn images only): a net knows the kind of images it has seen, and hardly any other.
 
 # %% [markdown]
 # ## 1 · Look at the data first
 #
-# Before any network, look at what goes in. Which classes would you confuse at this size? Is every label right? Are the classes of equal size? Are the numbers in the range you think they are in?
+# Before any network, look at what goes in. Which classes would you confuse at this size? Do the labels fit? Are the classes of equal size? Are the numbers in the range you think they are in?
 
 # %%
 # not run when graded
@@ -276,7 +276,7 @@ print(
 )
 
 # %% [markdown]
-# Noise, stretched to full contrast because each picture is scaled by itself. The line below it says what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 1.
+# Mostly noise, stretched to full contrast because each picture is scaled by itself. The line below it says what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 1.
 #
 # ## 3 · Cheap experiments
 #
@@ -553,7 +553,7 @@ suggested = suggest_learning_rate(rates, torch.tensor(reached))
 plots.rate_range(rates, reached, suggested)
 
 # %% [markdown]
-# From left to right: little progress, more of it, the best, and then the cliff, which the picture cuts off. A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
+# From left to right: little progress, more of it, the best, and then the cliff, which the picture cuts off. (Most losses lie above ln 10: the first weights are large here, so the net begins loud and wrong, and one short epoch on a part of the data is little. The test is for comparing rates, and what it suggests is a cautious beginning for a long run without momentum.) A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
 #
 # ## 4 · A layer of your own
 #
@@ -691,15 +691,15 @@ for swish in (False, True):
     print(f"{'Swish' if swish else 'ReLU '}: validation {history['val_acc'][-1]:.1%}{beta}")
 
 # %% [markdown]
-# A layer that passes its gradient check and trains is a layer you can use. Whether it is *better* is another question, and one run of each does not answer it.
+# A layer that passes its gradient check and trains is a layer you can use. (One thing autograd mends without a word, so that neither gradcheck nor the graph sees it: a gradient by β that was not added up.) Whether it is *better* is another question, and one run of each does not answer it.
 #
-# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiment that decides.*
+# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other two suspects, tiny first weights and a small rate.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Deciding experiment: change nothing but reg to 0 (and then nothing but the scale of the weights, nothing but the learning rate). Regularisation is not the only fault of this run: the tiny initial weights and the small learning rate slow it too, and only one change at a time tells them apart.
+# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Experiments: change one thing and leave the rest: reg to 0, the first weights to a sensible size, the rate to 0.1; then two of them together. On the drawn images, 55 epochs: without the penalty the loss stays at 2.302 and validation at 11 %, because weights of 10⁻⁴ pass hardly any gradient; with first weights of a sensible size, 35 % in spite of the penalty; with both changes, 38 %. So the penalty is too large, and it is not the only fault; no single story explains the run before something was changed.
 #
-# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second figure). 2 points: effects of too large and too small on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: an experiment that changes reg alone.
+# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second figure). 2 points: effects of too large and too small on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -727,20 +727,20 @@ plots.histories({word: curves.draw(word, seed=1) for word in curves.WORDS})
 # | `"learning rate too high"` | Training loss ends **higher than it began** (averaged over the last quarter), or it is infinite or NaN at some point. In all other stories it ends below 90 % of its first value. |
 # | `"learning rate too low"` | Both losses are **still falling at the end**, nearly in a straight line: in the last third of the epochs training loss falls at least half as much as in the first third. In the stories below, it falls there less than a tenth as much. |
 # | `"underfitting"` | Training loss has flattened out **at a high level**: it ends above half of its first value. In the stories below, it ends under a third of it. Validation is close to training. |
-# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. In the stories below, the accuracies differ by less than 10 points. |
+# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. It takes **both** signs: the loss of a jumping validation often ends above its lowest, too. In the stories below, the accuracies differ by less than 10 points. |
 # | `"unstable validation"` | Validation accuracy **jumps** by 5 points or more from one epoch to the next, on average **after the first third** of the epochs, up and down, while training accuracy is smooth. In the last story it moves by less than 2 points there. |
 # | `"healthy"` | None of these. |
 #
-# Take them in this order. Words like *ends* mean the average over the last quarter of the epochs (each history has at least 16), because a single entry of a jumping curve says nothing. Epochs, numbers of classes and sizes of the losses vary. These margins hold for every curve, here and when graded, so a sensible rule of your own finds them all; it need not be worded like the table.
+# Take them in this order. Words like *ends* mean the average over the last quarter of the epochs (each history has at least 16), because a single entry of a jumping curve says nothing, and its median may lie on a peak. Epochs, numbers of classes and sizes of the losses vary. These margins hold for every curve, here and when graded, so a sensible rule of your own finds them all; it need not be worded like the table.
 #
-# The most instructive one is real: a ResNet-152 trained on 1,000 images of faces. Training accuracy reaches 100 %, validation hovers at 85 % and jumps about, training loss keeps falling, and validation loss turns and rises.
+# The most instructive one is drawn after a real report: a ResNet-152 trained on 1,000 images of faces. Training accuracy reaches 100 %, validation hovers at 85 % and jumps about, training loss keeps falling, and validation loss turns and rises.
 
 # %%
 # not run when graded
 plots.histories({"ResNet-152, 1,000 faces": curves.resnet152()})
 
 # %% [markdown]
-# It jumps *and* it overfits; by the order of the table it is called overfitting, which is what must be cured first.
+# It overfits, and it jumps a little, by less than the table asks for. If a curve does both, the order of the table calls it overfitting, which is what must be cured first.
 #
 # **Task** (40 min, hard). Write the diagnosis.
 #
@@ -780,7 +780,7 @@ def diagnose(history: dict[str, list[float]]) -> str:
 
 
 # %% [markdown]
-# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven.
+# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven. The table names the first curve that was told wrong by its number in the case, from 0, and words by their place in `curves.WORDS`, -1 for any other word. (One public case holds curves that a hasty rule gets wrong.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "diagnose_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -929,6 +929,9 @@ plots.training(stats)
 saved = {name: value.detach().cpu().half() for name, value in best_net.state_dict().items()}
 saved |= {"mean_image": mean_image.half(), "std": torch.tensor(std)}
 save_file({name: value.contiguous() for name, value in saved.items()}, "best_net.safetensors")
+Path("best_net.safetensors").chmod(0o644)  # readable for whoever grades it
+if REAL:
+    print("Trained on real images: hand it in only if your teacher grades with real ones.")
 
 
 # %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -965,7 +968,7 @@ print(f"test accuracy {(predicted == test_labels).double().mean():.1%}")
 plots.confusions(predicted, test_labels, cifar10.CLASSES)
 
 # %% [markdown]
-# Read the table along its rows: the bright squares off the diagonal are the pairs that your net confuses. Would you, at this size?
+# Read the table along its rows, without the diagonal: the brightest squares are the pairs that your net confuses most. Would you, at this size?
 #
 # ## 7 · One template, or many
 #
@@ -988,7 +991,7 @@ heard = importance.argsort(descending=True)[:20]
 plots.templates(weight_images(best_net.first.weight[heard].detach().cpu()))
 
 # %% [markdown]
-# Above: the templates of the SVM, one a class. Below: the 20 hidden units that your net's scores listen to most. Look for a horse with two heads, for backgrounds instead of objects, and for mirrored pairs among the hidden units.
+# Above: the templates of the SVM, one a class. Below: the 20 hidden units that your net's scores listen to most. Look for backgrounds instead of objects and, among the SVM's, for shapes that several images of a class have in common; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
 #
 # **Question 4** (5 points). What can a classifier with one template for each class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things a single template fails at, with an example from these classes; says how the hidden units and the second layer get round it; and names one limit that remains, with the kind of layer that removes it.*
 
