@@ -229,13 +229,14 @@ def train(
 
 
 # %% [markdown]
-# Now a set of hyper-parameters that looks harmless: 36 hidden units, about 500 steps of 1,000 images, learning rate 0.01 with decay 0.95, regularisation 0.25, and first weights of size 0.0001.
+# Now a set of hyper-parameters that looks harmless: 36 hidden units, about 500 steps of 1,000 images, learning rate 0.01 with decay 0.95, regularisation 0.25, and first weights of size 0.0001. The images are centred, as yours are, and not divided by the standard deviation.
 
 # %%
 # not run when graded
 BAD = {"hidden": 36, "batch_size": 1000, "lr": 1e-2, "decay": 0.95, "reg": 0.25, "scale": 1e-4}
 epochs = max(500 * 1000 // len(data["X_train"]), 1)  # about 500 steps
-bad_net, bad_history = train(data, **BAD, epochs=epochs, verbose=True)
+centred = {name: value * std if name[0] == "X" else value for name, value in data.items()}
+bad_net, bad_history = train(centred, **BAD, epochs=epochs, verbose=True)
 print(f"validation accuracy {bad_history['val_acc'][-1]:.1%}")
 plots.training(bad_history)
 
@@ -693,11 +694,11 @@ for swish in (False, True):
 # %% [markdown]
 # A layer that passes its gradient check and trains is a layer you can use. (One thing autograd mends without a word, so that neither gradcheck nor the graph sees it: a gradient by β that was not added up.) Whether it is *better* is another question, and one run of each does not answer it.
 #
-# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other two suspects, tiny first weights and a small rate.* (about 15 min)
+# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other suspects: tiny first weights, a small rate, images that are not scaled.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Experiments: change one thing and leave the rest: reg to 0, the first weights to a sensible size, the rate to 0.1; then two of them together. On the drawn images, 55 epochs: without the penalty the loss stays at 2.302 and validation at 11 %, because weights of 10⁻⁴ pass hardly any gradient; with first weights of a sensible size, 35 % in spite of the penalty; with both changes, 38 %. So the penalty is too large, and it is not the only fault; no single story explains the run before something was changed.
+# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Experiments: change one thing and leave the rest: reg to 0, the first weights to a sensible size, the rate to 0.1, the images divided by their standard deviation; then two of them together. On the drawn images, 55 epochs: without the penalty the loss stays at 2.3026 and validation at 9 %, because weights of 10⁻⁴ pass hardly any gradient; with first weights of a sensible size, 21 % in spite of the penalty; with both changes, 25 %. So the penalty is too large, and it is not the only fault; no single story explains the run before something was changed.
 #
 # **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second figure). 2 points: effects of too large and too small on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
 # ### END SOLUTION
@@ -819,7 +820,7 @@ print("the bad run:", diagnose(bad_history))
 # %% [markdown]
 # ## 6 · Turning the knobs
 #
-# One at a time, from a setting that works: hidden size, regularisation, learning rate. Everything else stays. (Why one at a time? In the bad run three knobs were wrong at once.)
+# One at a time, from a setting that works: hidden size, regularisation, learning rate. Everything else stays. (Why one at a time? In the bad run several knobs were wrong at once.)
 
 
 # %%
