@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib
 import pytest
 import requests
 
@@ -105,3 +106,15 @@ def client_answers():
             pytest.skip(f"{' '.join(command)} does not answer")
 
     return require
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Collect the figures that are shown."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figures = []
+    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
+    yield figures
+    plt.close("all")

@@ -2,7 +2,6 @@
 
 import statistics
 
-import matplotlib
 import pytest
 import torch
 
@@ -110,17 +109,6 @@ def test_hidden_images_are_in_no_data_set_of_the_course():
     assert labels.dtype == torch.int64
     known = {image.numpy().tobytes() for image in objects.draw(60, 20)["train"][0]}
     assert not known & {image.numpy().tobytes() for image in images}
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figures = []
-    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
-    yield figures
-    plt.close("all")
 
 
 def draw_all():

@@ -1,24 +1,10 @@
 import subprocess
 import sys
 
-import matplotlib
-import pytest
-
 from autograder import plots
 from data_scripts import toy
 
 STATS = {"loss_history": [2.0, 1.0], "train_acc_history": [0.5], "val_acc_history": [0.4]}
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figures = []
-    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
-    yield figures
-    plt.close("all")
 
 
 def draw_all():

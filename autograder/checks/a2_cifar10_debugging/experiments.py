@@ -23,6 +23,12 @@ MARGIN = 1e-3  # of every pre-activation from 0, in every step
 
 def experiment_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of section 3."""
+    yield from learning_checks(seed)
+    yield from measuring_checks(seed)
+
+
+def learning_checks(seed: int) -> Iterator[Check]:
+    """Yield the checks of what a net must learn, and must not: nothing, 50 images, a shuffle."""
     yield Check(
         name="know_nothing_values",
         title="what knowing nothing costs",
@@ -48,6 +54,10 @@ def experiment_checks(seed: int) -> Iterator[Check]:
         ),
         pure=True,
     )
+
+
+def measuring_checks(seed: int) -> Iterator[Check]:
+    """Yield the checks of what is measured: activations, and a range of learning rates."""
     names = ("mean", "std", "zero", "dead")
     yield Check(
         name="activation_values",
