@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from autograder import plots
+from autograder.checks import public_and_hidden
 from autograder.checks.a2_cifar10_debugging import experiments, search, stories, swish
-from autograder.checks.a2_cifar10_debugging.cases import public_and_hidden
 from data_scripts import curves
 from data_scripts.drawn import objects
 

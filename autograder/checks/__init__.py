@@ -6,15 +6,19 @@ in another style, which every check must accept, and `beside/` holds what a solv
 notebook has beside it: what it trained.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from autograder.cases import RecordedCheck
+from autograder.cases import FLOAT64, Case, RecordedCheck
+
+PUBLIC_SEED = 2024
+Kind = tuple  # of case: name, about, inputs, and for some a weight and a tolerance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,25 @@ def load(assignment: str, seed: int = 0, real: bool = False) -> Assignment:
         tuple(sorted(folder.glob("alternatives/*.py"))) if folder else (),
         {path.name: path for path in sorted(folder.glob("beside/*"))} if folder else {},
     )
+
+
+def public_and_hidden(
+    kinds: Callable[[np.random.RandomState], Iterable[Kind]], seed: int
+) -> tuple[Case, ...]:
+    """Return the cases of all kinds twice: drawn by the public seed, and by the hidden one.
+
+    A kind without a tolerance has that of float64. Names of public cases begin with `public_`.
+    """
+    return (*_cases(kinds, PUBLIC_SEED, public=True), *_cases(kinds, seed, public=False))
+
+
+def _cases(
+    kinds: Callable[[np.random.RandomState], Iterable[Kind]], seed: int, public: bool
+) -> Iterator[Case]:
+    for name, about, inputs, *rest in kinds(np.random.RandomState([seed, public])):
+        weight, tolerance = (*rest, *(1.0, None)[len(rest) :])
+        prefix = "public_" if public else ""
+        yield Case(prefix + name, about, inputs, weight, tolerance or FLOAT64, public)
 
 
 def names() -> list[str]:

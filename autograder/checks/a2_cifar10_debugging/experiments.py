@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from autograder.cases import FLOAT32, Tolerance
-from autograder.checks import Check
-from autograder.checks.a2_cifar10_debugging.cases import Kind, public_and_hidden
+from autograder.checks import Check, Kind, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
 SHARES = Tolerance(1e-5, 1e-7)

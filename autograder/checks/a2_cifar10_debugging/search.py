@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from autograder.cases import FLOAT32, Case, Level
-from autograder.checks import Check
-from autograder.checks.a2_cifar10_debugging.cases import PUBLIC_SEED, Kind, public_and_hidden
+from autograder.checks import PUBLIC_SEED, Check, Kind, public_and_hidden
 from data_scripts import cifar10
 from data_scripts.drawn import objects
 

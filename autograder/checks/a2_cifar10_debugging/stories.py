@@ -11,8 +11,7 @@ import numpy as np
 import torch
 
 from autograder.cases import Case, Level
-from autograder.checks import Check
-from autograder.checks.a2_cifar10_debugging.cases import PUBLIC_SEED
+from autograder.checks import PUBLIC_SEED, Check
 from data_scripts import curves
 
 Tensors = dict[str, torch.Tensor]

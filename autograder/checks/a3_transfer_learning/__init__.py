@@ -5,7 +5,7 @@ Their checks call a locked function of the notebook that turns what the student 
 properties; the oracles say what these are, from the task's definition.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf, nan
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from autograder.cases import Case, Level, Tolerance
-from autograder.checks import Check
+from autograder.checks import PUBLIC_SEED, Check, public_and_hidden
 from autograder.checks.a3_transfer_learning.mistakes import MISTAKES
 from data_scripts.drawn import objects
 from data_scripts.pretrained import IMAGENET_MEAN, IMAGENET_STD
@@ -23,7 +23,6 @@ from data_scripts.pretrained import IMAGENET_MEAN, IMAGENET_STD
 __all__ = ["MISTAKES", "checks"]
 
 Tensors = dict[str, torch.Tensor]
-PUBLIC_SEED = 2024
 MARGIN = 1e-3  # of every pre-activation from 0
 IMAGES = Tolerance(rtol=1e-4, atol=2e-5)  # float32, whichever library resizes
 FLOAT32_LOOSE = Tolerance(rtol=1e-4, atol=1e-5)  # sums that may nearly cancel
@@ -34,7 +33,7 @@ LEVELS = Level("pass", 0.36, 0.5), Level("good", 0.44, 0.8), Level("excellent", 
 def checks(seed: int) -> Iterator[Check]:
     """Yield the checks of the assignment; `seed` draws the hidden cases."""
     yield check("preprocess_values", "prepared images", {"images": "return"}, prepared,
-                both(image_cases, seed))  # fmt: skip
+                public_and_hidden(image_cases, seed))  # fmt: skip
     yield from block_checks(seed)
     yield from classifier_checks(seed)
     yield from feature_checks(seed)
@@ -42,7 +41,7 @@ def checks(seed: int) -> Iterator[Check]:
     yield from split_checks(seed)
     record = {"interval": "return"}
     title = "Wilson interval, low and high"
-    yield check("wilson", title, record, wilson, both(count_cases, seed))
+    yield check("wilson", title, record, wilson, public_and_hidden(count_cases, seed))
 
 
 # Preprocessing
@@ -72,8 +71,8 @@ def prepared(images: torch.Tensor, size: int) -> Tensors:
 def block_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of both blocks and of their formulae."""
     for name, cases, oracle in (
-        ("separable", both(separable_cases, seed), separable),
-        ("residual", both(residual_cases, seed), residual),
+        ("separable", public_and_hidden(separable_cases, seed), separable),
+        ("residual", public_and_hidden(residual_cases, seed), residual),
     ):
         yield check(f"{name}_output", f"output of the {name} block", {"output": "return.output"},
                     oracle, cases)  # fmt: skip
@@ -81,7 +80,7 @@ def block_checks(seed: int) -> Iterator[Check]:
         yield check(f"{name}_gradients", f"gradients of the {name} block", record, oracle, cases)
         title = f"number of parameters of the {name} block"
         formula = separable_count if name == "separable" else residual_count
-        sizes = both(separable_sizes if name == "separable" else residual_sizes, seed)
+        sizes = public_and_hidden(separable_sizes if name == "separable" else residual_sizes, seed)
         yield check(f"{name}_counts", title, {"count": "return"}, formula, sizes)
 
 
@@ -277,8 +276,8 @@ def classifier_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of `make_classifier` and `freeze`."""
     record = {name: f"return.{name}" for name in ("scores", "count", "backbone_unchanged")}
     yield check("classifier", "a new head on a copy of the backbone", record, classified,
-                both(classifier_cases, seed))  # fmt: skip
-    cases = both(freezing_cases, seed)
+                public_and_hidden(classifier_cases, seed))  # fmt: skip
+    cases = public_and_hidden(freezing_cases, seed)
     record = {name: f"return.{name}" for name in ("trainable", "frozen", "returned_it")}
     yield check("freeze_gradients", "how many parameters are trained", record, frozen, cases)
     record = {name: f"return.{name}" for name in ("features", "mean", "var", "other_switches")}
@@ -360,7 +359,7 @@ def frozen(weights: Tensors, x: torch.Tensor, num_classes: int) -> Tensors:
 
 def feature_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of `extract_features` and of the probe that was handed in."""
-    cases = both(extraction_cases, seed)
+    cases = public_and_hidden(extraction_cases, seed)
     title = "features, in the order of the images"
     record = {"features": "return.features"}
     yield check("features_values", title, record, extracted, cases)
@@ -428,8 +427,8 @@ def extracted(
 def training_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of parameter groups, early stopping, plateaus and checkpoints."""
     yield check("groups", "learning rate of each parameter", {"rates": "return"}, group_rates,
-                both(group_cases, seed))  # fmt: skip
-    sequences = both(loss_cases, seed)
+                public_and_hidden(group_cases, seed))  # fmt: skip
+    sequences = public_and_hidden(loss_cases, seed)
     stopping = [with_inputs(case, "losses", "patience", "min_delta") for case in sequences]
     names = ("epochs", "stopped", "best_epoch", "best_loss")
     record = {name: f"return.{name}" for name in names}
@@ -439,7 +438,7 @@ def training_checks(seed: int) -> Iterator[Check]:
     title = "learning rates after each epoch"
     yield check("plateau", title, {"rates": "return"}, reduced, rates)
     yield check("checkpoint", "weights as restored, twice", {"weights": "return"}, restored,
-                both(checkpoint_cases, seed))  # fmt: skip
+                public_and_hidden(checkpoint_cases, seed))  # fmt: skip
 
 
 def group_cases(rng: np.random.RandomState) -> Iterator[tuple]:
@@ -573,7 +572,7 @@ def restored(losses: list[float], weight: torch.Tensor) -> Tensors:
 
 def split_checks(seed: int) -> Iterator[Check]:
     """Yield the checks of `split_by_domain`, by properties."""
-    cases = both(domain_cases, seed)
+    cases = public_and_hidden(domain_cases, seed)
     record = {name: f"return.{name}" for name in ("refused", "counts", "used_once")}
     title = "what is in which part, by source"
     yield check("split_parts", title, record, described, cases)
@@ -581,7 +580,7 @@ def split_checks(seed: int) -> Iterator[Check]:
     yield check("split_weights", "weights of the two sources", record, described, cases)
     record = {n: f"return.{n}" for n in ("repeatable", "neighbours", "ever_in_dev", "ever_in_test")}
     title = "the seed decides, and not the order"
-    yield check("split_chance", title, record, chances, both(chance_cases, seed))
+    yield check("split_chance", title, record, chances, public_and_hidden(chance_cases, seed))
 
 
 def domain_cases(rng: np.random.RandomState) -> Iterator[tuple]:
@@ -674,17 +673,6 @@ def wilson(correct: int, total: int, z: float) -> Tensors:
 
 
 # What all checks share
-
-
-def both(draw: Callable[[np.random.RandomState], Iterable[tuple]], seed: int) -> list[Case]:
-    """Build the public and the hidden cases of one kind. Without a tolerance it is float64's."""
-    built = []
-    for public, start in ((True, PUBLIC_SEED), (False, seed)):
-        for name, about, inputs, weight, tolerance in draw(np.random.RandomState([start, public])):
-            name = f"public_{name}" if public else name
-            more = {"tolerance": tolerance} if tolerance else {}
-            built.append(Case(name, about, inputs, weight, public=public, **more))
-    return built
 
 
 def check(
