@@ -184,7 +184,7 @@ FER2013 = ImageSet(
     counts=COUNTS,
     digests=DIGESTS,
     read=read,
-    draw=faces.draw,
+    draw=faces.draw_collected,
     drawn=faces.VERSION,
 )
 

@@ -72,6 +72,19 @@ def test_no_face_is_drawn_twice(small):
     assert everyone.unique(dim=0).shape[0] == len(everyone)
 
 
+def test_some_faces_stand_in_two_splits_a_few_of_them_with_another_label():
+    drawn, plain = faces.draw_collected(400, 100, 200), faces.draw(400, 100, 200)
+    assert all(map(torch.equal, drawn["train"], plain["train"]))
+    for split, copies, relabelled in (("validation", 6, 0), ("test", 12, 1)):
+        (X, y), (X_train, y_train) = drawn[split], drawn["train"]
+        assert torch.equal(y, plain[split][1])
+        same = (X[:, None] == X_train[None]).flatten(2).all(dim=2)
+        assert same.any(dim=1).sum() == copies
+        other = [i for i, j in same.nonzero().tolist() if y[i] != y_train[j]]
+        assert len(set(other)) == relabelled
+        assert torch.equal((plain[split][0] == X).flatten(1).all(dim=1), ~same.any(dim=1))
+
+
 def test_pictures_are_neither_flat_nor_burnt_out(small):
     pixels = small["train"][0].flatten(1).float()
     assert pixels.std(dim=1).min() > 4

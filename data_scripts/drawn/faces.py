@@ -15,13 +15,16 @@ from PIL import Image, ImageDraw, ImageFilter
 from data_scripts.drawn.face_expressions import CLASSES, express
 from data_scripts.drawn.face_shapes import ABSENT, Person, Shape, behind, features, meet, vary
 
-__all__ = ["CLASSES", "SIZE", "VERSION", "draw"]
+__all__ = ["CLASSES", "SIZE", "VERSION", "draw", "draw_collected", "draw_expressions"]
 
-VERSION = 1
+VERSION = 2  # of what draw_collected returns
+STREAM = 1  # of random numbers: changed, every face is another one
 SIZE = 48
 FINE = 3  # drawn this many times larger, then reduced
 # Images a class in the official training part.
 OFFICIAL = np.array([3995, 436, 4097, 7215, 4830, 3171, 4965])
+COPIED = 0.06  # of the faces of a split stand in the training part too; 0.08 in the real set
+RELABELLED = 0.08  # of the copies have another label there; 0.06 in the real set
 CHUNK = 500  # faces whose polygons are in memory at a time
 
 
@@ -47,17 +50,51 @@ def draw(
     """
     sizes = {"train": train, "validation": validation, "test": test}
     return {
-        split: _draw_split(n, np.random.RandomState([seed, VERSION, number]))
+        split: _draw_split(n, np.random.RandomState([seed, STREAM, number]))
         for number, (split, n) in enumerate(sizes.items())
     }
 
 
+def draw_collected(
+    train: int = 6_000, validation: int = 800, test: int = 800, seed: int = 0
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Draw as `draw` does, with what happens to sets that are collected from the web.
+
+    Some faces of the training part stand in another split too, a few with another label.
+    """
+    splits = draw(train, validation, test, seed)
+    for number, split in enumerate(("validation", "test")):
+        _copy_some(splits["train"], splits[split], np.random.RandomState([seed, STREAM, 9, number]))
+    return splits
+
+
+def _copy_some(
+    source: tuple[torch.Tensor, torch.Tensor],
+    target: tuple[torch.Tensor, torch.Tensor],
+    rng: np.random.RandomState,
+) -> None:
+    """Replace faces of a split by copies; its labels stay, and so do its class shares."""
+    copies = rng.choice(len(target[1]), round(COPIED * len(target[1])), replace=False)
+    relabelled = round(RELABELLED * len(copies))
+    for place, row in enumerate(copies):
+        same = (source[1] == target[1][row]).numpy()
+        wanted = np.flatnonzero(same if place >= relabelled else ~same)
+        if len(wanted):
+            target[0][row] = source[0][rng.choice(wanted)]
+
+
 def _draw_split(n: int, rng: np.random.RandomState) -> tuple[torch.Tensor, torch.Tensor]:
     labels = rng.permutation(np.repeat(np.arange(len(CLASSES)), _shares(n)))
-    starts = range(0, n, CHUNK)
+    return draw_expressions(labels, rng), torch.from_numpy(labels.astype(np.uint8))
+
+
+def draw_expressions(labels: np.ndarray, rng: np.random.RandomState) -> torch.Tensor:
+    """Return a face for each label (N,), integers in 0..6, as images (N, 1, 48, 48), uint8."""
+    starts = range(0, len(labels), CHUNK)
     pictures = [_photograph(_draw_faces(labels[i : i + CHUNK], rng), rng) for i in starts]
-    images = np.concatenate([np.zeros((0, SIZE, SIZE), np.uint8), *pictures])
-    return torch.from_numpy(images[:, None]), torch.from_numpy(labels.astype(np.uint8))
+    return torch.from_numpy(
+        np.concatenate([np.zeros((0, SIZE, SIZE), np.uint8), *pictures])[:, None]
+    )
 
 
 def _shares(n: int) -> np.ndarray:
