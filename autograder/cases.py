@@ -46,7 +46,7 @@ FLOAT32 = Tolerance(rtol=1e-4, atol=1e-6)
 
 @dataclass(frozen=True)
 class Level:
-    """How good is how good: the least accuracy of a level, and the share of the points it gives."""
+    """How good is how good: the least that reaches a level, and its share of the points."""
 
     name: str
     least: float

@@ -1,12 +1,12 @@
 """One recorded value against the expected one: what is wrong with it, and by how much."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from autograder.cases import Case, RecordedCheck, Tolerance
+from autograder.cases import Case, Level, RecordedCheck, Tolerance
 from autograder.evidence import Leaf
 
 WANTED = {"tensor": "a torch tensor", "number": "a number", "numbers": "a list of numbers"}
@@ -82,23 +82,53 @@ def accuracy(
         return Measurement(problem)
     right, total = int((found.tensor == expected.tensor).sum()), len(expected.tensor)
     note = f"{right} of {total} right ({right / total:.1%})"
-    reached = [level for level in case.levels if right / total >= level.least]
-    if len(reached) == len(case.levels):
-        return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
-    following = case.levels[len(reached)]
-    level = f"{reached[-1].name}; " if reached else ""
-    note = f"{note}: {level}{following.least:.0%} is needed for {following.name}"
-    share = reached[-1].share if reached else 0.0
+    measured = against_levels(right / total, note, case.levels)
+    if not measured.problem:
+        return measured
     first = int((found.tensor != expected.tensor).to(torch.uint8).argmax())
     entries = (found.tensor[first].item(), expected.tensor[first].item())
-    quote = "{}; the first wrong one, {}[{}], is {}, expected {}".format(
-        note, name, first, *entries
-    )
-    return Measurement(note, share, note=note, quote=quote)
+    wrong = "the first wrong one, {}[{}], is {}, expected {}".format(name, first, *entries)
+    return replace(measured, quote=f"{measured.problem}; {wrong}")
+
+
+def macro_f1(
+    name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
+) -> Measurement:
+    """Measure labels (N,) by the mean F1 of the classes that occur, against the levels."""
+    problem = wrong_form(name, found, expected)
+    if problem:
+        return Measurement(problem)
+    scores = {}
+    for label in expected.tensor.unique():
+        is_it, said = expected.tensor == label, found.tensor == label
+        scores[label.item()] = (2 * (is_it & said).sum() / (is_it.sum() + said.sum())).item()
+    worst = min(scores, key=scores.get)
+    mean = sum(scores.values()) / len(scores)
+    note = f"macro-F1 {mean:.1%} (least for class {worst}, {scores[worst]:.1%})"
+    return against_levels(mean, note, case.levels)
+
+
+def against_levels(value: float, note: str, levels: Sequence[Level]) -> Measurement:
+    """Measure a quality by the levels that it reaches."""
+    reached = [level for level in levels if value >= level.least]
+    if len(reached) == len(levels):
+        return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
+    following = levels[len(reached)]
+    level = f"{reached[-1].name}; " if reached else ""
+    note = f"{note}: {level}{percent(following.least)} is needed for {following.name}"
+    share = reached[-1].share if reached else 0.0
+    return Measurement(note, share, note=note, quote=note)
+
+
+def percent(share: float) -> str:
+    """Write a share with as many digits as it has: 50%, 65.285%."""
+    return f"{100 * share:.6g}%"
 
 
 Criterion = Callable[[str, Leaf | None, Leaf, Case, RecordedCheck], Measurement]
-CRITERIA: dict[str, Criterion] = {c.__name__: c for c in (close, cross_entropy_below, accuracy)}
+CRITERIA: dict[str, Criterion] = {
+    c.__name__: c for c in (close, cross_entropy_below, accuracy, macro_f1)
+}
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance) -> float:

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 from autograder.cases import FLOAT32, Case, KnownMistake, Level, RecordedCheck
 from autograder.evidence import Outcome, observe
@@ -270,6 +271,27 @@ def test_the_best_case_counts_where_any_is_enough():
     assert judge(with_levels(2), {"case0": wrong, "case1": right}).fraction == 0.5
     result = judge(either, {"case0": wrong, "case1": half})
     assert (result.fraction, result.reason.split(":")[0]) == (0.4, "2 of 4 right (50.0%)")
+
+
+@pytest.mark.parametrize(
+    "labels, fraction",
+    [
+        ([0, 0, 0, 0, 0, 0, 1, 2], 1),
+        ([0, 0, 0, 0, 0, 0, 1, 1], 0.4),
+        ([0, 0, 0, 0, 0, 0, 0, 0], 0),
+        ([5, 5, 5, 5, 5, 5, 5, 5], 0),
+        ([0, 0, 0, 0, 0, 5, 1, 2], 1),
+    ],
+)
+def test_macro_f1_is_the_mean_over_the_classes_that_occur(labels, fraction):
+    truth = torch.tensor([0, 0, 0, 0, 0, 0, 1, 2])
+    measured = check(truth, criterion="macro_f1")
+    measured = replace(measured, cases=tuple(replace(c, levels=LEVELS) for c in measured.cases))
+    result = judge(measured, {"case0": returned(torch.tensor(labels))})
+    labels_that_occur = f1_score(truth, labels, labels=[0, 1, 2], average="macro", zero_division=0)
+    (case,) = result.cases
+    assert result.fraction == fraction
+    assert case.reason.startswith(f"macro-F1 {labels_that_occur:.1%}")
 
 
 def with_levels(count=1):
