@@ -7,6 +7,8 @@ import orjson
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines
 
+from autograder import NOT_GRADED
+
 
 def to_bytes(notebook: NotebookNode) -> bytes:
     """Write a notebook for a program to read."""
@@ -34,3 +36,8 @@ def _copied(cell: NotebookNode) -> NotebookNode:
             if "data" in output:
                 output.data = copy(output.data)
     return cell
+
+
+def runs_when_graded(cell: NotebookNode) -> bool:
+    """Say whether a cell is code, and not for people only."""
+    return cell.cell_type == "code" and cell.source.split("\n", 1)[0].strip() != NOT_GRADED

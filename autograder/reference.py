@@ -7,6 +7,7 @@ when all of it holds are the files written.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,10 +25,11 @@ from autograder.checks import Assignment, Check, Mistake
 from autograder.evidence import Leaf, Outcome
 from autograder.judge import judge
 from autograder.run import run, worker_config
-from autograder.solutions import with_functions, with_mistake
+from autograder.solutions import only_checks_that_use, with_functions, with_mistake
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]  # by check, by case
-EXACT = "close", "accuracy"  # criteria by which two outcomes of one mistake are the same
+# criteria by which two outcomes of one mistake are the same
+EXACT = "close", "accuracy", "macro_f1"
 
 
 class RecordingRefused(Exception):
@@ -89,12 +91,15 @@ def record_assignment(
     problems = [
         p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
     ]
+    names = [mistake.name for mistake in assignment.mistakes]
+    problems += [f"two mistakes are called {name}; rename one." for name in repeated(names)]
     if problems:  # without right answers there is nothing to compare others with
         raise RecordingRefused(problems)
     confirmed = {c.name: with_expected(c, right[c.name]) for c in assignment.checks}
 
     others = {path.name: with_functions(notebook, path) for path in assignment.alternatives}
-    others |= {mistake.name: with_mistake(notebook, mistake) for mistake in assignment.mistakes}
+    checked = {m.cell: only_checks_that_use(notebook, m.cell) for m in assignment.mistakes}
+    others |= {m.name: with_mistake(checked[m.cell], m) for m in assignment.mistakes}
     with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
         futures = {
             name: pool.submit(recorded_by, nb, challenge, config, assignment.beside)
@@ -143,6 +148,11 @@ def recorded_by(
 def read_outcomes(recorded: Sequence[dict]) -> Outcomes:
     """Read recorded evidence, by check."""
     return dict(map(evidence.from_output, recorded))
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def disagreements(check: Check, outcomes: Mapping[str, Outcome]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from nbformat.v4 import new_output
 from traitlets import Bool, Integer, List, Unicode, default
 from traitlets.config import Config
 
-from autograder import CHALLENGE_FILE, NOT_GRADED, folder, notebook
+from autograder import CHALLENGE_FILE, folder, notebook
 from autograder.kernels import warm_process
 from autograder.kernels.limits import Limits
 from autograder.kernels.provisioner import WarmKernelManager
@@ -138,7 +138,7 @@ class Execute(ExecutePreprocessor):
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Execute one cell, unless it is for people only. Raises Stopped if it was the last one."""
-        if cell.cell_type != "code" or cell.source.split("\n", 1)[0].strip() == NOT_GRADED:
+        if not notebook.runs_when_graded(cell):
             return cell, resources
         self._cell, self._output = cell, 0
         if time.monotonic() > self._deadline:

@@ -5,6 +5,7 @@ answers put into the student version: all are one operation, `with_cells`.
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.checks import Mistake
+from autograder.notebook import runs_when_graded
 
 
 class CellNotFound(Exception):
@@ -47,6 +49,45 @@ def with_mistake(notebook: NotebookNode, mistake: Mistake) -> NotebookNode:
             )
         source = source.replace(right, wrong)
     return with_cells(notebook, {mistake.cell: source})
+
+
+def only_checks_that_use(notebook: NotebookNode, cell: str) -> NotebookNode:
+    """Copy a notebook without the check cells that a change in one cell cannot reach.
+
+    It reaches the cells that use a name defined there, and those that use theirs in turn.
+    """
+    notebook = deepcopy(notebook)
+    run = [c for c in notebook.cells if runs_when_graded(c)]
+    names = [_names(c.source) for c in run]
+    reached = {number for number, c in enumerate(run) if grade_id(c) == cell}
+    while True:
+        changed = set().union(*(names[number][0] for number in reached))
+        more = {number for number, (_, used) in enumerate(names) if used & changed} - reached
+        if not more:
+            break
+        reached |= more
+    spared = {id(c) for number, c in enumerate(run) if number not in reached and _is_check(c)}
+    notebook.cells = [c for c in notebook.cells if id(c) not in spared]
+    return notebook
+
+
+def _is_check(cell: NotebookNode) -> bool:
+    metadata = cell.metadata.get("nbgrader", {})
+    return bool(metadata.get("grade")) and not metadata.get("solution")
+
+
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell defines for others, and those that it uses anywhere."""
+    tree = ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.MULTILINE))
+    defined = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            defined.add(statement.name)
+        else:
+            stored = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+            defined |= {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return defined, used
 
 
 def with_functions(notebook: NotebookNode, file: Path) -> NotebookNode:

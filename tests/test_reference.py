@@ -89,6 +89,11 @@ def test_a_check_that_a_mistake_survives_is_refused(example):
     assert f"{CHECK} accepts the mistake mean_over_everything; add a case" in refusal(weak)
 
 
+def test_a_name_that_two_mistakes_share_is_refused(example):
+    twice = replace(example, mistakes=(*example.mistakes, example.mistakes[0]))
+    assert f"two mistakes are called {example.mistakes[0].name}; rename one." in refusal(twice)
+
+
 def test_a_mistake_that_looks_like_another_is_refused(example):
     twin = replace(example.mistakes[0], name="twin")
     message = refusal(replace(example, mistakes=(*example.mistakes, twin)))

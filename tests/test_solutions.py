@@ -2,7 +2,7 @@
 
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.solutions import with_functions
+from autograder.solutions import only_checks_that_use, with_functions
 
 
 def test_a_function_or_a_class_replaces_the_cell_of_its_name(tmp_path):
@@ -18,3 +18,38 @@ def test_a_function_or_a_class_replaces_the_cell_of_its_name(tmp_path):
         "class Swish:\n    beta = 1",
         "# other",
     ]
+
+
+def test_checks_that_a_cell_cannot_reach_are_left_out():
+    sources = {
+        "setup": "import torch\n%pip install x",
+        "square": "def square(x):\n    return x * x",
+        "norm": "def norm(v):\n    return sum(square(x) for x in v)",
+        "other": "SIZE = 3",
+        "square_values": 'check.public("square_values", square)',
+        "norm_values": 'check.public("norm_values", norm)',
+        "other_values": 'check.public("other_values", SIZE)',
+        "answer": "square",
+        "people": "# not run when graded\nSIZE = square(2)",
+    }
+    metadata = {
+        name: {"grade_id": name, "grade": name.endswith("values"), "solution": name == "answer"}
+        for name in sources
+    }
+    cells = [
+        new_code_cell(source, metadata={"nbgrader": metadata[name]})
+        for name, source in sources.items()
+    ]
+    reached = {}
+    for changed in ("square", "norm", "other"):
+        kept = only_checks_that_use(new_notebook(cells=cells), changed).cells
+        names = [cell.metadata["nbgrader"]["grade_id"] for cell in kept]
+        reached[changed] = [name for name in names if name.endswith("_values")]
+        assert set(sources) - set(names) == {n for n in sources if n.endswith("values")} - set(
+            names
+        )
+    assert reached == {
+        "square": ["square_values", "norm_values"],
+        "norm": ["norm_values"],
+        "other": ["other_values"],
+    }
