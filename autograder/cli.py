@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,28 +71,37 @@ def reference(options: argparse.Namespace) -> int:
 
 
 def grade(options: argparse.Namespace) -> int:
-    """Grade a class and print its points."""
+    """Grade a class in one assignment or in several, and print its points."""
+    from autograder.cluster import connect
     from autograder.grade import grade
     from autograder.progress import show
 
-    course = _open(options)
-    students = options.student or course.students(options.assignment)
-    grading = grade(
-        course, options.assignment, students, options.workers, options.scheduler, options.resume
-    )
-    failed = show(grading, options.assignment, len(students))
-    _print_class(course, options.assignment)
+    course, failed = _open(options), []
+    with ExitStack() as stack:
+        client = None
+        if len(options.assignments) > 1:  # they share their workers
+            workers = connect(options.scheduler, options.workers, course.config)
+            client = stack.enter_context(workers)
+        for assignment in options.assignments:
+            students = options.student or course.students(assignment)
+            grading = grade(
+                course, assignment, students, options.workers, options.scheduler, options.resume,
+                client,
+            )  # fmt: skip
+            failed += show(grading, assignment, len(students))
+            _print_class(course, assignment)
     return 1 if failed else 0
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the class report."""
+    """Write the class report of one assignment or of several."""
     from autograder import report
     from autograder.course import open_course
 
     course = open_course(options.course)
-    path = report.write(report.collect(course, options.assignment), course)
-    print(f"wrote {path.relative_to(course.root)}")
+    for assignment in options.assignments:
+        path = report.write(report.collect(course, assignment), course)
+        print(f"wrote {path.relative_to(course.root)}")
     return 0
 
 
@@ -146,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
     without_sandbox(sub)
     sub = add("grade", grade)
-    sub.add_argument("assignment", metavar="ASSIGNMENT")
+    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
     sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
@@ -155,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     without_sandbox(sub)
     sub = add("report", report)
-    sub.add_argument("assignment", metavar="ASSIGNMENT")
+    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
     return parser
 
 

@@ -9,14 +9,14 @@ off can go on where it stopped.
 import errno
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from distributed import KilledWorker
+from distributed import Client, KilledWorker
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
@@ -51,12 +51,14 @@ def grade(
     workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = False,
+    client: Client | None = None,
 ) -> Iterator[Graded]:
     """Grade the submissions of an assignment, all or those of some students.
 
     They run on `workers` processes of this machine (default: one a core), or on the
-    workers of the Dask `scheduler` at an address. With `resume`, those that were graded
-    before and have not changed are left out.
+    workers of the Dask `scheduler` at an address, or on those of a `client` that is
+    connected already, and stays so. With `resume`, those that were graded before and have
+    not changed are left out.
 
     Returns an iterator that yields each as it is done. Raises CourseError if there is
     nothing to grade, or if what is graded cannot be written; CasesNotFound if the
@@ -69,8 +71,9 @@ def grade(
     todo = (prepare(course, loaded, student) for student in students)
     if resume:
         todo = (one for one in todo if not journal.has(one))
+    connected = partial(connect, scheduler, workers, course.config)
     return _grade(
-        course, loaded, todo, journal, partial(connect, scheduler, workers, course.config)
+        course, loaded, todo, journal, partial(nullcontext, client) if client else connected
     )
 
 

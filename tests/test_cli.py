@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from autograder import cluster
+from autograder import grade as grading
 from autograder.cli import main
 from tests import submissions
 from tests.conftest import A1
@@ -81,6 +83,22 @@ def test_a_broken_submission_is_reported_and_the_others_are_graded(course, capsy
     table = out.split("2 graded in ")[1]
     assert "the notebook could not be read" in " ".join(table.split())
     assert "not written yet" in table
+
+
+def test_several_assignments_share_their_workers(course, capsys, monkeypatch):
+    other, connected = "a2_cifar10_debugging", []
+    (course / "source" / other).symlink_to(submissions.ROOT / "source" / other)
+    assert main(["release"]) == 0
+    for name in (A1, other):
+        submissions.submit(course, name, "anna", submissions.released_notebook(name))
+    connect, never = cluster.connect, pytest.fail
+    monkeypatch.setattr(cluster, "connect", lambda *how: connected.append(how) or connect(*how))
+    monkeypatch.setattr(grading, "connect", never)
+    assert main(["grade", A1, other, "--workers", "1"]) == 0
+    assert len(connected) == 1
+    assert capsys.readouterr().out.count("1 graded in ") == 2
+    assert main(["report", A1, other]) == 0
+    assert {path.stem for path in (course / "report").glob("*.html")} == {A1, other}
 
 
 def test_sync_writes_the_notebook_from_its_py(course):
