@@ -1,4 +1,4 @@
-"""No torch.nn and no autograd while a student's function runs.
+"""No torch.nn, no torch.optim and no autograd while a student's function runs.
 
 Some exercises ask for operations and gradients written by hand. A check of such an
 exercise calls the function in inference mode, where autograd records nothing, and
@@ -20,6 +20,11 @@ AUTOGRAD = {
     "torch.Tensor.requires_grad.__set__",
     "torch.autograd.grad",
 }
+GRADIENT_SET = "torch.Tensor.grad.__set__"  # how an optimiser is given one
+WHOLE_ANSWERS = {  # of torch itself
+    "batch_norm", "layer_norm", "group_norm", "instance_norm", "native_batch_norm",
+    "native_layer_norm", "conv1d", "conv2d",
+}  # fmt: skip
 
 
 class NotByHand(RuntimeError):
@@ -33,7 +38,11 @@ def refusal(function: Callable) -> str:
     name = name or f"{getattr(function, '__module__', '')}.{function.__name__}"
     if name in AUTOGRAD:
         return f"{name} was called: derive the gradient by hand, without autograd."
+    if name == GRADIENT_SET:
+        return f"{name} was called: make the steps by hand, without torch.optim."
     in_torch = getattr(torch, function.__name__, None) is function  # torch.relu_, say
+    if in_torch and function.__name__ in WHOLE_ANSWERS:
+        return f"{name} was called: it is the whole answer. Write it with simpler operations."
     if name.startswith("torch.nn.") and name not in ALLOWED and not in_torch:
         return (
             f"{name} was called: write it with tensor operations "

@@ -8,6 +8,12 @@ x = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
 y = torch.tensor([0, 1])
 
 
+def step(optimiser):
+    w = x.clone()
+    w.grad = torch.ones_like(x)
+    optimiser([w], lr=0.1).step()
+
+
 @pytest.mark.parametrize(
     "function, name",
     [
@@ -21,6 +27,11 @@ y = torch.tensor([0, 1])
         (lambda: setattr(x.clone(), "requires_grad", True), "requires_grad"),
         (lambda: torch.autograd.grad(x.sum(), x), "autograd"),
         (lambda: x.sum().backward(), "backward"),
+        (lambda: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False), "whole"),
+        (lambda: torch.layer_norm(x.T, (2,)), "whole answer"),
+        (lambda: torch.conv1d(x[None], x[None]), "whole answer"),
+        (lambda: step(torch.optim.Adam), "without torch.optim"),
+        (lambda: step(torch.optim.SGD), "without torch.optim"),
         (lambda: torch.func.grad(lambda t: (t**2).sum())(x), "requires_grad|autograd|grad"),
     ],
 )
