@@ -43,6 +43,7 @@ COURSE_IMPORTS = (
     "autograder.plots",
     "data_scripts.cifar10",
     "data_scripts.curves",
+    "data_scripts.fer2013",
     "data_scripts.pretrained",
     "data_scripts.toy",
     "autograder.kernels.kernel",

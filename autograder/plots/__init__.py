@@ -14,25 +14,38 @@ from autograder.plots.debugging import (
     templates,
     training,
 )
+from autograder.plots.faces import attention, class_shares, face_rows, parameter_shares
+from autograder.plots.fairness import confusion_matrix, prior_adjustment
 from autograder.plots.graph import computational_graph
 from autograder.plots.history import curves
+from autograder.plots.mathematics import adagrad_gap, kernel_places
 from autograder.plots.plane import decision_regions, points
+from autograder.plots.trainings import trainings
 from autograder.plots.transfer import accuracies, fit_history, what_a_backbone_sees
 
 __all__ = [
     "accuracies",
+    "adagrad_gap",
+    "attention",
+    "class_shares",
     "computational_graph",
+    "confusion_matrix",
     "confusions",
     "curves",
     "decision_regions",
+    "face_rows",
     "fit_history",
     "histories",
     "image_rows",
+    "kernel_places",
+    "parameter_shares",
     "points",
+    "prior_adjustment",
     "rate_range",
     "sweeps",
     "swish",
     "templates",
     "training",
+    "trainings",
     "what_a_backbone_sees",
 ]

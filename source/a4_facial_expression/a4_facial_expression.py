@@ -1,0 +1,2500 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Facial expressions: a CNN that is fair to rare classes
+#
+# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class of which there are few examples, and derive what your library computes: convolution sizes, batch norm, softmax and Adam.
+#
+# **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 79 for code and for your trained net, graded by hidden checks, and 21 for written answers
+#
+# You may use all of `torch.nn` here, except in the section on mathematics, which says so. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+
+# %% [markdown]
+# ## Set-up
+#
+# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+
+# %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from importlib.util import find_spec
+
+if find_spec("autograder") is None:  # in Colab, or in a new environment
+    # %pip install -q autograder-*.whl
+
+import math
+import re
+import time
+import zlib
+from contextlib import suppress
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torchvision.transforms import v2
+from tqdm.auto import tqdm
+
+from autograder import Checker, plots
+from data_scripts import fer2013
+
+check = Checker("a4_facial_expression")
+CLASSES = fer2013.CLASSES  # angry, disgust, fear, happy, sad, surprise, neutral
+
+# %%
+REAL = torch.cuda.is_available()  # True: the real FER2013, 35,887 photographs; False: drawn faces
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+# %% [markdown]
+# Without a GPU you work with faces drawn by this course: 6,000 to train on, 800 to validate and 800 to test, with the expressions as frequent as in the real set. `REAL = True` takes FER2013, which you download yourself (it needs a login; `python -m data_scripts.fer2013` says how); on a GPU each training below then takes minutes, on a CPU hours.
+#
+# Much of what follows comes from **the report**: what a student of another course wrote about FER2013, network, tricks, mistakes and all. FER2013 was a competition on Kaggle. Everybody saw the scores on the *public test*, which is our validation part; the ranking was made by the *private test*, which is our test part.
+
+# %% [markdown]
+# ## 1 · A card for the data
+#
+# Before you train on a data set, write its card: how much there is of what, where it comes from, what is wrong with it. It takes half an hour, and it is the half hour that explains most of the surprises of the following days.
+#
+# FER2013 was collected in 2013 by searching the web for words of emotion and cropping the faces that were found: 35,887 grey photographs of 48 × 48 pixels, in seven classes, in three parts. People agree with its labels in about two thirds of the cases. The drawn faces that you work with offline imitate it: they have its size, its classes in the same proportions, and its vices.
+
+# %% nbgrader={"grade": false, "grade_id": "load_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+class Faces(NamedTuple):
+    X: torch.Tensor  # (N, 1, 48, 48), uint8
+    y: torch.Tensor  # (N,), int64 in 0..6
+
+
+train, val, test = (Faces(*fer2013.load(s, real=REAL)) for s in ("train", "validation", "test"))
+
+# %% nbgrader={"grade": false, "grade_id": "draw_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+first_ten = {name: train.X[train.y == k][:10] for k, name in enumerate(CLASSES)}
+plots.face_rows(first_ten, "the first ten training faces of each class")
+
+# %% [markdown]
+# Cover the names on the left and guess a row or two. Which rows do you mix up? Keep your answer: in section 5 you will see which ones your network mixes up.
+#
+# ### How much of what
+#
+# **Task** (10 min, easy). Write `class_counts`. It returns how many labels there are of each class 0…`num_classes` − 1, as an `int64` tensor, and the **imbalance ratio**: the largest count divided by the smallest one *among the classes that occur*. A class that does not occur has the count 0 and no part in the ratio. There is at least one label.
+#
+# <details><summary>Hint: a class that is not there</summary><code>torch.bincount(y)</code> ends at the largest label that it finds. It has an argument <code>minlength</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "class_counts", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def class_counts(y: torch.Tensor, num_classes: int) -> tuple[torch.Tensor, float]:
+    """Count the labels y (N,) of each class. Returns counts (num_classes,), int64, and a ratio.
+
+    The ratio, a Python number or a tensor of shape (), is the largest count divided by the
+    smallest one among the classes that occur.
+    """
+    ### BEGIN SOLUTION
+    counts = torch.bincount(y, minlength=num_classes)
+    ratio = counts.max() / counts[counts > 0].min()
+    return counts, ratio.item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "card_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("card_counts", class_counts)
+### BEGIN HIDDEN TESTS
+check.hidden("card_counts", class_counts)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "draw_counts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+counts = {}
+for name, part in (("training", train), ("validation", val), ("test", test)):
+    counts[name], ratio = class_counts(part.y, len(CLASSES))
+    print(f"{name:11}{len(part.y):7,} faces, imbalance ratio {ratio:.1f}")
+plots.class_shares(counts, CLASSES)
+
+# %% [markdown]
+# How to read it: a bar is the share of a class in a part. The three parts agree, so they were drawn alike; and there are more than sixteen happy faces for each disgusted one. A network that never says *disgust* loses hardly anything in accuracy. Sections 5 and 6 are about that.
+#
+# ### Faces that stand in two parts
+#
+# A test is worth something only if its images are new. Web searches find the same photograph under several words, so check it. Comparing every test image with every training image is 100 million comparisons of 2,304 pixels for FER2013. There is a better way: put all images of one part into a dictionary, with their *bytes* as the key, and look the others up.
+#
+# **Task** (20 min, medium). Write `find_duplicates`. It returns the list of all pairs `(i, j)`, two Python integers, such that `first[i]` and `second[j]` are identical in every pixel; sorted by `i`, then by `j`. An image may occur several times on either side: *every* pair is in the list, so an image that is twice in `first` and three times in `second` makes six. Both are `uint8` on the CPU, with images of the same shape. They may be views into something larger, as when images have been cropped, and are not to be modified.
+#
+# <details><summary>Hint 1: what makes a key</summary>A tensor can be a key of a dictionary, but it only equals itself: its hash is its <code>id</code>. The bytes of its pixels can be compared: <code>image.numpy().tobytes()</code>. To save memory, keep a digest of them instead: <code>hashlib.blake2b(…).digest()</code>.</details>
+# <details><summary>Hint 2: more than one place</summary>Let the value be the <em>list</em> of all places where the image stands: <code>places.setdefault(key, []).append(i)</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "find_duplicates", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def find_duplicates(first: torch.Tensor, second: torch.Tensor) -> list[tuple[int, int]]:
+    """List all pairs (i, j) with first[i] and second[j] equal in every pixel, sorted.
+
+    first (N, 1, H, W) and second (M, 1, H, W) are uint8, on the CPU.
+    """
+    ### BEGIN SOLUTION
+    places = {}
+    for i, image in enumerate(first):
+        places.setdefault(image.numpy().tobytes(), []).append(i)
+    pairs = []
+    for j, image in enumerate(second):
+        pairs += [(i, j) for i in places.get(image.numpy().tobytes(), [])]
+    return sorted(pairs)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "duplicates_of_crops", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def duplicates_of_crops(first, second):
+    """Take a border of one pixel off all images, and look for pairs."""
+    pairs = find_duplicates(first[..., 1:-1, 1:-1], second[..., 1:-1, 1:-1])
+    return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+
+
+# %% nbgrader={"grade": true, "grade_id": "duplicate_pairs", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("duplicate_pairs", duplicates_of_crops)
+### BEGIN HIDDEN TESTS
+check.hidden("duplicate_pairs", duplicates_of_crops)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "print_duplicates", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+pairs_of = {"validation": (val, find_duplicates(train.X, val.X)),
+            "test": (test, find_duplicates(train.X, test.X))}  # fmt: skip
+for name, (part, pairs) in pairs_of.items():
+    differ = [(i, j) for i, j in pairs if train.y[i] != part.y[j]]
+    print(f"{name:11}{len({j for _, j in pairs}):4} of {len(part.y):,} faces are in training too: "
+          f"{len(pairs)} pairs, {len(differ)} with different labels")  # fmt: skip
+    for i, j in differ[:5]:
+        print(f"{'':11}face {j}: {CLASSES[part.y[j]]} here, {CLASSES[train.y[i]]} in training")
+
+# %% [markdown]
+# For the real FER2013 we counted: 288 of the 3,589 test images stand in the training part too (415 pairs, since some of them stand there several times, and in 22 pairs the two labels differ), and 280 of the validation images (371 pairs, 19 with different labels). Within the training part, its 28,709 images are 27,473 different ones; eleven are of one constant colour. Every figure that was ever published for FER2013 includes them.
+#
+# What follows from it? A network with 40 million parameters can remember 28,709 faces. On a test image that it has seen it repeats the label that it was told, and that measures memory. Where the two labels differ, it even measures whose label is wrong.
+#
+# So they have to go, but from which side? If you remove them from the test, your figures can no longer be compared with anybody else's. If you remove them from *training*, the test is the official one and all of its images are new. And the pairs with two labels? They say something about the labels: somebody looked at the same face twice and saw two expressions.
+
+# %% nbgrader={"grade": false, "grade_id": "remove_duplicates", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+stand_elsewhere = {i for part in (val, test) for i, _ in find_duplicates(train.X, part.X)}
+keep = [i for i in range(len(train.y)) if i not in stand_elsewhere]
+print(f"{len(train.y) - len(keep)} of {len(train.y):,} training faces removed")
+train = Faces(train.X[keep], train.y[keep])  # without those that stand in val or test
+
+# %% [markdown]
+# From here on you train on these. (What stands twice *within* the training part stays: it only counts double. And what you removed are exact copies; the same photograph with another crop or brightness is still there. For those you would compare features instead of pixels.)
+
+# %% [markdown]
+# ## 2 · The network of the report
+#
+# A student's report on FER2013 describes its network in enough detail to build it again. That is rarer than it should be. You will do so, line by line, and then build one of your own that fits into a hundredth of its size.
+#
+# Networks like numbers around zero. Everywhere in this notebook images arrive at a network after this function:
+
+
+# %% nbgrader={"grade": false, "grade_id": "normalise", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def normalise(x: torch.Tensor) -> torch.Tensor:
+    """Bring float images in 0..1 to mean 0 and spread 1, roughly."""
+    return (x - 0.5) / 0.25
+
+
+# %% [markdown]
+# **Task** (35 min, medium). Build `ReportCNN`. Images are 1 × 64 × 64. It has two sub-modules, and its output is `head(blocks(x))`.
+#
+# `blocks` is an `nn.Sequential` of **four blocks** with 64, 128, 256 and 512 output channels. Each of them is, in this order:
+#
+# 1. a convolution, 3 × 3, padding 1, with bias
+# 2. batch norm
+# 3. the activation: `RReLU` in the first block, `ReLU` in the other three
+# 4. max pooling, 2 × 2
+# 5. dropout of single numbers (not of whole maps) with probability 0.25
+#
+# `head` takes the maps of the fourth block, flattened in the usual order (`nn.Flatten`):
+#
+# $$8192 \to \text{Dropout} \to 4096 \to \text{RReLU} \to \text{Dropout} \to 1024 \to \text{RReLU} \to 256 \to \text{RReLU} \to 7$$
+#
+# where each number with an arrow before it is a linear layer with bias, and dropout has probability 0.5. The seven outputs are logits: nothing comes behind them. Everything else is as torch has it by default, the bounds of `RReLU` too. The report counts **39,569,799 parameters**. Make this your first test, before the check: if you have another number, something is different from the report.
+#
+# `RReLU` is a leaky ReLU whose slope for negative numbers is drawn anew for each number while training, between 1/8 and 1/3. In evaluation mode it is their mean.
+#
+# <details><summary>Hint 1: four times the same</summary>Write a small function that makes one block from <code>c_in</code>, <code>c_out</code> and an activation, and call it four times.</details>
+# <details><summary>Hint 2: my number is too small</summary>A 3 × 3 convolution from c to d channels has 9cd + d parameters, a batch norm of d channels 2d, a linear layer from a to b has ab + b. By how much do you miss it: by the 960 biases of the convolutions, or by the 1,920 parameters of the batch norms?</details>
+# <details><summary>Hint 3: layers without parameters</summary>Dropout and RReLU behave differently in training and in evaluation mode. As modules they know the mode; as functions they have to be told: <code>F.dropout(x, 0.25, training=self.training)</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "ReportCNN", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class ReportCNN(nn.Module):
+    """The report's network: normalised images (N, 1, 64, 64) -> logits (N, 7).
+
+    Sub-modules: blocks, an nn.Sequential of four, -> maps (N, 512, 4, 4); head -> logits.
+    """
+
+    def __init__(self):
+        super().__init__()
+        ### BEGIN SOLUTION
+
+        def block(c_in: int, c_out: int, activation: nn.Module) -> nn.Sequential:
+            convolution = nn.Conv2d(c_in, c_out, 3, padding=1)
+            norm = nn.BatchNorm2d(c_out)
+            return nn.Sequential(convolution, norm, activation, nn.MaxPool2d(2), nn.Dropout(0.25))
+
+        self.blocks = nn.Sequential(
+            block(1, 64, nn.RReLU()),
+            block(64, 128, nn.ReLU()),
+            block(128, 256, nn.ReLU()),
+            block(256, 512, nn.ReLU()),
+        )
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(0.5), nn.Linear(8192, 4096), nn.RReLU(),
+            nn.Dropout(0.5), nn.Linear(4096, 1024), nn.RReLU(),
+            nn.Linear(1024, 256), nn.RReLU(),
+            nn.Linear(256, 7),
+        )  # fmt: skip
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        return self.head(self.blocks(x))
+        ### END SOLUTION
+
+
+# %% [markdown]
+# Two checks. Both first fill your network with given numbers: every weight, bias and running statistic takes a stretch of a long sequence, chosen by its kind and shape only, so the order in which you define your layers does not matter. The first check then looks at how the network is built and behaves: shapes, number of parameters, what dropout drops in each block (it runs the block twice on the same images: what is there once and missing the second time was dropped) and in front of each linear layer, whether the slopes of the first block and of the head's last activation are random, whether every parameter gets a gradient, and whether in evaluation mode the answer is always the same and does not depend on the other images in the batch. The second one looks at the logits.
+
+# %% nbgrader={"grade": false, "grade_id": "filled", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@lru_cache(maxsize=1)  # forty million random numbers take their time
+def built(network: type) -> nn.Module:
+    return network()
+
+
+@torch.no_grad()
+def filled(model: nn.Module, sequence: torch.Tensor) -> nn.Module:
+    """Fill a network with numbers of a sequence (L,), by kind and shape; evaluation mode."""
+    torch.manual_seed(0)  # what is dropped does not depend on what was computed before
+    model.eval()(torch.zeros(1, 1, 64, 64))  # a lazy layer learns its shape
+    for name, values in model.state_dict().items():
+        C, kind = len(values) if values.dim() else 0, name.rsplit(".", 1)[-1]
+        if values.dim() > 1:  # row k of a matrix, or filter k, is sequence[k : k + fan_in]
+            fan_in = values[0].numel()
+            rows = sequence.unfold(0, fan_in, 1)[:C]
+            values.copy_(rows.reshape(values.shape) * fan_in**-0.5)
+        elif kind == "weight":
+            values.copy_(sequence.flip(0)[:C])
+        elif kind == "bias":
+            values.copy_(0.3 * sequence[C : 2 * C])
+        elif kind == "running_mean":
+            values.copy_(0.5 * sequence[2 * C : 3 * C])
+        elif kind == "running_var":
+            values.copy_(0.5 + sequence[3 * C : 4 * C] ** 2)
+    return model
+
+
+@torch.no_grad()
+def report_cnn_logits(sequence, images):
+    return filled(built(ReportCNN), sequence)(images)
+
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_report_cnn", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def agree(one, other):
+    """Say whether two results are equal, up to rounding in float32."""
+    return int(torch.allclose(one, other, rtol=1e-3, atol=1e-4))
+
+
+def without_gradient(model, images):
+    """Say for each parameter of a model whether its output does not depend on it."""
+    loss = model(images).square().sum()
+    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    return [gradient is None or not bool(gradient.any()) for gradient in found]
+
+
+def shares_dropped(model, maps):
+    """Measure what share of its inputs each linear layer of the head misses while training."""
+    matrices = [p for p in model.head.parameters() if p.dim() == 2]
+    matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
+    gradients = torch.autograd.grad(model.head.train()(maps).sum(), matrices)
+    model.head.eval()
+    missing = [~gradient[:64].any(dim=0) for gradient in gradients]  # a dropped input's column is 0
+    return torch.tensor([share.double().mean().item() for share in missing])
+
+
+def slopes_in_head(model, maps):
+    """Say whether each of the last units of the head draws a slope of its own while training."""
+    shapes = {tuple(p.shape): p for p in model.head.parameters()}
+    if not {(256,), (7, 256)} <= set(shapes):
+        return 0
+    (gradient,) = torch.autograd.grad(model.head.train()(maps).sum(), [shapes[256,]])
+    model.head.eval()
+    slopes = gradient / shapes[7, 256].sum(dim=0)  # 1 where a unit is positive
+    return int(len(slopes[slopes < 0.9].round(decimals=2).unique()) > 5)
+
+
+# %% nbgrader={"grade": false, "grade_id": "report_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def report_cnn_properties(sequence, images):
+    """Return how the network is built, and how it behaves in both modes."""
+    model = filled(built(ReportCNN), sequence)
+    shapes, dropped, slopes, whole_maps = [], [], 0, 0
+    with torch.no_grad():
+        logits = model(images)
+        same = agree(model(images), logits)
+        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
+        x = images
+        for block in model.blocks:
+            block.train()
+            once, again = block(x), block(x)
+            there = once != 0
+            dropped.append((again[there] == 0).double().mean().item())
+            if not shapes:
+                negative = (once < 0) & (again < 0)
+                drawn = once[negative] != again[negative]
+                slopes = int(negative.any()) + int(drawn.double().mean() > 0.9)
+                whole_maps = int((~again.flatten(2).any(dim=2) & there.flatten(2).any(dim=2)).sum())
+            shapes.append(list(once.shape[1:]))
+            x = block.eval()(x)
+    return {
+        "parameters": torch.tensor(sum(p.numel() for p in model.parameters())),
+        "shapes": torch.tensor(shapes, dtype=torch.int16),
+        "same_answer_twice": same,
+        "image_for_itself": alone,
+        "dropped_in_blocks": (20 * torch.tensor(dropped)).round() / 20,  # to the nearest 5 %
+        "no_whole_maps": int(whole_maps == 0),
+        "slopes": slopes,  # of the first block: 0 none, 1 fixed, 2 random
+        "dropped_in_head": (10 * shares_dropped(model, torch.ones_like(x[:1]))).round() / 10,
+        "slopes_in_head": slopes_in_head(model, torch.ones_like(x[:1])),
+        "without_gradient": sum(without_gradient(model, images[:1])),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("report_cnn_structure", report_cnn_properties)
+### BEGIN HIDDEN TESTS
+check.hidden("report_cnn_structure", report_cnn_properties)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "report_cnn_output", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("report_cnn_output", report_cnn_logits)
+### BEGIN HIDDEN TESTS
+check.hidden("report_cnn_output", report_cnn_logits)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "where_parameters_are", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def parameters_by_layer(model: nn.Module) -> dict[str, int]:
+    """Count the parameters of each layer that has any."""
+    counted = {}
+    for name, layer in model.named_modules():
+        own = sum(p.numel() for p in layer.parameters(recurse=False))
+        if own:
+            counted[f"{name} {type(layer).__name__}"] = own
+    return counted
+
+
+plots.parameter_shares(parameters_by_layer(ReportCNN()))
+
+# %% [markdown]
+# How to read it: a bar is the share of a layer in all parameters. The four convolutions, which do the seeing, are hardly visible.
+#
+# **Question 1** (3 points). What is each kind of layer of this network there for, and where are its parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, its number and its share, with the calculation; and says how many parameters would be left of it if the maps were averaged over their places (global average pooling) before that layer, and what is lost.* (about 15 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Convolution: the same small filter at every place, so a mouth corner is learned once and found anywhere, with few weights. Batch norm: keeps the numbers of each channel at a similar mean and spread in every layer, so that larger learning rates work; its noise from batch to batch regularises a little. (It also makes the biases of the convolutions before it useless: it subtracts them again. The report has them all the same.) Activation: without it, all layers together would be one linear map; ReLU is cheap and its gradient does not shrink; RReLU lets a gradient through for negative inputs too, and its random slope is a kind of noise that regularises. Max pooling: halves height and width, so later filters see a larger part of the face, the cost falls, and a shift by a pixel matters less. Dropout: numbers are missing at random while training, so no unit can rely on a single other one; it is there against overfitting, which a network of 40 million parameters and 28,709 faces needs. Parameters: the first linear layer has 8192 · 4096 + 4096 = 33,558,528 of 39,569,799, that is 85 %; all four convolutions together have 1,549,824, or 4 %. With global average pooling, the 512 × 4 × 4 maps become 512 numbers: 512 · 4096 + 4096 = 2,101,248 parameters, 31.5 million fewer. What is lost is where something was found: 4 × 4 places become one. After four blocks a place has seen a good part of the face, and training adapts to it, so it mostly costs little.
+#
+# **Marking.** 1 point: the five kinds of layer, each with a reason (0.5 for three or four). 1 point: the first linear layer, 33.6 million, 85 %, calculated. 1 point: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the places are lost (0.5 for the number alone).
+# ### END SOLUTION
+
+# %% [markdown]
+# ### One of your own
+#
+# Forty million parameters need a GPU, and they need dropout everywhere not to learn the faces by heart. Can you do it with less than a hundredth? This is the network that you will train from section 4 on, so think about speed as well: its cost is in the number of places times the number of weights, and a first layer that keeps 48 × 48 places is expensive.
+#
+# **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. What is in it is up to you. It has to
+#
+# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 places*, for section 10 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
+# 2. have at most **300,000** parameters, and none that does not matter for the output.
+# 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
+#
+# What goes in comes normalised; what comes out are logits, not probabilities.
+#
+# <details><summary>Hint 1: where to save</summary>You have just seen where the 40 million are. With global average pooling (<code>nn.AdaptiveAvgPool2d(1)</code>, then <code>nn.Flatten</code>) the head is a single linear layer.</details>
+# <details><summary>Hint 2: counting</summary>Without biases in the convolutions, whose batch norm has one: 3 × 3 from 64 to 128 channels is 73,728; from 128 to 128 it is 147,456.</details>
+# <details><summary>Hint 3: a plan that works</summary>5 × 5 with stride 2 to 24 channels, pool; 3 × 3 to 48, pool; 3 × 3 to 96. A batch norm and a ReLU behind each convolution. Head: pool to 3 × 3 places, flatten, dropout, linear. That is 58,831 parameters, and fast on a laptop. With a GPU and the real faces spend the rest of the budget: 32, 64 and 128 channels, two convolutions of each, 295,463.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "SmallCNN", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class SmallCNN(nn.Module):
+    """A network of your own: normalised images (N, 1, 48, 48) -> logits (N, 7).
+
+    Sub-modules: features -> maps (N, K, h, w); head, maps -> logits. At most 300,000 parameters.
+    """
+
+    def __init__(self):
+        super().__init__()
+        ### BEGIN SOLUTION
+
+        def layer(c_in: int, c_out: int, k: int = 3, stride: int = 1) -> list[nn.Module]:
+            convolution = nn.Conv2d(c_in, c_out, k, stride, padding=k // 2, bias=False)
+            return [convolution, nn.BatchNorm2d(c_out), nn.ReLU()]
+
+        self.features = nn.Sequential(
+            *layer(1, 24, k=5, stride=2), nn.MaxPool2d(2),
+            *layer(24, 48), nn.MaxPool2d(2),
+            *layer(48, 96),
+        )  # fmt: skip
+        self.head = nn.Sequential(
+            nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(9 * 96, 7)
+        )
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        return self.head(self.features(x))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "small_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@torch.no_grad()
+def disturb(model, begin, strength):
+    """Move parameters from where they began: what is 0 on purpose is no mistake."""
+    for parameter, value in zip(model.parameters(), begin, strict=True):
+        spread = 0.02 + strength * value.std(correction=0)
+        parameter.copy_(value + spread * torch.randn_like(value))
+
+
+def small_cnn_properties(images):
+    """Say whether the network keeps its promises, for normalised images (N, 1, 48, 48)."""
+    model, unused, outputs = SmallCNN().eval(), [], []
+    with torch.no_grad():
+        model(images)  # a lazy layer learns its shape
+    begin = [parameter.detach().clone() for parameter in model.parameters()]
+    for strength in [1.0] * 15 + [0.0]:  # by chance, a unit may be dead in some of them
+        disturb(model, begin, strength)
+        unused.append(without_gradient(model, images[:2]))
+        outputs.append(model(images).detach())
+    with torch.no_grad():
+        logits, maps = outputs[-1], model.features(images)
+        same = agree(model(images), logits)
+        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
+        composed = agree(model.head(maps), logits)
+    outputs = torch.cat(outputs)
+    are_logarithms = (outputs.exp().sum(dim=1) - 1).abs().max() < 1e-4
+    return {
+        "shape": torch.tensor(logits.shape),
+        "finite": int(logits.isfinite().all()),
+        "within_budget": int(sum(p.numel() for p in model.parameters()) <= 300_000),
+        "maps_with_places": int(maps.dim() == 4 and min(maps.shape[-2:]) >= 3),
+        "head_of_features": composed,
+        "same_answer_twice": same,
+        "image_for_itself": alone,
+        "logits": int(outputs.min() < 0 and not are_logarithms),
+        "without_gradient": sum(map(all, zip(*unused, strict=True))),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("small_cnn", small_cnn_properties)
+### BEGIN HIDDEN TESTS
+check.hidden("small_cnn", small_cnn_properties)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "both_networks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+for model, side in ((ReportCNN(), 64), (SmallCNN(), 48)):
+    images = torch.zeros(32, 1, side, side)
+    start = time.perf_counter()
+    model(images).sum().backward()
+    seconds = time.perf_counter() - start
+    count = sum(p.numel() for p in model.parameters())
+    print(f"{type(model).__name__}: {count:10,} parameters, {1000 * seconds / 32:.1f} ms an image")
+
+# %% [markdown]
+# The time is that of one forward and one backward pass, without the step. Multiply it by the number of training faces, and by the 300 epochs of the report.
+
+# %% [markdown]
+# ## 3 · Augmentation
+#
+# In the report, validation accuracy stops at 55 % without augmentation and reaches 70 % with it; no other single trick comes near. The idea: a face that is mirrored, tilted by a few degrees or partly covered shows the same expression. If you show the network another version in every epoch, it cannot learn the pixels by heart.
+#
+# It is for **training only**. What you validate and test on is left as it is: you want to know how the network does on real images, and to get the same figure twice.
+#
+# **Task** (20 min, easy). Write `make_augmentation`. It returns a transform built from `torchvision.transforms.v2`, for float images (n, 1, 48, 48) in 0…1. It does the following, each by chance; choose the strengths within these bounds:
+#
+# | what | how often | how much |
+# |---|---|---|
+# | mirrored, left and right | half of the images | |
+# | rotated | all | by an angle drawn from −a…a degrees, a between 10 and 30 |
+# | seen in perspective | 20 % or more | `distortion_scale` between 0.1 and 0.3 |
+# | Gaussian blur | 20…50 % | kernel 3 or 5, sigma up to 2 |
+# | Gaussian noise | 20…50 % | sigma between 0.02 and 0.1 |
+# | a rectangle erased | 20…50 % | black (the default), 2…10 % of the area |
+#
+# A face is never upside down. The result has the shape and dtype of the images, its values stay in 0…1, and the images themselves are not modified. Chance comes from torch, as it does in `v2`: the same seed gives the same result.
+#
+# <details><summary>Hint 1: names</summary><code>v2.RandomHorizontalFlip</code>, <code>v2.RandomRotation</code>, <code>v2.RandomPerspective</code>, <code>v2.GaussianBlur</code>, <code>v2.GaussianNoise</code>, <code>v2.RandomErasing</code>; <code>v2.Compose</code> puts them in a row.</details>
+# <details><summary>Hint 2: those without a p</summary>Blur and noise have no argument <code>p</code>. <code>v2.RandomApply([transform], p=0.3)</code> has.</details>
+# <details><summary>Hint 3: staircases</summary>Rotation takes the nearest pixel by default. <code>interpolation=v2.InterpolationMode.BILINEAR</code> is smoother. Perspective has it already.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "make_augmentation", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def make_augmentation() -> v2.Transform:
+    """Build a random transform for float images (n, 1, 48, 48) in 0..1."""
+    ### BEGIN SOLUTION
+    return v2.Compose([
+        v2.RandomHorizontalFlip(p=0.5),
+        v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR),
+        v2.RandomPerspective(distortion_scale=0.2, p=0.5),
+        v2.RandomApply([v2.GaussianBlur(kernel_size=3, sigma=(0.1, 1.0))], p=0.2),
+        v2.RandomApply([v2.GaussianNoise(sigma=0.05)], p=0.2),
+        v2.RandomErasing(p=0.25, scale=(0.02, 0.1)),
+    ])  # fmt: skip
+    ### END SOLUTION
+
+
+# %% [markdown]
+# How does one check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; on the flat one patches and noise show. All thresholds are far from what you would have within the bounds above. (Blur it cannot tell from a smooth rotation, so it does not look for it. Your network will.)
+
+# %% nbgrader={"grade": false, "grade_id": "measure_ramps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def slopes(images):
+    """Measure how images (T, 1, 48, 48) rise in the middle: to the right, and downwards."""
+    middle = F.avg_pool2d(images, 5, stride=1)[:, 0, 8:-8, 8:-8]  # (T, 28, 28), less noisy
+    return middle[:, :, 8:] - middle[:, :, :-8], middle[:, 8:] - middle[:, :-8]
+
+
+def median(values):
+    return values.flatten(1).median(dim=1).values
+
+
+def has_perspective(ramps):
+    """Say for each ramp (T, 1, 48, 48) whether its slope differs between its halves."""
+    rise = slopes(ramps)[0].abs()  # (T, 28, 20)
+    halves = (rise[:, :14], rise[:, 14:]), (rise[:, :, :10], rise[:, :, 10:])
+    ratios = [(median(one) / median(other)).log().abs() for one, other in halves]
+    return torch.maximum(*ratios) > 0.01
+
+
+def what_flat_images_show(images, grey):
+    """Say for each flat image (T, 1, 48, 48) whether its middle has a dark patch, and noise."""
+    middle = images[:, 0, 12:-12, 12:-12]
+    patch = (F.avg_pool2d(images, 5, stride=1)[:, 0, 12:-12, 12:-12] - grey) < -0.12
+    noise = median((middle - median(middle)[:, None, None]).abs()) > 1e-3
+    return patch.flatten(1).any(dim=1), noise
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_augmentation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def try_augmentation(probes, calls):
+    """Describe an augmentation by its statistics on ramps to the right and downwards, and grey."""
+    augmentation = make_augmentation()
+    outputs = [augmentation(probes) for _ in range(calls)]
+    if outputs[0].shape != probes.shape or outputs[0].dtype != probes.dtype:
+        raise ValueError(f"the result is {tuple(outputs[0].shape)} of {outputs[0].dtype}")
+    lowest, highest = torch.stack(outputs).aminmax()
+    to_the_right, downwards, flat = torch.stack(outputs).unbind(dim=1)
+    patch, noise = what_flat_images_show(flat, probes[2].mean())
+    clean = ~patch & ~noise
+    mirrored = (median(slopes(to_the_right)[0]) < 0).double().mean()
+    right, down = map(median, slopes(downwards))
+    turned = torch.atan2(right, down).rad2deg()
+    angle, sides = turned.abs(), [(side > 6).double().mean() for side in (turned, -turned)]
+    results = []
+    for seed in (1, 1, *range(2, 12)):
+        torch.manual_seed(seed)
+        results.append(make_augmentation()(probes))
+    others = [not torch.equal(results[0], result) for result in results[2:]]
+    return {
+        "mirrored_half": int(mirrored > 0.35) + int(mirrored > 0.65),  # 0 never, 1 half, 2 always
+        "upside_down": int((angle > 135).double().mean() > 0.1),
+        "turned_far": int(((angle > 45) & (angle <= 135)).double().mean() > 0.1),
+        "rotated": int(min(sides) > 0.05),  # to both sides
+        "perspective": int(has_perspective(to_the_right)[clean].sum() > 2),
+        "noise": int(0.03 < noise.double().mean() < 0.9),
+        "erased": int(0.005 < patch.double().mean() < 0.9),
+        "values_in_0_1": int(lowest > -1e-4 and highest < 1 + 1e-4),
+        "same_seed_same_result": int(torch.equal(results[0], results[1])),
+        "other_seeds_differ": int(sum(others) > 5),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("augmentation_statistics", try_augmentation)
+### BEGIN HIDDEN TESTS
+check.hidden("augmentation_statistics", try_augmentation)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "draw_augmented", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+torch.manual_seed(0)
+augmentation = make_augmentation()
+rows = {}
+for k, name in enumerate(CLASSES):
+    face = train.X[train.y == k][:1].float() / 255
+    rows[name] = torch.cat([face, *(augmentation(face) for _ in range(9))])
+plots.face_rows(rows, "as stored, and nine times augmented")
+
+# %% [markdown]
+# Look at each row: could you still tell the expression? If you could not, the label is no longer true, and you would train on a lie. That is the only rule of augmentation: **what you do must not change the label**. It depends on the task, not on the transform:
+
+# %% nbgrader={"grade": false, "grade_id": "draw_spoilt", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def spoilt(face: torch.Tensor) -> torch.Tensor:
+    """Return a face (1, 1, 48, 48), mirrored, upside down, without its mouth, without its eyes."""
+    mouth, eyes = face.clone(), face.clone()
+    mouth[..., 28:42, 8:40] = 0
+    eyes[..., 12:26, 6:42] = 0
+    return torch.cat([face, face.flip(-1), face.flip(-2), mouth, eyes])
+
+
+columns = ("as stored", "mirrored", "upside down", "no mouth", "no eyes")
+faces = {name: spoilt(train.X[train.y == k][1:2].float() / 255) for k, name in enumerate(CLASSES)}
+plots.face_rows(faces, columns)
+
+# %% [markdown]
+# Mirrored, a face is as happy as before. Upside down it still is, for somebody who turns the picture, but no test image is upside down, so the network learns something that it never needs. Without its mouth, a surprised face may be an afraid one, and a happy face no longer is anything. (With digits it would be the other way round: erasing does little harm, but a mirrored 2 is no 2.) This is why your patches are small, and rare.
+#
+# ### Batches
+#
+# A fact that is easy to overlook: a transform of `v2` draws its random numbers **once for each call**. If you call it with 128 images, all 128 are tilted by the same 7 degrees and erased at the same place. Image by image, each has its own chance, but most of the time is then spent on the calls themselves. Between the two lies a compromise: small groups. Measure it:
+
+# %% nbgrader={"grade": false, "grade_id": "time_groups", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+images = train.X[:600].float() / 255
+for group in (1, 10, 128):
+    start = time.perf_counter()
+    for part in images.split(group):
+        augmentation(part)
+    seconds = time.perf_counter() - start
+    print(f"groups of {group:3}: {seconds:.2f} s for {len(images):,} faces")
+
+# %% [markdown]
+# For 6,000 faces on one core we measured 2.8 s image by image, 0.45 s in groups of ten, and 0.25 s in batches of 128. Groups of ten are nearly as varied as single images, over many epochs, and nearly as fast as whole batches.
+#
+# **Task** (30 min, medium). Write `training_batches`, a generator that goes through the training part once and yields pairs `(images, labels)`. `X` is `uint8` (N, 1, H, W), `y` is (N,).
+#
+# 1. **Order.** Without `weights`, every sample comes exactly once, in random order. With `weights` (N,), N samples are drawn *with replacement*, each with a probability in proportion to its weight (you will need it in section 6; `torch.utils.data.WeightedRandomSampler` does it, or `torch.multinomial`). Chance comes from torch's global generator: after `torch.manual_seed` it is the same again.
+# 2. **Batches** of `batch_size`; the last one has what is left. A label stays with its image.
+# 3. **Images** become `float32` in 0…1. If there is an `augmentation`, it is called with groups of at most `group` images of the batch, on as few groups as that takes, and what it returns is used instead. Then the images are normalised with `normalise`.
+#
+# A batch is prepared when it is asked for and not before: all augmented faces at once would take much memory, and in the next epoch they would be others anyway. `X` and `y` are not modified, and what you yield is on their device.
+#
+# <details><summary>Hint 1: a generator</summary>A function with <code>yield</code> in it. Each time somebody asks for the next batch, it goes on behind the last <code>yield</code>.</details>
+# <details><summary>Hint 2: order first</summary>Make one tensor of row numbers for the whole epoch, <code>torch.randperm(len(X))</code> or that of the sampler. <code>rows.split(batch_size)</code> are the batches; <code>X[rows]</code> and <code>y[rows]</code> belong together.</details>
+# <details><summary>Hint 3: groups</summary><code>torch.cat([augmentation(part) for part in images.split(group)])</code></details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "training_batches", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def training_batches(
+    X: torch.Tensor, y: torch.Tensor, batch_size: int, augmentation=None,
+    weights: torch.Tensor | None = None, group: int = 10,
+):  # fmt: skip
+    """Yield (images, labels) of one epoch: normalised float32 images (n, 1, H, W), labels (n,)."""
+    ### BEGIN SOLUTION
+    if weights is None:
+        order = torch.randperm(len(X))
+    else:
+        order = torch.tensor(list(torch.utils.data.WeightedRandomSampler(weights, len(X))))
+    for rows in order.split(batch_size):
+        images = X[rows].float() / 255
+        if augmentation is not None:
+            images = torch.cat([augmentation(part) for part in images.split(group)])
+        yield normalise(images), y[rows]
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check hands your generator an augmentation that turns images into their negatives and writes down what it was given. Most of its samples have labels that are all different, so it can see which image came with which label.
+
+# %% nbgrader={"grade": false, "grade_id": "watch_batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def by_label(y, images, labels, weights):
+    """Return the mean image that came with each label, and how often it came, against what is due."""
+    share = torch.ones(len(y)) if weights is None else weights / weights.mean()
+    means, counts = [], []
+    for label in y.unique():
+        came = images[labels == label]
+        means.append(came.sum(dim=0) / max(len(came), 1))
+        counts.append(round(len(came) / share[y == label].sum().item()))
+    return torch.stack(means), torch.tensor(counts, dtype=torch.int16)
+
+
+def watch_batches(X, y, batch_size, augmented, weights, group):
+    """Describe one epoch of batches by what they must have, whatever the order."""
+    given = []  # what the augmentation was called with
+
+    def negative(images):
+        given.append(images.clone())
+        return 1 - images
+
+    def epoch(seed):
+        torch.manual_seed(seed)
+        augmentation = negative if augmented else None
+        return iter(training_batches(X, y, batch_size, augmentation, weights, group))
+
+    batches = epoch(seed=1)
+    found = [next(batches)]
+    early = sum(map(len, given))
+    found += batches
+    sizes = [len(images) for images in given]
+    inside = [i.dtype is torch.float32 and i.min() >= 0 and i.max() <= 1 for i in given]
+    images, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
+    means, counts = by_label(y, images, labels, weights)
+    again, other = (torch.cat([y for _, y in epoch(seed)]) for seed in (1, 2))
+    places = [(y[None] == part[:, None]).int().argmax(dim=1) for _, part in found]  # of samples
+    neighbours = [bool(p.max() - p.min() == len(p) - 1) for p in places]
+    return {
+        "batch_sizes": torch.tensor([len(part) for _, part in found], dtype=torch.int16),
+        "images": means,  # of each label
+        "came_as_often_as_asked": counts,
+        "in_random_order": int(not torch.equal(labels, y)),
+        "batches_are_mixed": int(2 * sum(neighbours) <= len(neighbours)),
+        "same_seed_same_order": int(torch.equal(labels, again)),
+        "other_seed_other_order": int(not torch.equal(labels, other)),
+        "groups_small_enough": int(max(sizes, default=0) <= group),
+        "groups": len(sizes),
+        "augmented_in_0_1": int(all(inside)),
+        "one_batch_at_a_time": int(early <= 2 * batch_size),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("training_batches_values", watch_batches)
+### BEGIN HIDDEN TESTS
+check.hidden("training_batches_values", watch_batches)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 4 · Training that survives
+#
+# A real training takes an hour, and Colab takes the machine away when it likes. So this loop has four duties besides learning: to show how it goes, to keep the best epoch and not the last one, to stop when nothing improves any more, and to go on after a lost connection *as if nothing had happened*.
+#
+# ### Two small pieces
+#
+# **The learning rate.** A high rate is right in the middle of training, and wrong at both ends: in the first steps the batch norms and the optimiser's averages have seen nothing yet, and in the last ones a large step only shakes a good place. So: a linear **warm-up**, then half a **cosine** down to zero. With `steps` steps in all, of which `warmup` warm up, step $s = 0, 1, …, \text{steps} - 1$ has the rate
+#
+# $$\eta_s = \begin{cases} \eta_\text{peak} \, \dfrac{s + 1}{\text{warmup}} & s < \text{warmup} \\[2ex] \dfrac{\eta_\text{peak}}{2} \left(1 + \cos \pi \, \dfrac{s - \text{warmup}}{\text{steps} - \text{warmup}} \right) & \text{otherwise} \end{cases}$$
+#
+# **Smooth labels.** Cross-entropy is satisfied only by a probability of 1, which needs a logit of infinity. In FER2013 two people agree on about two faces of three; to be that certain is to be wrong. **Label smoothing** asks for $1 - \epsilon$ on the label, and shares $\epsilon$ out over *all* classes, the label among them: $t_c = (1 - \epsilon) \, [c = y] + \epsilon / C$.
+#
+# **Task** (15 min, easy). Write both. `warmup` may be 0, and is less than `steps`.
+#
+# <details><summary>Hint 1: the first step</summary>Step 0 has a rate above zero, and with <code>warmup = 5</code> it is step 4 that reaches the peak. Step 5 has the peak too: the cosine begins there.</details>
+# <details><summary>Hint 2: the label's own share</summary>A row of targets adds up to 1. The label's entry is 1 − ε + ε/C.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
+    """Compute the learning rate of step 0, 1, …, steps - 1: linear warm-up, then half a cosine."""
+    ### BEGIN SOLUTION
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / (steps - warmup)
+    return peak / 2 * (1 + math.cos(math.pi * progress))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "smooth_labels", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def smooth_labels(y: torch.Tensor, num_classes: int, smoothing: float) -> torch.Tensor:
+    """Turn labels y (N,), int64, into target probabilities (N, C), float32.
+
+    The result is on the device of y.
+    """
+    ### BEGIN SOLUTION
+    return (1 - smoothing) * F.one_hot(y, num_classes).float() + smoothing / num_classes
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "schedule_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("schedule_values", learning_rate)
+### BEGIN HIDDEN TESTS
+check.hidden("schedule_values", learning_rate)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "smooth_label_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("smooth_label_values", smooth_labels)
+### BEGIN HIDDEN TESTS
+check.hidden("smooth_label_values", smooth_labels)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### What a training consists of
+#
+# A `Run` is everything that a training has at hand. The **scaler** is for mixed precision on a GPU: there the network computes in 16 bits, whose smallest gradients would become zero, so the loss is multiplied by a large number first, and the gradients are divided by it before the step. Without a GPU it does nothing.
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_and_epoch", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Run:
+    """A training: what is trained, by what, and what became of it so far."""
+
+    def __init__(self, model: nn.Module, weight_decay: float = 0.02):
+        self.model = model
+        self.optimiser = torch.optim.AdamW(model.parameters(), weight_decay=weight_decay)
+        self.scaler = torch.amp.GradScaler(DEVICE, enabled=DEVICE == "cuda")
+        self.history: list[dict] = []  # one dict of numbers for each epoch that is done
+        self.best = {"epoch": -1, "score": -math.inf, "weights": {}}
+
+
+def train_epoch(run, batches, rates, smoothing=0.0, class_weights=None):
+    """Take one step for every batch, with these rates. Returns the mean loss of a sample."""
+    run.model.train()
+    losses_of_all = []
+    for (x, y), rate in zip(batches, rates, strict=True):
+        for group in run.optimiser.param_groups:
+            group["lr"] = rate
+        targets = smooth_labels(y, len(CLASSES), smoothing)
+        with torch.autocast(DEVICE, torch.float16, enabled=DEVICE == "cuda"):
+            losses = F.cross_entropy(run.model(x), targets, reduction="none")
+        weight = torch.ones_like(losses) if class_weights is None else class_weights.to(losses)[y]
+        run.optimiser.zero_grad()
+        run.scaler.scale((weight * losses).sum() / weight.sum()).backward()
+        run.scaler.step(run.optimiser)
+        run.scaler.update()
+        losses_of_all.append(losses.detach())
+    return torch.cat(losses_of_all).mean().item()
+
+
+@torch.no_grad()
+def predict_logits(model, X):
+    """Compute the logits (N, C), on the CPU, of faces X, uint8: as they are, never augmented."""
+    model.eval()
+    device = next(model.parameters()).device
+    batches = (normalise(x.to(device).float() / 255) for x in X.split(500))
+    return torch.cat([model(x).float().cpu() for x in batches])
+
+
+# %% [markdown]
+# ### Keep the best, and stop
+#
+# **Task** (30 min, medium). Write `fit`, the loop itself. Its argument `one_epoch(run, epoch)` trains for one epoch (the first is number 0) and returns a dict of numbers. One of them is `"score"`, measured on the *validation* faces: the higher the better.
+#
+# - After every epoch the dict is appended to `run.history`. If its score is higher than every one before, `run.best` gets the number of this epoch, its score, and a **copy** of `run.model.state_dict()`.
+# - Training ends when `run.history` has `epochs` entries, or when the last `patience` epochs in a row brought no new best score.
+# - With a `path`, the run is saved after every epoch (when history and best are up to date), by `save_run(run, path)`, which you write next. If the file exists when `fit` begins, `load_run(run, path)` comes first, and training goes on behind the last saved epoch. A run that had come to its end trains no further.
+# - At the end the model gets the weights of the best epoch, and is returned.
+#
+# Write `fit` first; `save_run` and `load_run` are called only if there is a path.
+#
+# <details><summary>Hint 1: a copy</summary><code>state_dict()</code> holds the very tensors that the next step changes. Clone each of them, or use <code>copy.deepcopy</code>.</details>
+# <details><summary>Hint 2: when to stop, without a counter</summary>The number of the epoch that would come next is <code>len(run.history)</code>. Since the best one, <code>len(run.history) - 1 - run.best["epoch"]</code> epochs have gone by: also after loading, and also (with −1) before the first.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "fit", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def fit(run: Run, one_epoch, epochs: int, patience: int, path: Path | None = None) -> nn.Module:
+    """Train until `epochs` epochs are done, or `patience` in a row brought no new best score.
+
+    Goes on from `path` if that file is there, and saves the run to it after every epoch.
+    Returns run.model, with the weights of the best epoch.
+    """
+    ### BEGIN SOLUTION
+    if path is not None and path.exists():
+        load_run(run, path)
+    while len(run.history) < epochs and len(run.history) - 1 - run.best["epoch"] < patience:
+        epoch = len(run.history)
+        figures = one_epoch(run, epoch)
+        run.history.append(figures)
+        if figures["score"] > run.best["score"]:
+            weights = {name: w.cpu().clone() for name, w in run.model.state_dict().items()}
+            run.best = {"epoch": epoch, "score": figures["score"], "weights": weights}
+        if path is not None:
+            save_run(run, path)
+    run.model.load_state_dict(run.best["weights"])
+    return run.model
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check lets `fit` run on a small model whose weights and running statistics are, after each epoch, the number of that epoch; the scores are given. You do not have to change this cell; read it if the check surprises you.
+
+
+# %% nbgrader={"grade": false, "grade_id": "watch_fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def watch_fit(scores, epochs, patience):
+    """Return which epochs fit trained, and what it kept."""
+    network, trained = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), []
+    run = Run(network)
+
+    def one_epoch(run, epoch):
+        trained.append(epoch)
+        for tensor in run.model.state_dict().values():
+            tensor.fill_(epoch)
+        return {"score": scores[epoch], "loss": 1 / (1 + epoch)}
+
+    model = fit(run, one_epoch, epochs, patience)
+    return {
+        "epochs": trained,
+        "history": [figures["score"] for figures in run.history],
+        "best_epoch": run.best["epoch"],
+        "best_score": run.best["score"],
+        "kept": run.best["weights"]["0.weight"],
+        "weight": network[0].weight,
+        "running_mean": network[1].running_mean,
+        "returned_it": int(model is run.model is network),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("fit_keeps_the_best", watch_fit)
+### BEGIN HIDDEN TESTS
+check.hidden("fit_keeps_the_best", watch_fit)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Go on as if nothing had happened
+#
+# What does a training consist of, besides the weights? Everything that decides what the next step does: the optimiser's averages, the scaler, the history and the best epoch so far, and the state of the **random numbers**, which choose the next batches, the next augmentation and the next dropout. Forget one of them, and training goes on all the same, only differently: a mistake that no error message will ever show.
+#
+# **Task** (25 min, medium). Write `save_run` and `load_run`. After a lost connection a new process builds a new `Run`, with new random weights; `load_run` makes it the old one. Use `torch.save`, and `torch.load(…, weights_only=True)`, which refuses to run code that somebody hid in a file. All of it goes into the *one* file: nothing else outlives the old machine.
+#
+# <details><summary>Hint 1: random numbers</summary><code>torch.get_rng_state()</code> is a tensor, and <code>torch.set_rng_state(…)</code> takes it back. With a GPU there is one state for each: <code>torch.cuda.get_rng_state_all()</code>, an empty list without.</details>
+# <details><summary>Hint 2: who has a state</summary>The model, the optimiser and the scaler each have <code>state_dict()</code> and <code>load_state_dict(…)</code>. <code>history</code> and <code>best</code> are plain and can be saved as they are. <code>run</code> itself cannot: weights_only refuses objects.</details>
+# <details><summary>Hint 3: cut off while saving</summary>A connection can also be lost while the file is being written. Write to another name first, then <code>replace</code> the old file: it is whole at every moment. (Not graded.)</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "save_run", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def save_run(run: Run, path: Path) -> None:
+    """Write all that training needs in order to go on into one file."""
+    ### BEGIN SOLUTION
+    state = {
+        "model": run.model.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "history": run.history,
+        "best": run.best,
+        "random": torch.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all(),
+    }
+    part = path.with_name(path.name + ".part")
+    torch.save(state, part)
+    part.replace(path)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "load_run", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def load_run(run: Run, path: Path) -> None:
+    """Make a new run, of a model of the same shape, the one that save_run has written."""
+    ### BEGIN SOLUTION
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    run.model.load_state_dict(state["model"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.scaler.load_state_dict(state["scaler"])
+    run.history, run.best = state["history"], state["best"]
+    torch.set_rng_state(state["random"])
+    torch.cuda.set_rng_state_all(state["random_cuda"])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check trains a small network with dropout and batch norm twice: once in peace, and once with the connection lost in the middle of the epochs that `lost_in` names, each time with new objects and other random numbers afterwards, and with the file, and no other one, moved to another folder. The two must end up equal, to the last digit.
+
+
+# %% nbgrader={"grade": false, "grade_id": "lose_connection", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Disconnected(Exception):
+    """The connection is lost."""
+
+
+def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
+    """Fit a small network to x, y, in one session more than connections get lost."""
+    trained, path = [], Path(folder, "run.pt")
+    for session, lost in enumerate([*lost_in, None]):
+        torch.manual_seed(10 + session)
+        before, path = path, Path(folder, f"{session}", "run.pt")
+        path.parent.mkdir()
+        if before.exists():
+            before.rename(path)
+        layers = nn.Linear(x.shape[1], 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5)
+        run = Run(nn.Sequential(*layers, nn.Linear(6, 3)).to(x.dtype))
+
+        def one_epoch(run, epoch, lost=lost):
+            for number, rows in enumerate(torch.randperm(len(x)).split(4)):
+                if epoch == lost and number == 1:
+                    raise Disconnected
+                run.optimiser.zero_grad()
+                F.cross_entropy(run.model.train()(x[rows]), y[rows]).backward()
+                run.optimiser.step()
+            trained.append(epoch)
+            return {"score": scores[epoch], "random": torch.rand(()).item()}
+
+        with suppress(Disconnected):
+            fit(run, one_epoch, epochs, patience, path)
+    return run, trained
+
+
+# %% nbgrader={"grade": false, "grade_id": "compare_sessions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
+    """Say whether lost connections change what becomes of a training.
+
+    `ends` more sessions begin after the last epoch.
+    """
+    settings, lost_in = (x, y, scores, epochs, patience), [*lost_in, *[-1] * ends]
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        whole, _ = in_sessions(*settings, [], one)
+        run, trained = in_sessions(*settings, lost_in, other)
+
+    def same(values):
+        pairs = zip(values(whole.model), values(run.model), strict=True)
+        return int(all(torch.equal(a, b) for a, b in pairs))
+
+    states = run.optimiser.state_dict()["state"].values()
+    return {
+        "epochs": trained,
+        "steps": max((int(state["step"]) for state in states), default=0),
+        "same_parameters": same(nn.Module.parameters),
+        "same_statistics": same(nn.Module.buffers),
+        "same_scores": int(
+            [h["score"] for h in run.history] == [h["score"] for h in whole.history]
+        ),
+        "same_random_numbers": int(run.history == whole.history),
+        "best_epoch": run.best["epoch"],
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("fit_resumes", compare_sessions)
+### BEGIN HIDDEN TESTS
+check.hidden("fit_resumes", compare_sessions)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The first two networks
+#
+# Now all pieces come together: your batches, your augmentation, your schedule and your loop. Unfinished trainings are kept in the folder `runs`; stop one in the middle (the black square), run the cell again, and watch where it goes on. With other settings, or another network, it begins anew; only what `print(model)` does not show goes unnoticed, and then you delete the folder. In Colab, set `RUNS` to a folder of your Google Drive, which outlives the machine.
+
+
+# %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from sklearn.metrics import f1_score
+
+
+def evaluate(logits, y):
+    """Measure logits (N, C): loss, accuracy, and the score, which is macro-F1 (section 5)."""
+    predictions = logits.argmax(dim=1)
+    return {
+        "loss": F.cross_entropy(logits, y).item(),
+        "accuracy": (predictions == y).double().mean().item(),
+        "score": f1_score(y, predictions, average="macro", zero_division=0),
+    }
+
+
+def unfinished(name, *settings):
+    """Name the file that keeps a training: another one for other settings."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    text = re.sub(r" at 0x\w+", "", repr(settings))  # where an object lies in memory
+    return RUNS / f"{name.replace(' ', '_')}-{zlib.crc32(text.encode()):08x}.pt"
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+class Trained(NamedTuple):
+    model: nn.Module  # with the weights of the best epoch
+    last: dict  # the weights of the last epoch
+    history: list  # one dict for each epoch
+
+
+def train_net(
+    name, model, train, val, *, epochs, augmentation=None, peak=4e-3, batch_size=64,
+    smoothing=0.0, class_weights=None, weights=None, patience=1_000, seed=0,
+):  # fmt: skip
+    """Train a model, with a progress bar; the best epoch is chosen by macro-F1 on val."""
+    torch.manual_seed(seed)
+    model.eval()(torch.zeros(1, 1, 48, 48))  # a lazy layer learns its shape
+    model.to(DEVICE, memory_format=torch.channels_last)
+    X, y, last = train.X.to(DEVICE), train.y.to(DEVICE), {}
+    per_epoch = math.ceil(len(y) / batch_size)
+
+    def one_epoch(run, epoch):
+        steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+        rates = [learning_rate(s, epochs * per_epoch, peak, per_epoch) for s in steps]
+        group = 10 if DEVICE == "cpu" else 64
+        batches = training_batches(X, y, batch_size, augmentation, weights, group)
+        loss = train_epoch(run, batches, rates, smoothing, class_weights)
+        measured = evaluate(predict_logits(run.model, val.X), val.y)
+        last.update({key: w.clone() for key, w in run.model.state_dict().items()})
+        bar.update(epoch + 1 - bar.n)
+        bar.set_postfix(loss=f"{loss:.2f}", score=f"{measured['score']:.3f}")
+        return {"train_loss": loss, "rate": rates[-1], **measured}
+
+    settings = epochs, augmentation, peak, batch_size, smoothing, class_weights, weights, seed
+    path = unfinished(name, model, len(y), *settings)
+    with tqdm(total=epochs, desc=name, unit="epoch") as bar:
+        run = Run(model)
+        fit(run, one_epoch, epochs, patience, path)
+    path.unlink(missing_ok=True)  # only what is unfinished is kept
+    return Trained(model.eval(), last, run.history)
+
+
+# %% [markdown]
+# Two networks, the same but for the augmentation, on few faces, so that the difference shows within a minute: 2,400 drawn ones. `FEW` is for this and the next sections; the network that you hand in learns from all of them.
+
+# %%
+# not run when graded
+RUNS = Path("runs")  # of Google Drive in Colab: Path("/content/drive/MyDrive/runs")
+FEW = Faces(train.X[:2_400], train.y[:2_400]) if not REAL else train
+EPOCHS = 18
+
+
+def new_net():
+    """Return a SmallCNN, always with the same random weights."""
+    torch.manual_seed(0)
+    return SmallCNN()
+
+
+runs = {
+    "plain": train_net("plain", new_net(), FEW, val, epochs=EPOCHS),
+    "augmented": train_net(
+        "augmented", new_net(), FEW, val, epochs=EPOCHS, augmentation=make_augmentation()
+    ),
+}
+nets = {name: run.model for name, run in runs.items()}
+net = nets["augmented"]
+plots.trainings({name: run.history for name, run in runs.items()})
+
+# %% [markdown]
+# Without augmentation the training loss goes to zero, and the loss on the validation faces turns and rises: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these trainings in the middle, and go on.
+
+# %% [markdown]
+# ## 5 · What accuracy hides
+#
+# Of FER2013's 3,589 test images, 55 show disgust. A network that never once says *disgust* loses 1.5 points of accuracy for it. One that says *happy* whatever it sees is right in 24.5 % of all cases. Accuracy is a single number, and it does not say who pays.
+#
+# The **confusion matrix** does. `confusion[t, p]` counts the images of class $t$ that were taken for class $p$: a row for each truth, a column for each prediction, and what is right on the diagonal.
+#
+# **Task** (10 min, easy). Write `confusion_matrix`, with tensor operations or a loop. `y` and `predictions` are (N,), `int64`, from 0 to `num_classes` − 1, N ≥ 1. The result is `int64` and always `num_classes` × `num_classes`: a class that is never seen has its row, and one that is never predicted its column. (scikit-learn has this function. Yours should give the same numbers.)
+#
+# <details><summary>Hint 1: a trap</summary><code>table[y, predictions] += 1</code> counts each pair once, however often it occurs: PyTorch reads all entries, adds 1, and writes them back.</details>
+# <details><summary>Hint 2: pairs as numbers</summary>t · C + p is another number for every pair (t, p), from 0 to C² − 1. <code>torch.bincount(…, minlength=…)</code> counts numbers.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "confusion_matrix", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def confusion_matrix(y: torch.Tensor, predictions: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Count which class (row) was taken for which (column).
+
+    `y` and `predictions` are labels (N,). Returns (num_classes, num_classes), int64.
+    """
+    ### BEGIN SOLUTION
+    pairs = y * num_classes + predictions
+    counts = torch.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "confusion_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("confusion_values", confusion_matrix)
+### BEGIN HIDDEN TESTS
+check.hidden("confusion_values", confusion_matrix)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# 200 happy faces and 12 disgusted ones: counts cannot be compared between rows. Shares can.
+#
+# **Task** (5 min, easy). Write `normalise_rows`. It divides each row of a confusion matrix (C, C), `int64`, by its sum; the row of a class that does not occur stays all zeros. The result is `float64`. The matrix itself is not changed.
+#
+# <details><summary>Hint: broadcasting</summary>Dividing by a tensor of shape (C,) divides <em>columns</em>: the last dimension is the one that is matched. With <code>keepdim=True</code> it has shape (C, 1) and belongs to the rows.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "normalise_rows", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def normalise_rows(confusion: torch.Tensor) -> torch.Tensor:
+    """Turn counts (C, C) into shares of each true class, float64; an empty row stays zero."""
+    ### BEGIN SOLUTION
+    totals = confusion.sum(dim=1, keepdim=True)
+    return confusion.double() / totals.clamp(min=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "row_share_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("row_share_values", normalise_rows)
+### BEGIN HIDDEN TESTS
+check.hidden("row_share_values", normalise_rows)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Three numbers sum up a class $c$. Its **precision**: of the images that were *called* $c$, how many are? Its **recall**: of those that *are* $c$, how many were found? And **F1**, the harmonic mean of the two, which is close to the smaller one:
+#
+# $$P_c = \frac{n_{cc}}{\sum_t n_{tc}} \qquad R_c = \frac{n_{cc}}{\sum_p n_{cp}} \qquad F_c = \frac{2 P_c R_c}{P_c + R_c}$$
+#
+# **Task** (15 min, medium). Write `class_scores`. It returns the three as tensors (C,), `float64`, in this order. Whatever is not defined is 0: the precision of a class that was never predicted, the recall of one that does not occur, F1 where both are 0. Avoid 0 / 0 by choosing, not by adding something small below the line.
+#
+# <details><summary>Hint 1: which sum is which</summary>What was called c stands in <em>column</em> c, what is c in <em>row</em> c.</details>
+# <details><summary>Hint 2: 0 / 0</summary>A count is 0 or at least 1. If the sum below the line is 0, so is the count above it: <code>.clamp(min=1)</code> makes 0 / 1 of it. And F = 2 n<sub>cc</sub> / (row sum + column sum) needs no P and no R.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "class_scores", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def class_scores(confusion: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Compute precision, recall and F1 of each class from counts (C, C).
+
+    Returns three tensors (C,), float64; what is not defined is 0.
+    """
+    ### BEGIN SOLUTION
+    right = confusion.diagonal().double()
+    called, there = confusion.sum(dim=0), confusion.sum(dim=1)
+    precision = right / called.clamp(min=1)
+    recall = right / there.clamp(min=1)
+    f1 = 2 * right / (called + there).clamp(min=1)
+    return precision, recall, f1
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "scores_by_name", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def scores_by_name(confusion):
+    precision, recall, f1 = class_scores(confusion)
+    return {"precision": precision, "recall": recall, "F1": f1}
+
+
+# %% nbgrader={"grade": true, "grade_id": "class_score_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("class_score_values", scores_by_name)
+### BEGIN HIDDEN TESTS
+check.hidden("class_score_values", scores_by_name)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Macro-F1** is the mean of F1 over *all* C classes, each counting the same: disgust is a seventh of it, although it is 1.5 % of the images. A class that is neither there nor predicted counts as 0. Two other things go by similar names. The harmonic mean of the mean precision and the mean recall is another number, and can be far higher (for a class with P = 1, R = 0.1 and another with P = 0.1, R = 1 it says 0.55, and macro-F1 0.18). And *micro*-F1 is nothing but the accuracy.
+#
+# **Task** (5 min, easy). Write `macro_f1`. Return a Python number, or a tensor of shape ().
+
+
+# %% nbgrader={"grade": false, "grade_id": "macro_f1", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def macro_f1(confusion: torch.Tensor) -> float:
+    """Compute the mean of F1 over all C classes from counts (C, C)."""
+    ### BEGIN SOLUTION
+    precision, recall, f1 = class_scores(confusion)
+    return f1.mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "macro_f1_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("macro_f1_values", macro_f1)
+### BEGIN HIDDEN TESTS
+check.hidden("macro_f1_values", macro_f1)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Task** (15 min, medium). Write `most_confused`. A pair $(t, p)$ with $t \neq p$ is confused by the share of class $t$ that was taken for $p$; of the *whole* class, what was right included. Return the `k` most confused pairs, the largest share first. Of equal shares, the smaller $t$ comes first, then the smaller $p$. Only pairs that happened count: if fewer than `k` have a share above 0, return those, and none at all for a perfect network. The result is a tensor (n, 2) of integers, or a list of pairs (t, p). The matrix is not changed.
+#
+# <details><summary>Hint 1: without the diagonal</summary>Work on the shares, not on <code>confusion</code> itself: <code>fill_diagonal_(0)</code> changes the matrix it is called on. And take shares first: without the diagonal the rows have other sums.</details>
+# <details><summary>Hint 2: the order of equals</summary><code>topk</code> promises no order of equal values. <code>torch.sort(…, descending=True, stable=True)</code> keeps the one they had, and so does Python's <code>sorted</code>.</details>
+# <details><summary>Hint 3: back to rows and columns</summary>The flattened matrix has t · C + p as index: divide by C with <code>//</code> and <code>%</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "most_confused", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def most_confused(confusion: torch.Tensor, k: int) -> torch.Tensor:
+    """Find the k pairs (true, predicted) with the largest share of the true class.
+
+    Returns at most k pairs (n, 2) with a share above 0, the largest first.
+    """
+    ### BEGIN SOLUTION
+    classes = len(confusion)
+    shares = normalise_rows(confusion).fill_diagonal_(0).flatten()
+    order = shares.sort(descending=True, stable=True).indices
+    order = order[shares[order] > 0][:k]
+    return torch.stack([order // classes, order % classes], dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "pairs_as_tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def pairs_as_tensor(confusion, k):
+    """Return the most confused pairs as a tensor (n, 2), whether they came as one or as a list."""
+    pairs = [[int(true), int(predicted)] for true, predicted in most_confused(confusion, k)]
+    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+
+
+# %% nbgrader={"grade": true, "grade_id": "most_confused_pairs", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("most_confused_pairs", pairs_as_tensor)
+### BEGIN HIDDEN TESTS
+check.hidden("most_confused_pairs", pairs_as_tensor)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now your network, on the validation faces: what it makes of each class, the scores, and the worst pairs in words.
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_confusion", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+predictions = predict_logits(net, val.X).argmax(dim=1)
+confusion = confusion_matrix(val.y, predictions, len(CLASSES))
+plots.confusion_matrix(normalise_rows(confusion), CLASSES)
+
+# %% [markdown]
+# How to read it: a row is a true class and adds up to 100 %; its square on the diagonal is the recall. Dark squares beside the diagonal are confusions, and a column that is tinted all the way down is a class that the network says too often.
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_classes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+scores = torch.stack([confusion.sum(dim=1).double(), *class_scores(confusion)], dim=1)
+print(f"{'':10}{'faces':>6}{'precision':>11}{'recall':>9}{'F1':>8}")
+for name, (faces, *three) in zip(CLASSES, scores.tolist(), strict=True):
+    print(f"{name:10}{faces:6.0f}{three[0]:11.1%}{three[1]:9.1%}{three[2]:8.1%}")
+right = (confusion.diagonal().sum() / confusion.sum()).item()
+print(f"\naccuracy {right:.1%}, macro-F1 {macro_f1(confusion):.1%}")
+for true, predicted in most_confused(confusion, 5):
+    share = normalise_rows(confusion)[true, predicted]
+    print(f"{share:.0%} of {CLASSES[true]} were taken for {CLASSES[predicted]}")
+
+# %% [markdown]
+# In the report behind this notebook *happy* and *surprise* were found best, and *disgust*, *angry*, *fear* and *neutral* in about half of the cases. Compare. Then ask of each of the five pairs whether *you* could tell the two apart, and which part of a face you would look at: brows, eyes or mouth? A network errs where the faces are alike, and, between two that are alike, in favour of the one it has seen more often. The second is what the next section is about. And do not read too much into the row of *disgust*: among the 800 drawn ones it has 12, so one face is eight points of its recall.
+
+# %% [markdown]
+# ## 6 · Fair to the rare
+#
+# Cross-entropy is a mean over images. Where 1.5 % of them are disgust, so is 1.5 % of what the network is asked for, and it learns to be polite to the majority. There are three places to step in: the loss, the batches, and the prediction.
+#
+# **The loss.** `F.cross_entropy(…, weight=w)` multiplies the loss of each image by the weight of its class. The obvious weight is the inverse of the class's number of images: then each class has the same say.
+#
+# **Task** (10 min, easy). Write `inverse_frequency`. `counts` (C,), `int64`, are numbers of images; at least one is above 0. The weights (C,), `float64`, are proportional to 1 / count and average 1 **over the classes that occur**; the weight of a class that does not occur is 0.
+#
+# <details><summary>Hint: which precision?</summary>A Python number and an <code>int64</code> tensor make a <code>float32</code> tensor. Begin with <code>counts.double()</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "inverse_frequency", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def inverse_frequency(counts: torch.Tensor) -> torch.Tensor:
+    """Compute class weights (C,), float64, proportional to 1 / counts.
+
+    They average 1 over the classes that occur; the others get 0.
+    """
+    ### BEGIN SOLUTION
+    n = counts.double()
+    weights = torch.where(n > 0, 1 / n, 0.0)
+    return weights * (n > 0).sum() / weights.sum()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "inverse_frequency_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("inverse_frequency_values", inverse_frequency)
+### BEGIN HIDDEN TESTS
+check.hidden("inverse_frequency_values", inverse_frequency)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# That may be too much of a good thing: with FER2013's 4,965 neutral faces the last thousand hardly add anything new, so *neutral* need not pay for all of them. Cui et al. (CVPR 2019) count with returns that diminish. If the next image adds β times as much as the one before, $n$ images are worth
+#
+# $$E_n = 1 + \beta + \beta^2 + \dots + \beta^{n-1} = \frac{1 - \beta^n}{1 - \beta}$$
+#
+# the **effective number** of images; and the weights are proportional to $1 / E_n$. With β = 0 all that counts is whether there is a class; with β close to 1 every image counts in full, and we are back at the inverse frequency.
+#
+# **Task** (15 min, medium). Write `effective_number`, with 0 ≤ β < 1 and counts as before. Again `float64`, mean 1 over the classes that occur, 0 for the others. It has to be right for β = 0 and for β = 0.999999 with 20 images, which it is if you use double precision from the start.
+#
+# <details><summary>Hint 1: precision</summary><code>beta ** counts</code> with an <code>int64</code> tensor is <code>float32</code>, and 1 − 0.99998 has lost most of its digits there.</details>
+# <details><summary>Hint 2: what follows</summary>The same three lines as before, with E<sub>n</sub> in the place of n. For a class without images E<sub>0</sub> = 0: leave it out before you divide, or put 0 there afterwards.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "effective_number", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def effective_number(counts: torch.Tensor, beta: float) -> torch.Tensor:
+    """Compute class weights (C,), float64, proportional to (1 - beta) / (1 - beta ** counts).
+
+    They average 1 over the classes that occur; the others get 0. Cui et al., CVPR 2019.
+    """
+    ### BEGIN SOLUTION
+    n = counts.double()
+    effective = (1 - beta**n) / (1 - beta)
+    weights = torch.where(n > 0, 1 / effective, 0.0)
+    return weights * (n > 0).sum() / weights.sum()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "effective_number_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("effective_number_values", effective_number)
+### BEGIN HIDDEN TESTS
+check.hidden("effective_number_values", effective_number)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_weights", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+counts = torch.bincount(train.y, minlength=len(CLASSES))
+betas = (0.99, 0.999, 0.9999)
+columns = [inverse_frequency(counts), *(effective_number(counts, beta) for beta in betas)]
+print(f"{'':10}{'faces':>6}{'1 / n':>8}" + "".join(f"{f'β = {beta}':>12}" for beta in betas))
+for name, n, row in zip(CLASSES, counts.tolist(), torch.stack(columns, dim=1), strict=True):
+    print(f"{name:10}{n:6}{row[0]:8.2f}" + "".join(f"{weight:12.2f}" for weight in row[1:]))
+
+# %% [markdown]
+# How to read it: $E_n$ never exceeds 1 / (1 − β). With β = 0.99 a class cannot be worth more than 100 images, so whatever has some hundreds gets nearly the same weight; with β = 0.9999 it could be worth 10,000, more than any class has, and the column comes close to 1 / n. So β sets how far you go.
+#
+# **The batches.** Or leave the loss as it is and *draw* the rare more often. `torch.utils.data.WeightedRandomSampler` draws image $i$ with a probability proportional to its weight, with replacement.
+#
+# **Task** (10 min, easy). Write `sample_weights`: weights (N,), `float64`, one for each image, that add up to 1, such that every class that occurs is drawn equally often, and all images of a class as well. `y` (N,) are labels from 0 to `num_classes` − 1, N ≥ 1.
+#
+# <details><summary>Hint: from classes to images</summary><code>per_class[y]</code> looks up a number for each image.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "sample_weights", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def sample_weights(y: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Compute the probability (N,), float64, of drawing each image, for balanced batches."""
+    ### BEGIN SOLUTION
+    counts = torch.bincount(y, minlength=num_classes)
+    occurring = (counts > 0).sum()
+    return 1 / (occurring * counts[y]).double()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "sample_weight_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("sample_weight_values", sample_weights)
+### BEGIN HIDDEN TESTS
+check.hidden("sample_weight_values", sample_weights)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# On average the two ask for the same. But they do not do the same. A weight makes a rare face a rare and *large* step. A sampler shows it often: of 5,900 draws an epoch each of seven classes gets 843, so each of the 90 disgusted faces comes about nine times, and only augmentation makes another picture of it each time.
+#
+# **The prediction.** Or train as usual, and correct what the network says. It has learned $p(y \mid x) \propto p(x \mid y)\, \pi_y$, with $\pi_y$ the share of class $y$ in training (Bayes). Where classes come in other shares $\pi'_y$, and the faces of each class look as before, the right answer is
+#
+# $$p'(y \mid x) \;\propto\; p(x \mid y)\, \pi'_y \;\propto\; p(y \mid x)\, \frac{\pi'_y}{\pi_y}$$
+#
+# The **balanced error**, the mean over classes of each class's error, is the error in a world where all classes are equally frequent. So it asks for $\pi'_y = 1/C$: divide by the prior, which in logits means to subtract its logarithm. Menon et al. (ICLR 2021) do this with a knob τ: 0 leaves everything as it is, 1 is the formula above, and between the two you may choose.
+#
+# **Task** (15 min, medium). Write `adjust_logits`: logits − τ · log π, with π the counts divided by their sum. `counts` (C,), `int64`, not all 0. A class with count 0 has no prior to divide by: its logits stay as they are, while the others are adjusted. The result has the shape and dtype of `logits` (N, C), which are not modified; they are not normalised before or after.
+#
+# <details><summary>Hint 1: does the sum matter?</summary>Not for the arg-max: dividing all counts by one number adds the same constant to all logits. But it does for the numbers, and beside a class that is not adjusted. Shares are asked for.</details>
+# <details><summary>Hint 2: nothing</summary>log 0 = −∞. <code>torch.where(counts &gt; 0, …, 0.0)</code> chooses between two tensors entry by entry.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "adjust_logits", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def adjust_logits(logits: torch.Tensor, counts: torch.Tensor, tau: float) -> torch.Tensor:
+    """Subtract tau times the logarithm of the training prior from logits (N, C).
+
+    `counts` (C,) are the numbers of training images; a class without any is left as it is.
+    Returns (N, C) of the same dtype. Menon et al., ICLR 2021.
+    """
+    ### BEGIN SOLUTION
+    prior = counts.double() / counts.sum()
+    shift = torch.where(counts > 0, tau * prior.log(), 0.0)
+    return logits - shift.to(logits.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "adjusted_logits", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("adjusted_logits", adjust_logits)
+### BEGIN HIDDEN TESTS
+check.hidden("adjusted_logits", adjust_logits)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now compare. The same network, trained with the same augmentation: as it is (you have that one already), with class weights by the effective number, and with the sampler. It takes half a minute.
+
+# %% nbgrader={"grade": false, "grade_id": "train_fair_runs", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+counts = FEW.y.bincount(minlength=len(CLASSES))
+schemes = {
+    "class weights": {"class_weights": effective_number(counts, 0.997)},
+    "sampler": {"weights": sample_weights(FEW.y, len(CLASSES))},
+}
+for name, scheme in schemes.items():
+    settings = {"epochs": EPOCHS, "augmentation": make_augmentation(), **scheme}
+    nets[name] = train_net(name, new_net(), FEW, val, **settings).model
+
+# %% [markdown]
+# The adjustment needs no training. It needs a τ, which is chosen like everything else: on the validation faces.
+
+# %% nbgrader={"grade": false, "grade_id": "measured", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+rarest = int(counts.argmin())
+NAMES = ("accuracy", "macro-F1", f"recall of {CLASSES[rarest]}")
+
+
+def measured(logits, y):
+    """Return accuracy, macro-F1 and the recall of the rarest class."""
+    confusion = confusion_matrix(y, logits.argmax(dim=1), len(CLASSES))
+    right = (confusion.diagonal().sum() / confusion.sum()).item()
+    return right, float(macro_f1(confusion)), class_scores(confusion)[1][rarest].item()
+
+
+# %% nbgrader={"grade": false, "grade_id": "sweep_tau", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+taus = [tenth / 10 for tenth in range(21)]
+logits = predict_logits(nets["augmented"], val.X)
+swept = [measured(adjust_logits(logits, counts, tau), val.y) for tau in taus]
+tau = max(zip(taus, swept, strict=True), key=lambda found: found[1][1])[0]  # by macro-F1
+plots.prior_adjustment(taus, dict(zip(NAMES, zip(*swept, strict=True), strict=True)), tau)
+
+# %% [markdown]
+# How to read it: from left to right the network is told to expect rare classes more and more. The recall of the rarest class rises in steps, one for each of its few faces, and accuracy pays for it: slowly at first, then quickly. The dotted line is the τ with the best macro-F1. Where macro-F1 is nearly flat, as it often is, a face or two decide which τ wins, and the winner need not win again on the test faces. It is often below 1: the formula promises the best *balanced* error, which is about recall alone, while macro-F1 also counts the false alarms.
+
+# %% nbgrader={"grade": false, "grade_id": "compare_fairness", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+logits = predict_logits(nets["augmented"], test.X)
+table = {"as it is": logits}
+for name in ("class weights", "sampler"):
+    table[name] = predict_logits(nets[name], test.X)
+table["adjusted, τ = 1"] = adjust_logits(logits, counts, 1.0)
+table[f"adjusted, τ = {tau:g}"] = adjust_logits(logits, counts, tau)
+print(f"{'on the test faces':20}" + "".join(f"{name:>20}" for name in NAMES))
+for name, found in table.items():
+    print(f"{name:20}" + "".join(f"{value:20.1%}" for value in measured(found, test.y)))
+
+# %% [markdown]
+# How to read it: what is gained in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on it. Do not rank rows that differ by a point or two: each training is one throw of the dice, and on the drawn faces the last column counts 12 of them. One thing not to do is to add up: a network that was trained with weights or with the sampler has balanced priors in it already, and adjusting its logits once more overshoots.
+#
+# **Question 2** (3 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, with what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** The arg-max of p(y | x) minimises the expected 0–1 loss, so it is best for accuracy, if the probabilities are right (calibrated: among faces that get 0.7, 70 % are that class; only their order matters for the arg-max) and if classes are as frequent where the network is used as in training. It is not best (1) for the balanced error or macro-F1, where every class counts the same: divide by the prior, predict arg max p(y | x) / π_y, that is of logits − log π (for macro-F1 part of the way, with a τ chosen on validation images); (2) where classes come in other shares than in training: multiply by π′_y / π_y; (3) where mistakes cost differently: predict the class with the smallest expected cost, Σ_y p(y | x) cost(y, ŷ), or refuse to answer when all are expensive. The remedies: class weights need a new training, make rare steps large and so training noisier, and their probabilities are no longer those of the data; a sampler needs a new training too and repeats the few rare images, which overfits without augmentation, or drops many of the frequent ones; adjusting needs no training and can be changed at any time, but needs good probabilities and the priors, and cannot help where the features never learned the class. All of them pay with accuracy and with the precision of the rare classes: more false alarms.
+#
+# **Marking.** 1 point: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 1 point: two situations, each with what to predict instead (half each). 1 point: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns the first half point only.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 7 · Two looks and several opinions
+#
+# The third trick of the report: ask more than once. If several networks err *independently*, their mean errs less than each of them: of the squared error of one network, bias stays and variance is divided by their number. They are not independent, since they saw the same faces; but random weights and random batches make them differ, and that is enough to help, and to make the probabilities more honest (Lakshminarayanan et al., NeurIPS 2017). The price is plain: M networks cost M times as much, to train and at every prediction.
+#
+# **Task** (10 min, easy). Write `average_probabilities`. `logits_of_all` is a list of M ≥ 1 tensors (N, C), one of each network. Turn each network's logits into probabilities over the classes, then average over the networks. The result is (N, C), of their dtype; logits of ±10,000 are no problem, and the logits are not modified.
+#
+# <details><summary>Hint: what to average</summary>Probabilities. The mean of the <em>logits</em> is another rule: a network that shouts (logits of 50) would outvote all the others.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "average_probabilities", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def average_probabilities(logits_of_all: list[torch.Tensor]) -> torch.Tensor:
+    """Average the probabilities (N, C) of several networks, given their logits (N, C)."""
+    ### BEGIN SOLUTION
+    return torch.stack(logits_of_all).softmax(dim=-1).mean(dim=0)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "average_of_stack", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def average_of_stack(logits):
+    """Give logits (M, N, C) as a list, as the task has it."""
+    return average_probabilities(list(logits))
+
+
+# %% nbgrader={"grade": true, "grade_id": "ensemble_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("ensemble_values", average_of_stack)
+### BEGIN HIDDEN TESTS
+check.hidden("ensemble_values", average_of_stack)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A second opinion from the same network costs no training: show it the mirror image. It is a fair second look because a face seen in a mirror has the same expression, and because the network has met such faces if you trained it with flips. It would not be fair for digits or text, where a mirrored image means something else or nothing; nor for a scan with the heart on one side.
+#
+# **Task** (15 min, medium). Write `flip_probabilities`: the mean of the *probabilities* that `model` gives to images `x` (N, 1, H, W) and to their left-right mirror images. `x` is what the model expects (normalised already) and is not modified. The model runs in evaluation mode and is then put back, with `model.train(…)` or `model.eval()`, into the mode that `model.training` showed before. No gradients are recorded meanwhile; afterwards they are again, if they were before.
+#
+# <details><summary>Hint 1: left and right</summary>Columns are the last dimension: <code>x.flip(-1)</code>. <code>flip(-2)</code> is upside down.</details>
+# <details><summary>Hint 2: nearly the answer</summary>Two looks are two opinions: you have just written what averages them.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "flip_probabilities", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def flip_probabilities(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Average the probabilities (N, C) of images x (N, 1, H, W) and of their mirror images.
+
+    The model runs in evaluation mode, without gradients, and gets its mode back.
+    """
+    ### BEGIN SOLUTION
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        looks = [model(x), model(x.flip(-1))]
+    model.train(was_training)
+    return average_probabilities(looks)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "watch_flipping", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def watch_flipping(weights, x, training):
+    """Flip with a small network of given weights; return what came out, and in what state it is."""
+    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
+    model = nn.Sequential(
+        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
+        nn.Linear(weights["5.weight"].shape[1], classes),
+    ).to(x.dtype).train(training)  # fmt: skip
+    model.load_state_dict(weights)
+    probabilities = flip_probabilities(model, x)
+    gradients_afterwards = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
+    return {
+        "probabilities": probabilities,
+        "needs_gradient": int(probabilities.requires_grad),
+        "gradients_afterwards": int(gradients_afterwards),
+        "training_afterwards": int(model.training),
+        "dropout_afterwards": int(model[3].training),
+        "running_mean": model[1].running_mean,
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "flip_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("flip_values", watch_flipping)
+### BEGIN HIDDEN TESTS
+check.hidden("flip_values", watch_flipping)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# What is it worth? A single network, the three that were augmented together, and both with a second look.
+
+# %% nbgrader={"grade": false, "grade_id": "opinions_of_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+several = [nets[name] for name in ("augmented", "class weights", "sampler")]
+
+
+def one_look(model, X):
+    """Compute the probabilities (N, C), on the CPU, of faces X, uint8."""
+    return average_probabilities([predict_logits(model, X)])
+
+
+def two_looks(model, X):
+    """Compute the probabilities (N, C), on the CPU, of faces X, uint8, and their mirror images."""
+    batches = (normalise(x.to(DEVICE).float() / 255) for x in X.split(500))
+    return torch.cat([flip_probabilities(model, x).cpu() for x in batches])
+
+
+def mean_score(predictions, y):
+    """Return accuracy and macro-F1, as a mean over several predictions."""
+    return torch.tensor([measured(found, y)[:2] for found in predictions]).mean(dim=0).tolist()
+
+
+# %% nbgrader={"grade": false, "grade_id": "compare_opinions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+rows = {}
+for X, y in (val, test):
+    for looks, look in (("one look", one_look), ("two looks", two_looks)):
+        found = [look(model, X) for model in several]
+        together = [torch.stack(found).mean(dim=0)]
+        for name, predictions in (("one network, ", found), ("all together, ", together)):
+            rows.setdefault(name + looks, []).extend(mean_score(predictions, y))
+print(f"{'':25}{'validation':>20}{'test':>20}\n{'':25}" + 2 * f"{'accuracy':>10}{'macro-F1':>10}")
+for name, found in rows.items():
+    print(f"{name:25}" + "".join(f"{value:10.1%}" for value in found))
+
+# %% [markdown]
+# How to read it: *one network* is the mean over the networks, what you get if you pick one blindly. A second look should cost no training and help a little; the networks together usually help more, the more they differ. A gain of one point on 800 faces is eight faces: look whether it shows in all four columns before you believe it.
+
+# %% [markdown]
+# ## 8 · What was it good for?
+#
+# An **ablation** takes one ingredient away, or adds one, and leaves all else as it is. Every network in the table below has the same architecture and saw the same faces for the same number of epochs. Each row adds one thing to the row above it; the ensemble is the augmented network with those of section 6 that had class weights and the sampler.
+
+
+# %% nbgrader={"grade": false, "grade_id": "ablation", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+last = deepcopy(nets["plain"])
+last.load_state_dict(runs["plain"].last)
+ablation = {
+    "nothing: the last epoch": predict_logits(last, test.X),
+    "+ the best epoch": predict_logits(nets["plain"], test.X),
+    "+ augmentation": predict_logits(nets["augmented"], test.X),
+    "+ ensemble of three": sum(one_look(model, test.X) for model in several) / len(several),
+    "+ mirror images": sum(two_looks(model, test.X) for model in several) / len(several),
+}
+print(f"{'on the test faces':25}" + "".join(f"{name:>20}" for name in NAMES))
+for name, found in ablation.items():
+    print(f"{name:25}" + "".join(f"{value:20.1%}" for value in measured(found, test.y)))
+
+# %% [markdown]
+# Read it from the top: which step gains most, and in which column? (If the first two rows are alike, the last epoch was as good as the best one: with a rate that falls to zero it often is.) Then count: how many test faces show disgust, and what does one of them do to the last column, and to macro-F1?
+#
+# **Question 3** (3 points). Which of the differences in your table would you show to somebody who decides by them, and which are noise? And what went wrong in this, which is from the report: "early stopping was set to the epoch with the best score on the public test; on the private test we then had 65.3 %"? *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, with what to do about each; and says what the public test was used for, and what follows.* (about 15 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** On 800 faces an accuracy near 75 % has a standard error of √(0.75 · 0.25 / 800) = 1.5 points, so a 95 % interval of ± 3 points. (All rows are measured on the same faces, so a difference is known a little better than that; a paired test would say how much.) Only 12 of them show disgust: one face more or less is 8 points of recall, and the interval reaches from nearly nothing to a half. Its F1 is a seventh of macro-F1, so that macro-F1 jumps by a point or more for a single face. I would show the steps of 3 points and more in accuracy, and disgust only with its counts.
+#
+# Other reasons: each row is one training with one seed, and another seed moves it by a point or two: train with several and report mean and spread. The order decides: what an ingredient gains depends on what is there already; take single ones away from the full set too. All settings were found for one of the rows, and suit that one best. The best of many rows is too good, since it was chosen for its luck.
+#
+# The public test became a validation set: the epoch was fitted to the faces that should have judged it, so the figure that chose it is too good. And what was chosen there need not be the best elsewhere. Choose on validation faces, and look at a test set once.
+#
+# **Marking.** 1: a standard error or an interval, or what one face of disgust changes, in numbers. 1: two reasons with a remedy each (half for reasons alone). 1: selection on the data that judge (the public test was used as validation).
+# ### END SOLUTION
+
+# %% [markdown]
+# ### The network that you hand in
+#
+# **Task** (20 min, and training; 8 points by what it reaches on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.** Your `SmallCNN`, `flip_probabilities` and `adjust_logits` are used in the prediction, so mend those first; and `SmallCNN()`, without arguments, must stay what it was when you trained.
+#
+# `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "beta": 0.0, "tau": 0.0}` is a recipe, and a poor one. `beta` is for class weights by the effective number (0 means none), `tau` is how far the logits are adjusted by the class priors (0 means not at all). Choose by the validation faces: the last cell before the checks prints what you need.
+#
+# | | pass: half of the points | good: 80 % | excellent: all |
+# |---|---:|---:|---:|
+# | 4 points: accuracy, 800 drawn faces with the shares of the training part (`tau` is not used) | 60 % | 67 % | 73 % |
+# | 4 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
+# | real faces, if your teacher has them: accuracy on the private test | 64.114 % | 65.285 % | 69.914 % |
+# | real faces: macro-F1 there | 57 % | 61 % | 66 % |
+#
+# 64.114 % was called a strong baseline, 65.285 % is the report, 69.914 % the best of its class. Where there are drawn and real faces, the better of the two results counts. What is measured of you may differ from what you measure by 3 points, since hidden faces are other faces: aim above the level you want. Unless your teacher says otherwise, **hand in a network trained on drawn faces** (`REAL = False`): a network knows the kind of faces it has seen.
+
+
+# %% nbgrader={"grade": false, "grade_id": "my_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def my_recipe() -> dict[str, float]:
+    """Choose how the network is trained that you hand in: epochs, peak, smoothing, beta, tau."""
+    ### BEGIN SOLUTION
+    return {"epochs": 20, "peak": 4e-3, "smoothing": 0.05, "beta": 0.999, "tau": 0.5}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_handed_in", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+recipe, totals = my_recipe(), train.y.bincount(minlength=len(CLASSES))
+Path("faces_net.safetensors").unlink(missing_ok=True)  # so that no old one is handed in
+handed_in = train_net(
+    "handed in",
+    SmallCNN(),
+    train,
+    val,
+    augmentation=make_augmentation(),
+    epochs=int(recipe["epochs"]),
+    peak=recipe["peak"],
+    smoothing=recipe["smoothing"],
+    class_weights=effective_number(totals, recipe["beta"]) if recipe["beta"] else None,
+).model
+saved = {f"net.{key}": w.cpu().contiguous() for key, w in handed_in.state_dict().items()}
+saved = {key: w.half() if w.is_floating_point() else w for key, w in saved.items()}
+save_file({**saved, "counts": totals, "tau": torch.tensor(recipe["tau"])}, "faces_net.safetensors")
+Path("faces_net.safetensors").chmod(0o644)  # readable for whoever grades it
+
+
+# %% nbgrader={"grade": false, "grade_id": "predict_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def handed_in_net():
+    """Load SmallCNN, the class counts and tau from faces_net.safetensors."""
+    path, again = Path("faces_net.safetensors"), "run the cell that trains it, and hand it in."
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not beside the notebook: {again}")
+    saved = load_file(path)
+    if not {"counts", "tau"} <= set(saved):
+        raise ValueError(f"{path} is another kind of file: {again}")
+    model = SmallCNN().eval()
+    model(torch.zeros(1, 1, 48, 48))  # a lazy layer learns its shape
+    if sum(p.numel() for p in model.parameters()) > 300_000:
+        raise ValueError("SmallCNN has more than 300,000 parameters.")
+    weights = {key.removeprefix("net."): w for key, w in saved.items() if key.startswith("net.")}
+    try:
+        model.load_state_dict(weights)  # from half to single precision
+    except RuntimeError:
+        raise ValueError(f"{path} is of another SmallCNN than the notebook's: {again}") from None
+    return model, saved["counts"], saved["tau"].item()
+
+
+def log_probabilities(model, images):
+    """Compute the log-probabilities (N, C) of images, uint8, by two looks at each."""
+    batches = (normalise(x.float() / 255) for x in images.split(200))
+    return torch.cat([flip_probabilities(model, x) for x in batches]).log()
+
+
+def predict_faces(images):
+    """Predict the expressions of faces (N, 1, 48, 48), uint8: the most probable ones."""
+    model, _, _ = handed_in_net()
+    return log_probabilities(model, images).argmax(dim=1)
+
+
+def predict_fairly(images):
+    """Predict as if all expressions were equally frequent, as far as tau says."""
+    model, counts, tau = handed_in_net()
+    return adjust_logits(log_probabilities(model, images), counts, tau).argmax(dim=1)
+
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_handed_in", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def if_equally_frequent(logits, y):
+    """Compute macro-F1 as if there were as many faces of each expression."""
+    confusion = confusion_matrix(y, logits.argmax(dim=1), len(CLASSES))
+    return float(macro_f1((10_000 * normalise_rows(confusion)).round().long()))
+
+
+found = log_probabilities(handed_in_net()[0], val.X)
+print("validation   accuracy   macro-F1   macro-F1 if all were equally frequent")
+for by in sorted({0.0, 0.25, 0.5, 0.75, 1.0, recipe["tau"]}):
+    adjusted = adjust_logits(found, totals, by)
+    values = *measured(adjusted, val.y)[:2], if_equally_frequent(adjusted, val.y)
+    print("tau = {:4}{:11.1%}{:11.1%}{:11.1%}".format(by, *values))
+
+# %% nbgrader={"grade": true, "grade_id": "faces_accuracy", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("faces_accuracy", predict_faces)
+### BEGIN HIDDEN TESTS
+check.hidden("faces_accuracy", predict_faces)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "faces_macro_f1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("faces_macro_f1", predict_fairly)
+### BEGIN HIDDEN TESTS
+check.hidden("faces_macro_f1", predict_fairly)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The long run
+#
+# With a GPU and the real faces, the cell below trains the network of the report five times, for 50 epochs each, in mixed precision, and measures one of them, all of them, and all of them with mirror images. The report reached 65.3 % on the private test, the best of its class 69.9 %. It takes a while. If the machine is taken away, run the notebook again: networks that are finished are read from `RUNS`, and the one that was not goes on with the epoch that was lost.
+
+
+# %% nbgrader={"grade": false, "grade_id": "long_run", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+class At64(nn.Module):
+    """Show a network its images at 64 pixels, the size the report chose."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(F.interpolate(x, size=64, mode="bilinear", align_corners=False))
+
+
+def long_run(seed):
+    torch.manual_seed(seed)
+    settings = {"epochs": 50, "peak": 1e-3, "batch_size": 128, "smoothing": 0.1, "seed": seed}
+    model, finished = At64(ReportCNN()), RUNS / f"report_{seed}.safetensors"
+    if finished.exists():
+        model.load_state_dict(load_file(finished))
+        return model.to(DEVICE).eval()
+    settings["augmentation"] = make_augmentation()
+    model = train_net(f"report {seed}", model, train, val, **settings).model
+    save_file({key: w.cpu().contiguous() for key, w in model.state_dict().items()}, finished)
+    return model
+
+
+if REAL and DEVICE == "cuda":
+    five = [long_run(seed) for seed in range(5)]
+    found = {
+        "one": one_look(five[0], test.X),
+        "all five": sum(one_look(model, test.X) for model in five) / 5,
+        "with mirror images": sum(two_looks(model, test.X) for model in five) / 5,
+    }
+    for name, probabilities in found.items():
+        print(f"{name:20}" + "".join(f"{v:20.2%}" for v in measured(probabilities, test.y)))
+
+# %% [markdown]
+# ## 9 · The mathematics
+#
+# Four formulas that everybody uses and few have derived: the size of a convolution's output, the gradient of batch norm, the gradient of softmax with cross-entropy, and what Adam has to do with Adagrad. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads. About two hours for all four; they do not depend on each other.
+#
+# *By hand* means here: tensor operations only (`torch.softmax`, `torch.logsumexp`, `x.mean(…)` and so on are fine), no `torch.nn`, no `torch.optim`, no autograd, and no operation that is the whole answer, such as `torch.batch_norm`. Your functions must not modify their inputs, and results have the dtype of the inputs.
+#
+# For the derivations, type LaTeX between dollar signs (`$\frac{a}{b}$`) or plain text (`a/b`, `sum over n`): clear beats pretty. Say in half a sentence why each step holds. Double-click the answer cell to write, and run it to see it set; double-click a text of this section to see how its formulas are typed, and copy what you need.
+#
+# ### The size of a convolution's output
+#
+# You met this in section 2: a network does not run before the sizes fit. Frameworks differ in the order of the axes; the report's exercise has an input of shape $(B, W, H, C)$, channels last and *width before height*. So the index 1 of every pair belongs to $W$, the index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
+#
+# **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The kernel fits into the padded input in every case that is checked (where it does not, libraries raise an error).
+#
+# <details><summary>Hint 1: how long is the kernel?</summary>Five taps with dilation 1 cover 5 cells. Three taps with dilation 2 also cover 5. Draw it.</details>
+# <details><summary>Hint 2: count the places</summary>Put the kernel at the left end. How many cells remain at its right? Each stride uses up s of them and gives one more place. The first place needs no stride.</details>
+# <details><summary>Hint 3: whole numbers</summary><code>7 // 2</code> is 3: division that rounds down.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "conv_output_shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def conv_output_shape(
+    shape: list[int],
+    filters: int,
+    kernel: list[int],
+    padding: list[int],
+    stride: list[int],
+    dilation: list[int],
+) -> tuple[int, int, int, int]:
+    """Compute the shape (B, W', H', filters) of a convolution's output.
+
+    shape is [B, W, H, C]; each pair is [its value along W, its value along H].
+    """
+    ### BEGIN SOLUTION
+    sizes = []
+    for size, k, p, s, d in zip(shape[1:3], kernel, padding, stride, dilation, strict=True):
+        extent = d * (k - 1) + 1  # cells from the first tap to the last
+        sizes.append((size + 2 * p - extent) // s + 1)
+    return shape[0], sizes[0], sizes[1], filters
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "conv_sizes", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("conv_sizes", conv_output_shape)
+### BEGIN HIDDEN TESTS
+check.hidden("conv_sizes", conv_output_shape)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# See it along one axis. Each row is one place of the kernel, as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read; which, and why? Change the numbers until you can predict the picture.
+#
+# <details><summary>Which two?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
+
+# %%
+# not run when graded
+W, k, p, s, d = 11, 3, 1, 3, 2
+places = conv_output_shape([1, W, W, 1], 1, [k, k], [p, p], [s, s], [d, d])[1]
+plots.kernel_places(W, k, p, s, d, places)
+
+# %% [markdown]
+# **Derivation 1** (3 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. *A full answer says how many cells a kernel of $k$ taps with dilation $d$ covers; at which positions of the padded input it may begin, counts them, and says where the rounding down and the $+1$ come from; gives all four entries of the shape; and says for which padding an odd kernel with stride 1 keeps the size, and why an even one without dilation cannot.* (about 10 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Take the axis $W$; the other one is the same with index 2. Neighbouring taps are $d_1$ cells apart, and between $k_1$ taps there are $k_1 - 1$ distances. So from the first tap to the last, both counted, the kernel covers
+#
+# $$e_1 = d_1 (k_1 - 1) + 1 \text{ cells.}$$
+#
+# The padded input has $W + 2 p_1$ cells, numbered from 0. The kernel begins at $i\,s_1$ with $i = 0, 1, 2, \dots$, and its last tap must lie inside:
+#
+# $$i\,s_1 + e_1 - 1 \le W + 2 p_1 - 1 \quad\Longleftrightarrow\quad i \le \frac{W + 2 p_1 - e_1}{s_1}.$$
+#
+# $i$ is a whole number, so the largest one allowed is this fraction rounded down: a remainder shorter than a stride gives no further place. The $i$ run from 0 to it, and that is one more than the largest, because the place $i = 0$ counts as well:
+#
+# $$W' = \left\lfloor \frac{W + 2 p_1 - d_1 (k_1 - 1) - 1}{s_1} \right\rfloor + 1, \qquad H' = \left\lfloor \frac{H + 2 p_2 - d_2 (k_2 - 1) - 1}{s_2} \right\rfloor + 1.$$
+#
+# Every sample is treated by itself, so $B$ stays. Every filter reaches over all $C$ input channels and gives one number at each place, so the last entry is the number of filters and $C$ is gone: the shape is $(B, W', H', \text{filters})$.
+#
+# With $s = 1$, $W' = W + 2p - d(k-1)$, and this is $W$ for $p = d(k-1)/2$. For odd $k$ that is a whole number, $(k-1)/2$ without dilation, 1 for the report's $3 \times 3$. For even $k$ and $d = 1$ the total padding would have to be the odd number $k - 1$, which cannot be split equally between two sides. (With an even dilation it can.)
+#
+# **Marking.** 1 point: the extent of the kernel, with its reason. 1 point: the condition for a place, the rounding down and the $+1$, each with its reason (half of it for a right formula without). 0.5 points: $B$ and the number of filters. 0.5 points: padding $d(k-1)/2$ (or $(k-1)/2$ for $d = 1$), and why not for even $k$. No loss for another way of counting (last place minus first place, by stride), or for $i$ from 1.
+# ### END SOLUTION
+
+# %% [markdown]
+# ### Batch norm
+#
+# For a batch $x$ of shape $(N, D)$, batch norm (Ioffe & Szegedy 2015) normalises each column by itself, and then lets the network undo it:
+#
+# $$\mu = \frac1N \sum_n x_n \qquad \sigma^2 = \frac1N \sum_n (x_n - \mu)^2 \qquad \hat x_n = \frac{x_n - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_n = \gamma\,\hat x_n + \beta$$
+#
+# All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all places of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ stands inside the root. A batch of one has the variance 0, and its output is $\beta$.
+#
+# **Task** (5 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
+#
+# <details><summary>Hint: which axis, which variance</summary><code>x.mean(dim=0)</code> averages over the batch. <code>x.var(dim=0)</code> divides by N − 1 unless you tell it <code>correction=0</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "batchnorm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def batchnorm_forward(
+    x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float
+) -> torch.Tensor:
+    """Normalise the columns of x (N, D) by the batch, then scale by gamma (D,) and add beta (D,).
+
+    Returns y (N, D).
+    """
+    ### BEGIN SOLUTION
+    centred = x - x.mean(dim=0)
+    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
+    return gamma * (centred / std) + beta
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "batchnorm_forward_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("batchnorm_forward_values", batchnorm_forward)
+### BEGIN HIDDEN TESTS
+check.hidden("batchnorm_forward_values", batchnorm_forward)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three ways: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$, and by the last two it changes the output of *every* sample in the batch.
+#
+# **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
+#
+# | key | shape | gradient of $L$ by … |
+# |---|---|---|
+# | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
+# | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
+# | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$, and $\sigma^2$ too, with $x$ held fixed |
+# | `"dx"` | (N, D) | $x$, by all three ways |
+# | `"dgamma"` | (D,) | $\gamma$ |
+# | `"dbeta"` | (D,) | $\beta$ |
+#
+# All of them follow the formulas above to the letter, with $\varepsilon$ inside the root and no approximation. For $N = 1$ `dx` is 0: the one sample is its own mean.
+#
+# <details><summary>Hint 1: a parameter that many use</summary>γ and β have shape (D,), and each sample uses them. What is used N times collects N gradients: sum over the batch.</details>
+# <details><summary>Hint 2: the order</summary>Go back step by step: first by x̂, then by σ², then by μ, then by x. Each needs only those before it.</details>
+# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> by σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient by μ, the way through σ² contains Σ(x − μ). What is that?</details>
+# <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "batchnorm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def batchnorm_backward(
+    dout: torch.Tensor, x: torch.Tensor, gamma: torch.Tensor, eps: float
+) -> dict[str, torch.Tensor]:
+    """Compute the gradients of batch norm from that by its output, dout (N, D).
+
+    x is (N, D), gamma (D,). Returns dx_hat, dvar, dmean, dx, dgamma and dbeta by name.
+    """
+    ### BEGIN SOLUTION
+    N = len(x)
+    centred = x - x.mean(dim=0)
+    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
+    x_hat = centred / std
+    dx_hat = dout * gamma
+    dvar = (dx_hat * centred).sum(dim=0) * (-0.5 / std**3)
+    dmean = -dx_hat.sum(dim=0) / std  # through σ² comes nothing: x - μ sums to 0
+    dx = dx_hat / std + dvar * 2 * centred / N + dmean / N
+    gradients = {"dx_hat": dx_hat, "dvar": dvar, "dmean": dmean, "dx": dx}
+    return gradients | {"dgamma": (dout * x_hat).sum(dim=0), "dbeta": dout.sum(dim=0)}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_parameters", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("batchnorm_gradients_parameters", batchnorm_backward)
+### BEGIN HIDDEN TESTS
+check.hidden("batchnorm_gradients_parameters", batchnorm_backward)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_inside", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("batchnorm_gradients_inside", batchnorm_backward)
+### BEGIN HIDDEN TESTS
+check.hidden("batchnorm_gradients_inside", batchnorm_backward)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradient_x", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("batchnorm_gradient_x", batchnorm_backward)
+### BEGIN HIDDEN TESTS
+check.hidden("batchnorm_gradient_x", batchnorm_backward)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# See for yourself, on a batch that nobody chose: your gradients beside those of autograd through torch's own batch norm.
+
+# %%
+# not run when graded
+x, dout = torch.randn(2, 6, 4, dtype=torch.float64)
+gamma, beta = torch.randn(2, 4, dtype=torch.float64)
+yours = batchnorm_backward(dout, x, gamma, eps=1e-5)
+leaves = {"dx": x, "dgamma": gamma, "dbeta": beta}
+a, g, b = (leaf.clone().requires_grad_() for leaf in leaves.values())
+out = F.batch_norm(a, None, None, g, b, training=True, eps=1e-5)
+for name, right in zip(leaves, torch.autograd.grad(out, (a, g, b), dout), strict=True):
+    print(f"{name:>6}: largest difference {(yours[name] - right).abs().max():.0e}")
+x_hat = (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
+print(f"Σ dx = {yours['dx'].sum(dim=0).abs().max():.0e} at most, over the batch")
+print(f"Σ dx · x̂ = {(yours['dx'] * x_hat).sum(dim=0).abs().max():.0e} at most")
+
+# %% [markdown]
+# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly at right angles to $\hat x$: if the whole batch is stretched, the output stays as well, up to something of the size of $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
+#
+# What it takes out of the activations, $\gamma$ and $\beta$ can put back.
+#
+# **Task** (5 min, easy). Write `identity_parameters`: the $\gamma$ and $\beta$ for which batch norm of this very batch returns it unchanged, $y = x$ exactly. $N \ge 2$, and no column is constant, so there is one answer.
+#
+# <details><summary>Hint</summary>Solve γ x̂ + β = x for every sample. Which ε did the division use?</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "identity_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def identity_parameters(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find gamma (D,) and beta (D,) for which batch norm returns the batch x (N, D) unchanged.
+
+    Returns (gamma, beta).
+    """
+    ### BEGIN SOLUTION
+    mean = x.mean(dim=0)
+    var = (x - mean).square().mean(dim=0)
+    return (var + eps).sqrt(), mean
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "batchnorm_identity", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("batchnorm_identity", identity_parameters)
+### BEGIN HIDDEN TESTS
+check.hidden("batchnorm_identity", identity_parameters)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those by $\gamma$, $\beta$ and $\hat x_n$; those by $\sigma^2$ and $\mu$, with the reason why the way from $\mu$ through $\sigma^2$ adds nothing; that by $x_n$ as the sum of three ways; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** One column, $g_n = \partial L / \partial y_n$, and $r = \sqrt{\sigma^2 + \varepsilon}$.
+#
+# *Parameters and $\hat x$.* $y_n = \gamma \hat x_n + \beta$; every sample uses the same $\gamma$ and $\beta$, so their gradients are sums:
+#
+# $$\frac{\partial L}{\partial \gamma} = \sum_n g_n \hat x_n, \qquad \frac{\partial L}{\partial \beta} = \sum_n g_n, \qquad \frac{\partial L}{\partial \hat x_n} = g_n \gamma .$$
+#
+# *Variance.* $\hat x_n = (x_n - \mu)(\sigma^2 + \varepsilon)^{-1/2}$ for every $n$, so
+#
+# $$\frac{\partial L}{\partial \sigma^2} = \sum_n \frac{\partial L}{\partial \hat x_n}\,(x_n - \mu) \cdot \left(-\tfrac12\right)(\sigma^2 + \varepsilon)^{-3/2} .$$
+#
+# *Mean.* $\mu$ enters every $\hat x_n$, with derivative $-1/r$, and $\sigma^2 = \frac1N \sum_n (x_n - \mu)^2$:
+#
+# $$\frac{\partial L}{\partial \mu} = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n} + \frac{\partial L}{\partial \sigma^2} \cdot \frac{-2}{N} \sum_n (x_n - \mu) = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n},$$
+#
+# because the deviations from the mean sum to 0: $\sum_n x_n - N\mu = 0$.
+#
+# *Input.* With $\partial \hat x_n / \partial x_n = 1/r$ directly, $\partial \sigma^2 / \partial x_n = 2(x_n - \mu)/N$ and $\partial \mu / \partial x_n = 1/N$,
+#
+# $$\frac{\partial L}{\partial x_n} = \frac{\partial L}{\partial \hat x_n} \frac1r + \frac{\partial L}{\partial \sigma^2} \frac{2(x_n - \mu)}{N} + \frac{\partial L}{\partial \mu} \frac1N = \frac{\gamma}{N r} \Big( N g_n - \sum_m g_m - \hat x_n \sum_m g_m \hat x_m \Big).$$
+#
+# *Identity.* $y_n = x_n$ for all $n$ means $\frac{\gamma}{r}(x_n - \mu) + \beta = x_n$. If the $x_n$ are not all equal, comparing two of them gives $\gamma = r$, and then $\beta = \mu$:
+#
+# $$\gamma = \sqrt{\sigma^2 + \varepsilon}, \qquad \beta = \mu .$$
+#
+# In **training mode** $\mu$ and $\sigma^2$ are those of the batch, so given $\gamma > 0$ and $\beta$ do it only for batches whose mean is $\beta$ and whose variance is $\gamma^2 - \varepsilon$ (and, with any $\gamma$, for a column that is $\beta$ throughout). The next batch has another mean and variance, and there batch norm changes it. (With $\gamma = 1$, $\beta = 0$: batches of mean 0 and variance $1 - \varepsilon$.) In **evaluation mode** the running mean $m$ and variance $v$ are constants, batch norm is one fixed affine map, and with $\gamma = \sqrt{v + \varepsilon}$, $\beta = m$ it is the identity for every input.
+#
+# **Marking.** 1 point: by $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three ways from $x_n$ and their derivatives; the last simplification is not asked for. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
+# ### END SOLUTION
+
+# %% [markdown]
+# ### Softmax with cross-entropy
+#
+# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (section 4), or where two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
+#
+# $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
+#
+# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient by `z`. Both stay finite for logits of ±10,000, whatever the targets.
+#
+# <details><summary>Hint 1: stay with logarithms</summary>A probability can be so small that it is stored as 0. Then its logarithm is −∞, and 0 · (−∞) is NaN. The logarithm of a fraction is a difference.</details>
+# <details><summary>Hint 2: the mean</summary>The loss is a mean over N samples. What does that do to the gradient of each?</details>
+# <details><summary>Hint 3: nearly the answer</summary>log ŷ = z − <code>torch.logsumexp(z, dim=1, keepdim=True)</code>, and its exp is ŷ.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "softmax_cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def softmax_cross_entropy(
+    z: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute the cross-entropy of logits z (N, C) with targets (N, C), rows of which sum to 1.
+
+    Returns (loss, dz): the mean over the N samples, shape (), and its gradient by z (N, C).
+    """
+    ### BEGIN SOLUTION
+    log_y = z - torch.logsumexp(z, dim=1, keepdim=True)  # (N, C)
+    loss = -(targets * log_y).sum(dim=1).mean()
+    dz = (log_y.exp() - targets) / len(z)
+    return loss, dz
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "softmax_loss", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("softmax_loss", softmax_cross_entropy)
+### BEGIN HIDDEN TESTS
+check.hidden("softmax_loss", softmax_cross_entropy)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "softmax_gradient", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("softmax_gradient", softmax_cross_entropy)
+### BEGIN HIDDEN TESTS
+check.hidden("softmax_gradient", softmax_cross_entropy)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A gradient says where the descent ends: where it is 0. Follow yours for one sample of seven classes, with the right class smoothed more and more.
+
+# %%
+# not run when graded
+right = torch.eye(7, dtype=torch.float64)[3:4]
+for smoothing in (0.0, 0.1, 0.3):
+    targets = (1 - smoothing) * right + smoothing / 7
+    z, gaps = torch.zeros_like(right), []
+    for step in range(1, 10_001):
+        z = z - softmax_cross_entropy(z, targets)[1]
+        if step in (100, 1000, 10_000):
+            gaps.append(f"{(z.max() - z.min()).item():.2f}")
+    print(f"smoothing {smoothing}: largest logit above the others by {' → '.join(gaps)}")
+
+# %% [markdown]
+# With a one-hot target the gap grows and grows, ever more slowly: $\hat y$ comes as near to 1 as you like and is never there, so the logits, and the weights behind them, are never done. With a smoothed target it stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
+#
+# **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample by its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_softmax", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** The logarithm of the fraction is a difference, $\log \hat y_k = z_k - \log \sum_j e^{z_j}$. So
+#
+# $$L = -\sum_k y_k \log \hat y_k = -\sum_k y_k z_k + \Big(\sum_k y_k\Big) \log \sum_j e^{z_j},$$
+#
+# where the logarithm could be taken out of the sum because it does not depend on $k$. Differentiate by $z_i$. The first sum gives $-y_i$. For the second,
+#
+# $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = \hat y_i ,$$
+#
+# so that, without any assumption about $y$,
+#
+# $$\frac{\partial L}{\partial z_i} = \Big(\sum_k y_k\Big)\, \hat y_i - y_i .$$
+#
+# **Here** $\sum_k y_k = 1$ is used, and only here: $\partial L / \partial z_i = \hat y_i - y_i$. That $y$ is one-hot is not needed. If the targets summed to $S \ne 1$, the gradient would be $S \hat y - y$, and the minimum would lie at $\hat y = y / S$.
+#
+# The entries sum to $\sum_i \hat y_i - \sum_i y_i = 1 - 1 = 0$ (and to $S - S = 0$ in general): adding the same number to all logits cancels in the softmax and does not change $L$, so the gradient has no component in the direction $(1, \dots, 1)$.
+#
+# For a mean over $N$ samples, the logits of sample $n$ occur in its own term only, which has the factor $1/N$: $\partial L / \partial z_{n,i} = (\hat y_{n,i} - y_{n,i}) / N$.
+#
+# (By the Jacobian it is as good: $\partial \hat y_k / \partial z_i = \hat y_k(\delta_{ki} - \hat y_i)$, hence $\partial L / \partial z_i = -\sum_k \frac{y_k}{\hat y_k}\, \hat y_k (\delta_{ki} - \hat y_i) = -y_i + \hat y_i \sum_k y_k$.)
+#
+# **Marking.** 1.5 points: the derivation, by log-sum-exp or by the Jacobian (0.75 if only the case $i = k$ of the Jacobian, or only a one-hot target, is done). 1 point: where $\sum y = 1$ is used and what the gradient is without it. 0.5 points: why the entries sum to 0, and the factor $1/N$ (0.25 each).
+# ### END SOLUTION
+
+# %% [markdown]
+# ### Adam and Adagrad
+#
+# Two optimisers that give every weight a step size of its own. **Adagrad** (Duchi et al. 2011) divides by the root of *all* squared gradients so far. **Adam** (Kingma & Ba 2015) divides by the root of a moving average of them, and replaces the gradient by a moving average too. For $t = 1, 2, \dots, T$, entry by entry, starting from $s_0 = m_0 = v_0 = 0$:
+#
+# $$\text{Adagrad:} \qquad s_t = s_{t-1} + g_t^2 \qquad w_t = w_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \varepsilon}$$
+#
+# $$\text{Adam:} \qquad m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$$
+#
+# $$\hat m_t = \frac{m_t}{1 - \beta_1^t} \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t} \qquad w_t = w_{t-1} - \eta_t\, \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}$$
+#
+# The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ stands outside the root here, not inside as in batch norm.
+#
+# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand. To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are. Adam's `rates` has a step size $\eta_t$ for each step, Adagrad's `rate` is one number. Return all iterates: row $t$ of the result is $w_t$, so the last row is the end, and the $w$ you were given is not among them. `beta1` and `beta2` are in $[0, 1)$; a gradient may be 0 where `eps` is not.
+#
+# <details><summary>Hint 1: counting from 1</summary><code>for t, g in enumerate(gradients, start=1):</code></details>
+# <details><summary>Hint 2: every row is the same?</summary><code>w -= …</code> changes a tensor that you have already put into your list, and the input too. <code>w = w - …</code> makes a new one.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def adam(
+    w: torch.Tensor,
+    gradients: torch.Tensor,
+    rates: torch.Tensor,
+    beta1: float,
+    beta2: float,
+    eps: float,
+) -> torch.Tensor:
+    """Make T steps of Adam from w (D,), with gradients (T, D) and step sizes rates (T,).
+
+    Returns the iterates w_1 ... w_T as (T, D).
+    """
+    ### BEGIN SOLUTION
+    m, v = torch.zeros_like(w), torch.zeros_like(w)
+    iterates = []
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        w = w - rate * m_hat / (v_hat.sqrt() + eps)
+        iterates.append(w)
+    return torch.stack(iterates)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "adagrad", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def adagrad(w: torch.Tensor, gradients: torch.Tensor, rate: float, eps: float) -> torch.Tensor:
+    """Make T steps of Adagrad from w (D,), with gradients (T, D).
+
+    Returns the iterates w_1 ... w_T as (T, D).
+    """
+    ### BEGIN SOLUTION
+    squares = torch.zeros_like(w)
+    iterates = []
+    for g in gradients:
+        squares = squares + g**2
+        w = w - rate * g / (squares.sqrt() + eps)
+        iterates.append(w)
+    return torch.stack(iterates)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "adam_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("adam_values", adam)
+### BEGIN HIDDEN TESTS
+check.hidden("adam_values", adam)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "adagrad_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("adagrad_values", adagrad)
+### BEGIN HIDDEN TESTS
+check.hidden("adagrad_values", adagrad)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Adam forgets, Adagrad does not. So let Adam forget less and less, without momentum and with steps that become smaller: $\beta_1 = 0$, $\beta_2 \to 1$, $\eta_t = \eta_0\, t^{-1/2}$.
+#
+# **Task** (5 min, easy). Write `adagrad_gap`: run your `adam` with $\beta_1 = 0$, the given `beta2` and the step sizes $\eta_t = \texttt{rate} \cdot t^{-1/2}$, run your `adagrad` with `rate`, both from `torch.zeros_like(gradients[0])` with $\varepsilon = 0$ (no gradient is 0 here), and return the largest absolute difference between the two, over all iterates and entries.
+#
+# <details><summary>Hint: the step sizes</summary><code>t = torch.arange(1, len(gradients) + 1)</code> counts the steps, and <code>t.to(gradients.dtype) ** -0.5</code> is one number for each.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "adagrad_gap", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def adagrad_gap(gradients: torch.Tensor, rate: float, beta2: float) -> float:
+    """Measure how far Adam, without momentum and with falling steps, is from Adagrad.
+
+    gradients is (T, D). Returns the largest absolute difference over all iterates.
+    """
+    ### BEGIN SOLUTION
+    w, steps = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
+    rates = rate * steps.to(w.dtype) ** -0.5
+    forgetting = adam(w, gradients, rates, beta1=0.0, beta2=beta2, eps=0.0)
+    difference = forgetting - adagrad(w, gradients, rate, eps=0.0)
+    return difference.abs().max().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "adagrad_limit", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+check.public("adagrad_limit", adagrad_gap)
+### BEGIN HIDDEN TESTS
+check.hidden("adagrad_limit", adagrad_gap)
+### END HIDDEN TESTS
+
+# %%
+# not run when graded
+gradients = torch.randn(30, 5, dtype=torch.float64)
+distances = [10 ** (-k / 2) for k in range(2, 17)]
+plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distances])
+
+# %% [markdown]
+# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, 1,000, and Adagrad never.
+#
+# **Derivation 4** (3 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. *A full answer solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$; finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$; puts it together with the step size, taking $\varepsilon = 0$; and says what would go wrong without the bias correction, and what becomes of $\varepsilon$ if it is not 0.* (about 10 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_adagrad", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** With $\beta_1 = 0$: $m_t = g_t$, $1 - \beta_1^t = 1$, so $\hat m_t = g_t$. Put the recursion of $v$ into itself until $v_0 = 0$ (or by induction):
+#
+# $$v_t = (1 - \beta_2) \sum_{s=1}^{t} \beta_2^{\,t-s} g_s^2 .$$
+#
+# The bias correction divides by $1 - \beta_2^t = (1 - \beta_2)(1 + \beta_2 + \dots + \beta_2^{t-1})$, the geometric series, so the factor $1 - \beta_2$ cancels:
+#
+# $$\hat v_t = \frac{v_t}{1 - \beta_2^t} = \frac{\sum_{s=1}^t \beta_2^{\,t-s} g_s^2}{\sum_{k=0}^{t-1} \beta_2^{\,k}} .$$
+#
+# Numerator and denominator are finite sums. For $\beta_2 \to 1$ and fixed $t$ every power goes to 1, the denominator $(1 - \beta_2^t)/(1 - \beta_2)$ to $t$, and
+#
+# $$\hat v_t \;\to\; \frac1t \sum_{s=1}^t g_s^2 ,$$
+#
+# a plain average in the place of a moving one. With the step size,
+#
+# $$\eta_t \frac{\hat m_t}{\sqrt{\hat v_t}} \;\to\; \frac{\eta_0}{\sqrt t} \cdot \frac{g_t}{\sqrt{\frac1t \sum_{s \le t} g_s^2}} = \eta_0\, \frac{g_t}{\sqrt{\sum_{s \le t} g_s^2}} ,$$
+#
+# which is the step of Adagrad with $\eta = \eta_0$ (where the sum is not 0). The steps agree for every $t$, hence so do the iterates, for the same gradients.
+#
+# Without the bias correction $v_t = (1 - \beta_2) \sum_s \beta_2^{t-s} g_s^2 \to 0$ while $g_t$ stays: the steps grow like $(1 - \beta_2)^{-1/2}$, without bound.
+#
+# With $\varepsilon \ne 0$ the limit is $\frac{\eta_0}{\sqrt t}\, g_t \big/ \big(\sqrt{\tfrac1t \sum g_s^2} + \varepsilon\big) = \eta_0\, g_t \big/ \big(\sqrt{\sum g_s^2} + \varepsilon \sqrt t\big)$: Adagrad with an $\varepsilon$ that grows like $\sqrt t$, and the same one only for $\varepsilon = 0$.
+#
+# **Marking.** 1 point: $v_t$ as a sum. 1 point: the limit of $\hat v_t$ by way of $(1 - \beta_2^t)/(1 - \beta_2) \to t$ (by the geometric series or l'Hôpital; 0.5 if the limit is only claimed), and the step that follows. 0.5 points: the steps without bias correction. 0.5 points: $\varepsilon \sqrt t$, or a clear statement that the two $\varepsilon$ are not the same.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 10 · Where does it look?
+#
+# A network with a good score may have it for a bad reason: the frame of the photograph, a watermark, the hand that people hold to their face when they are sad. Two classic ways to see which pixels an answer depends on. Both explain one logit of one image, and both only need gradients.
+#
+# **Saliency** (Simonyan et al. 2014): how much would the logit $s_c$ change if this pixel changed a little?
+#
+# $$S_{ij} = \left| \frac{\partial s_c}{\partial x_{ij}} \right|$$
+#
+# **Task** (20 min, medium). Write `saliency` for grey images: one map of the image's size for each image, on the device of `x`, without gradients attached. The rules for both functions of this section:
+#
+# - The answer explained is the *logit* of `classes[n]` for image n, not a probability. (A probability also depends on all other logits, and where it is nearly 1 its gradient vanishes.)
+# - It is explained in evaluation mode, whatever mode the model is in. Afterwards `model.training` is what it was (`model.train(…)` may be used to put it back).
+# - Nothing else changes: not the `.grad` of the parameters, nor that they need one; not `x`, which needs no gradient, and has none, before or after.
+#
+# <details><summary>Hint 1: a batch at once</summary>In evaluation mode, image n only affects the logits of image n. So the gradient of the <em>sum</em> of the chosen logits by <code>x</code> holds all maps at once.</details>
+# <details><summary>Hint 2: the chosen logits</summary><code>logits.gather(1, classes[:, None])</code>, or <code>logits[torch.arange(len(x)), classes]</code>.</details>
+# <details><summary>Hint 3: gradients that leave no trace</summary><code>.backward()</code> adds to the <code>.grad</code> of every parameter. <code>torch.autograd.grad(value, tensor)</code> returns the gradient and touches nothing. Use a copy of x: <code>x.detach().clone().requires_grad_()</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "saliency", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def saliency(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Compute |d logit of classes[n] / d pixel| for images x (N, 1, H, W): maps (N, H, W)."""
+    ### BEGIN SOLUTION
+    was_training = model.training
+    model.eval()
+    x = x.detach().clone().requires_grad_()
+    chosen = model(x).gather(1, classes[:, None])
+    (gradient,) = torch.autograd.grad(chosen.sum(), x)
+    model.train(was_training)
+    return gradient[:, 0].abs()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# A saliency map is speckled: single pixels stand out by accident. **Grad-CAM** (Selvaraju et al. 2017) asks the last maps of the network instead, which are coarse but say *what* was found *where*. With the maps $A^k$ of `model.features`, $k = 1 \dots K$, of $h \times w$ places:
+#
+# $$\alpha_k = \frac{1}{h w} \sum_{ij} \frac{\partial s_c}{\partial A^k_{ij}}, \qquad L = \mathrm{ReLU}\left( \sum_k \alpha_k A^k \right)$$
+#
+# $\alpha_k$ says how much the class likes what channel $k$ finds; ReLU keeps only what speaks *for* the class.
+#
+# **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order: $L$, of shape (N, h, w); enlarged to the size of the image, bilinearly, with `align_corners=False`; then divided by its largest value, for each image by itself, so that the largest number of each result is 1. A map that is zero everywhere stays zero.
+#
+# <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and let the head go on from there: you need the gradient by the maps only.</details>
+# <details><summary>Hint 2: enlarging</summary><code>F.interpolate</code> wants a channel: (N, 1, h, w).</details>
+# <details><summary>Hint 3: nothing divided by nothing</summary>Clamp the largest value to at least something tiny before you divide: <code>.clamp(min=1e-12)</code>. <code>amax(dim=(1, 2), keepdim=True)</code> finds it for each image.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "grad_cam", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def grad_cam(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Compute Grad-CAM of classes[n] for images x (N, 1, H, W): maps (N, H, W) in 0..1.
+
+    The model has the sub-modules features, images -> maps (N, K, h, w), and head, maps -> logits.
+    """
+    ### BEGIN SOLUTION
+    was_training = model.training
+    model.eval()
+    maps = model.features(x).detach().requires_grad_()
+    chosen = model.head(maps).gather(1, classes[:, None])
+    (gradient,) = torch.autograd.grad(chosen.sum(), maps)
+    model.train(was_training)
+    alpha = gradient.mean(dim=(2, 3), keepdim=True)  # (N, K, 1, 1)
+    found = (alpha * maps).sum(dim=1, keepdim=True).relu().detach()
+    found = F.interpolate(found, size=x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+    return found / found.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The checks use a tiny network with given weights, small enough to do it by hand. It has dropout and batch norm, so that the mode matters, and in some cases it arrives in training mode.
+
+# %% nbgrader={"grade": false, "grade_id": "tiny_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class TinyNet(nn.Module):
+    """One convolution and two linear layers, with given weights."""
+
+    def __init__(self, weights):
+        super().__init__()
+        K, C = len(weights["features.0.bias"]), len(weights["head.4.bias"])
+        width, inputs = weights["head.1.weight"].shape
+        convolution, norm = nn.Conv2d(1, K, 3, padding=1), nn.BatchNorm2d(K)
+        self.features = nn.Sequential(
+            convolution, norm, nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(0.5)
+        )
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Linear(inputs, width), nn.Tanh(), nn.Dropout(0.5), nn.Linear(width, C)
+        )
+        self.to(weights["head.4.bias"].dtype).load_state_dict(weights)
+
+    def forward(self, x):
+        return self.head(self.features(x))
+
+
+def watch_explanation(explain, weights, x, classes, training):
+    """Return the maps of a function for a tiny network, and what it left behind."""
+    model = TinyNet(weights).train(training)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    maps = explain(model, x, classes)
+    gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters()]
+    gradients += [p.requires_grad for p in model.parameters()]
+    state = model.state_dict()
+    return {
+        "maps": maps,
+        "training_afterwards": int(model.training),
+        "dropout_afterwards": int(model.head[3].training),
+        "needs_gradient": int(maps.requires_grad) + int(x.requires_grad or x.grad is not None),
+        "gradients_untouched": int(all(gradients)),
+        "state_untouched": int(all(torch.equal(state[name], w) for name, w in weights.items())),
+    }
+
+
+def try_saliency(weights, x, classes, training):
+    return watch_explanation(saliency, weights, x, classes, training)
+
+
+def try_grad_cam(weights, x, classes, training):
+    return watch_explanation(grad_cam, weights, x, classes, training)
+
+
+# %% nbgrader={"grade": true, "grade_id": "saliency_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("saliency_values", try_saliency)
+### BEGIN HIDDEN TESTS
+check.hidden("saliency_values", try_saliency)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "grad_cam_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("grad_cam_values", try_grad_cam)
+### BEGIN HIDDEN TESTS
+check.hidden("grad_cam_values", try_grad_cam)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the augmented network of section 4, on three faces it has never seen. It explains the answer that it *gave*, right or wrong.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_attention", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+chosen = [CLASSES.index(name) for name in ("happy", "surprise", "angry")]
+rows = [int((test.y == k).nonzero()[1]) for k in chosen]
+x = normalise(test.X[rows].float() / 255).to(next(net.parameters()).device)
+with torch.no_grad():
+    probability, answers = net.eval()(x).softmax(dim=1).max(dim=1)
+titles = [
+    f"is {CLASSES[y]}; answer {CLASSES[c]}, {p:.0%}"
+    for y, c, p in zip(test.y[rows], answers, probability, strict=True)
+]
+maps = {"saliency": saliency(net, x, answers), "Grad-CAM": grad_cam(net, x, answers)}
+plots.attention(test.X[rows], maps, titles)
+
+# %% [markdown]
+# How to read it: a row is a face. In the middle, bright pixels are those to which the logit reacts most; on the right, warm regions are those whose maps speak for the class. A network that learned expressions looks at mouth, eyes and brows. One that looks at a corner or at the edge of the hair has found something else that goes with the labels, and you should find out what. A Grad-CAM that is dark everywhere is possible too: nothing spoke for the class, it only had the least against it.
+#
+# Before you believe such a picture, do what Adebayo et al. (2018, *Sanity checks for saliency maps*) did: draw it for a network that has learned *nothing*.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_sanity", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+torch.manual_seed(0)
+untrained = SmallCNN().to(x.device)
+maps = {"saliency": saliency(untrained, x, answers), "Grad-CAM": grad_cam(untrained, x, answers)}
+plots.attention(test.X[rows], maps, ["untrained"] * len(rows))
+
+# %% [markdown]
+# Compare the two pictures. In our runs the saliency of the untrained network was speckle all over the image, and its Grad-CAM lit up a corner or the background: so what the first picture showed *was* learned. If yours look alike, the first one showed you the photograph, whose eyes and mouth have the strongest edges, and not your network. Adebayo and others found popular methods whose maps hardly change when all weights are replaced by random ones; plain gradients and Grad-CAM passed their test.
+#
+# Three more ways to be misled. You look for what you expect: a warm mouth convinces, a warm forehead is overlooked, so write down before you look what would surprise you. A map says *where*, not *what*: a bright mouth does not mean that the network sees a smile. And three faces are three faces: to claim that a network looks at mouths, hide the mouths of the whole test part and measure what happens to the accuracy.

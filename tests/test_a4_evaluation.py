@@ -1,0 +1,133 @@
+"""What accuracy hides, fairness to rare classes, and several opinions: cases and oracles of a4."""
+
+import pytest
+import torch
+from torch import nn
+
+from autograder import plots
+from autograder.checks.a4_facial_expression import imbalance, measures, opinions
+
+SEEDS = (0, 1, 2)
+SMALL = torch.tensor([[6, 2, 0], [1, 3, 0], [2, 0, 0]])  # the third class is never predicted
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def checks(request):
+    parts = (measures, imbalance, opinions)
+    return {check.name: check for part in parts for check in part.checks(request.param)}
+
+
+def test_scores_by_hand():
+    found = measures.scores(SMALL)
+    expected = {"precision": [6 / 9, 3 / 5, 0], "recall": [6 / 8, 3 / 4, 0],
+                "F1": [12 / 17, 6 / 9, 0]}  # fmt: skip
+    for name, values in expected.items():
+        assert torch.allclose(found[name], torch.tensor(values).double())
+    assert measures.macro(SMALL)["macro-F1"].item() == pytest.approx((12 / 17 + 6 / 9) / 3)
+    assert measures.shares(SMALL)["shares"][0].tolist() == [0.75, 0.25, 0]
+    assert measures.ranked(SMALL, 2)["pairs"].tolist() == [[2, 0], [0, 1]]  # and [1, 0], as large
+    assert len(measures.ranked(SMALL, 9)["pairs"]) == 3
+
+
+def test_labels_are_counted_back_to_their_matrix():
+    y, predictions = (torch.tensor(labels) for labels in measures.labels_of(SMALL))
+    assert measures.counted(y, predictions, 3)["confusion"].equal(SMALL)
+
+
+def test_shares_that_decide_are_not_nearly_equal(checks):
+    for case in checks["most_confused_pairs"].cases:
+        confusion, k = case.inputs.values()
+        assert case.name.endswith(("ties", "perfect")) or measures.distinct(confusion, k)
+
+
+def test_ties_are_exact(checks):
+    (ties,) = [case for case in checks["most_confused_pairs"].cases if case.name == "ties"]
+    assert set(ties.inputs["confusion"].sum(dim=1).tolist()) == {24}
+
+
+def test_scores_differ_where_mistakes_would_hide(checks):
+    """Precision and recall, and macro-F1 and what is taken for it."""
+    (case,) = [case for case in checks["macro_f1_values"].cases if case.name == "faces"]
+    confusion = case.inputs["confusion"]
+    found = measures.scores(confusion)
+    macro, F1 = measures.macro(confusion)["macro-F1"], found["F1"]
+    accuracy = confusion.diagonal().sum() / confusion.sum()
+    weighted = (F1 * confusion.sum(dim=1)).sum() / confusion.sum()
+    for other in (accuracy, weighted, found["recall"].mean(), found["precision"].mean()):
+        assert abs(macro - other) > 1e-4
+
+
+def test_class_weights_average_1_over_the_classes_that_occur(checks):
+    for name in ("inverse_frequency_values", "effective_number_values"):
+        for case in checks[name].cases:
+            weights, counts = checks[name].oracle(**case.inputs)["weights"], case.inputs["counts"]
+            assert weights[counts > 0].mean().item() == pytest.approx(1)
+            assert not weights[counts == 0].any()
+
+
+def test_the_effective_number_lies_between_equal_weights_and_the_inverse_frequency():
+    counts = torch.tensor([3, 0, 50, 9])
+    equal = imbalance.diminishing(counts, 0.0)["weights"]
+    assert equal.tolist() == [1, 0, 1, 1]
+    nearly = imbalance.diminishing(counts, 1 - 1e-9)["weights"]
+    assert torch.allclose(nearly, imbalance.inverse(counts)["weights"], rtol=1e-6)
+
+
+def test_every_class_is_drawn_equally_often(checks):
+    for case in checks["sample_weight_values"].cases:
+        y, C = case.inputs.values()
+        drawn = torch.zeros(C).double().index_add_(0, y, imbalance.balanced(y, C)["weights"])
+        assert drawn.sum().item() == pytest.approx(1)
+        assert drawn[drawn > 0].tolist() == pytest.approx([1 / len(y.unique())] * len(y.unique()))
+
+
+def test_adjusted_logits_decide_where_two_equally_frequent_classes_would():
+    """Two bells around -1 and 1, one of them a hundred times as frequent as the other."""
+    counts = torch.tensor([100, 1])
+    x = torch.tensor([-0.1, 0.1]).double()
+    log_likelihood = -((x[:, None] - torch.tensor([-1.0, 1.0])) ** 2) / 2
+    logits = log_likelihood + (counts / counts.sum()).log()
+    assert logits.argmax(dim=1).tolist() == [0, 0]
+    adjusted = imbalance.adjusted(logits, counts, 1.0)["logits"]
+    assert adjusted.argmax(dim=1).tolist() == [0, 1]
+
+
+def test_a_quiet_majority_outvotes_the_loud_one(checks):
+    """In the extreme case, averaging logits would follow one network alone."""
+    (case,) = [case for case in checks["ensemble_values"].cases if case.name == "extreme"]
+    logits = case.inputs["logits"]
+    of_logits = logits.mean(dim=0).softmax(dim=1)
+    found = opinions.averaged(logits)["probabilities"]
+    assert found.isfinite().all() and (of_logits - found).abs().max() > 0.1
+
+
+def test_the_oracle_of_the_second_look_is_torchs_network(checks):
+    for case in checks["flip_values"].cases:
+        weights, x, training = case.inputs.values()
+        model = nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
+            nn.Linear(weights["5.weight"].shape[1], len(weights["5.bias"])),
+        ).to(x.dtype)  # fmt: skip
+        model.load_state_dict(weights)
+        one, other = (model.eval()(image).softmax(dim=1) for image in (x, x.flip(-1)))
+        found = opinions.looked_twice(weights, x, training)["probabilities"]
+        assert torch.allclose(found, (one + other) / 2, rtol=1e-5)
+        assert (one - other).abs().max() > 0.01  # it does see a difference
+
+
+def draw_pictures():
+    shares = measures.shares(SMALL)["shares"]
+    plots.confusion_matrix(shares, ("sad", "happy", "calm"))
+    scores = {"accuracy": [0.8, 0.7], "macro-F1": [0.5, 0.6], "recall": [0.0, 0.4]}
+    plots.prior_adjustment([0.0, 1.0], scores, 1.0)
+
+
+def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(drawn, monkeypatch):
+    draw_pictures()
+    assert len(drawn) == 2
+    matrix, sweep = (figure.axes[0] for figure in drawn)
+    assert [text.get_text() for text in matrix.texts][:3] == ["75", "25", "0"]
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in (matrix, sweep))
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw_pictures()
+    assert len(drawn) == 2

@@ -1,0 +1,145 @@
+"""The cases and oracles of a4's section on mathematics, and its pictures."""
+
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from autograder import plots
+from autograder.checks import load
+from autograder.checks.a4_facial_expression import mathematics
+
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def checks(request):
+    return {check.name: check for check in mathematics.checks(request.param)}
+
+
+def test_the_reports_layers_have_the_reports_sizes():
+    """64 pixels, four blocks of a 3 × 3 convolution and a pooling by 2: 4 × 4 × 512 = 8192."""
+    shape = [128, 64, 64, 3]
+    for filters in (64, 128, 256, 512):
+        for kernel, padding, stride in ((3, 1, 1), (2, 0, 2)):
+            pairs = ([kernel] * 2, [padding] * 2, [stride] * 2, [1, 1])
+            found = mathematics.conv_shape(shape, filters, *pairs)
+            shape = [int(value) for value in found.values()]
+    assert shape == [128, 4, 4, 512]
+
+
+def test_sizes_of_every_case_differ_from_one_another(checks):
+    for case in checks["conv_sizes"].cases:
+        batch, width, height, channels = case.inputs["shape"]
+        assert len({batch, channels, case.inputs["filters"]}) == 3
+        found = mathematics.conv_shape(**case.inputs)
+        assert width > 0 and height > 0 and min(found.values()) >= 1
+        if not case.name.endswith("one_place"):
+            assert found["W'"] != found["H'"]
+
+
+def test_the_oracle_of_batch_norm_is_torchs_batch_norm(checks):
+    for case in checks["batchnorm_forward_values"].cases:
+        x, gamma, beta, eps = case.inputs.values()
+        if len(x) > 1:  # torch refuses a single sample
+            right = F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
+            assert torch.allclose(mathematics.batchnorm(x, gamma, beta, eps)["y"], right, 1e-5)
+
+
+def test_a_single_sample_is_its_own_mean(checks):
+    for case in checks["batchnorm_gradient_x"].cases:
+        found = mathematics.gradients(**case.inputs)
+        tolerance = 1e-12 if found["dx"].dtype is torch.float64 else 1e-5
+        assert found["dx"].sum(dim=0).abs().max() < tolerance
+        if case.name.endswith("single"):
+            assert found["dx"].abs().max() < 1e-12 and found["dvar"].abs().max() == 0
+
+
+def test_the_gradient_by_the_mean_is_the_same_without_the_way_through_the_variance(checks):
+    """So that nobody has to guess which of the two is asked for."""
+    for case in checks["batchnorm_gradients_inside"].cases:
+        dout, x, gamma, eps = case.inputs.values()
+        std = (x.var(dim=0, correction=0) + eps).sqrt()
+        direct = -(dout * gamma).sum(dim=0) / std
+        assert torch.allclose(mathematics.gradients(**case.inputs)["dmean"], direct, 1e-4, 1e-6)
+
+
+def test_the_identity_is_the_identity(checks):
+    for case in checks["batchnorm_identity"].cases:
+        x, eps = case.inputs.values()
+        assert x.var(dim=0).min() > 0.05
+        y = mathematics.batchnorm(x, *mathematics.identity(x, eps).values(), eps)["y"]
+        assert torch.allclose(y, x, 1e-4, 1e-5)
+
+
+def test_targets_sum_to_1_and_the_loss_is_finite(checks):
+    for case in checks["softmax_loss"].cases:
+        z, targets = case.inputs.values()
+        assert torch.allclose(targets.sum(dim=1), torch.ones(len(z), dtype=z.dtype))
+        assert all(v.isfinite().all() for v in mathematics.cross_entropy(z, targets).values())
+        if case.name.endswith("extreme"):
+            assert z.abs().max() >= 10_000
+
+
+def test_momentum_memory_and_eps_show_in_adams_iterates(checks):
+    """Without any one of them the iterates are others, by far more than the tolerance."""
+    for case in checks["adam_values"].cases:
+        found = mathematics.adam(**case.inputs)["iterates"]
+        for name, other in (("beta1", 0.45), ("beta2", 0.45), ("eps", 0.0)):
+            if name != "eps" and len(found) == 1:
+                continue  # after one step the bias correction has removed the betas
+            if (name == "eps" and case.inputs["eps"] < 1e-3) or case.name.endswith("quiet"):
+                continue
+            changed = mathematics.adam(**{**case.inputs, name: other})["iterates"]
+            assert (changed - found).abs().max() > 1e-2
+
+
+def test_the_closed_form_of_the_gap_is_that_of_torchs_optimisers(checks):
+    for case in checks["adagrad_limit"].cases:
+        gradients, rate, beta2 = case.inputs.values()
+        w, t = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
+        rates = rate / t.double().sqrt()
+        one = mathematics.adam(w, gradients, rates, 0.0, beta2, 1e-15)["iterates"]
+        other = mathematics.adagrad(w, gradients, rate, 1e-15)["iterates"]
+        right = (one - other).abs().max()
+        assert torch.isclose(mathematics.gap(gradients, rate, beta2)["gap"], right)
+
+
+def test_adam_becomes_adagrad():
+    """What the picture shows: ten times nearer to 1, ten times nearer to Adagrad."""
+    gradients = mathematics.bounded(np.random.RandomState(0), 30, 5)
+    gaps = [mathematics.gap(gradients, 0.1, 1 - 10.0**-k)["gap"].item() for k in (3, 4, 5, 6)]
+    ratios = [one / other for one, other in pairwise(gaps)]
+    assert all(9.5 < ratio < 10.5 for ratio in ratios)
+
+
+def test_its_points_are_those_of_its_part():
+    mistakes = {m.name for m in mathematics.MISTAKES}
+    promised = {name for m in mathematics.MISTAKES for name in m.checks}
+    assert len(mistakes) == len(mathematics.MISTAKES)
+    assert promised == {check.name for check in mathematics.checks(0)}
+    assert promised <= {check.name for check in load("a4_facial_expression").checks}
+
+
+def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(monkeypatch):
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    def draw():
+        plots.kernel_places(11, 3, 1, 3, 2, 3)
+        plots.kernel_places(11, 3, 1, 3, 2, 5)  # too many: they stick out
+        plots.adagrad_gap([0.1, 0.01, 0.001], [2.0, 0.21, 0.02])
+
+    figures = []
+    monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
+    draw()
+    assert len(figures) == 3
+    assert all(axes.get_xlabel() and axes.get_ylabel() for f in figures for axes in f.axes)
+    assert figures[0].axes[0].get_xlim()[1] == 11.5 < figures[1].axes[0].get_xlim()[1]
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw()
+    assert len(figures) == 3
+    plt.close("all")

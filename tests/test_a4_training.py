@@ -1,0 +1,102 @@
+"""The loop of a4: its cases, its oracles, and the faces that its network is measured on."""
+
+import pytest
+import torch
+from sklearn.metrics import f1_score
+
+from autograder import plots
+from autograder.checks import load
+from autograder.checks.a4_facial_expression import training
+from data_scripts.drawn import faces
+
+
+@pytest.fixture(scope="module", params=(0, 1, 2))
+def checks(request):
+    return {check.name: check for check in training.checks(request.param)}
+
+
+@pytest.mark.parametrize(
+    "scores, epochs, patience, expected",
+    [
+        ([0.1, 0.2, 0.3], 3, 1, (3, 2)),
+        ([0.3, 0.1, 0.4, 0.2, 0.1, 0.6], 6, 2, (5, 2)),
+        ([0.2, 0.4, 0.4, 0.3, 0.4], 5, 3, (5, 1)),
+        ([0.5, 0.4, 0.6], 3, 1, (2, 0)),
+        ([0.5], 1, 1, (1, 0)),
+    ],
+)
+def test_a_course_of_scores_by_hand(scores, epochs, patience, expected):
+    assert training.course(scores, epochs, patience) == expected
+
+
+def test_rates_begin_above_zero_reach_the_peak_twice_and_end_near_zero(checks):
+    rates = [training.scheduled(step, 20, 2.0, 5)["rate"].item() for step in range(20)]
+    assert rates[0] == pytest.approx(0.4)
+    assert rates[4] == pytest.approx(2) and rates[5] == pytest.approx(2)
+    assert rates == sorted(rates[:5]) + sorted(rates[5:], reverse=True)
+    assert 0 < rates[-1] < 0.05
+    for case in checks["schedule_values"].cases:
+        assert case.inputs["step"] < case.inputs["steps"] > case.inputs["warmup"]
+
+
+def test_smoothed_labels_are_probabilities(checks):
+    for case in checks["smooth_label_values"].cases:
+        targets = training.smoothed(*case.inputs.values())["targets"]
+        assert torch.allclose(targets.sum(dim=1), torch.ones(len(targets)))
+        assert torch.equal(targets.argmax(dim=1), case.inputs["y"])
+
+
+def test_faces_to_predict_are_of_no_set_that_a_student_has(checks):
+    have = {face.numpy().tobytes() for X, _ in faces.draw_collected().values() for face in X}
+    seen = {}
+    for name in ("faces_accuracy", "faces_macro_f1"):
+        for case in checks[name].cases:
+            pictures = {face.numpy().tobytes() for face in case.inputs["images"]}
+            assert len(pictures) == len(case.inputs["images"])
+            assert have.isdisjoint(pictures)
+            seen[name, case.name] = pictures
+    assert len(set().union(*seen.values())) == sum(map(len, seen.values()))
+
+
+def test_one_set_has_the_usual_shares_and_one_has_equal_ones(checks):
+    counts = {}
+    for name in ("faces_accuracy", "faces_macro_f1"):
+        case = next(case for case in checks[name].cases if not case.public)
+        labels = checks[name].oracle(**case.inputs)["labels"]
+        counts[name] = labels.bincount(minlength=7).tolist()
+    assert counts["faces_accuracy"] == [111, 12, 114, 201, 135, 89, 138]
+    assert counts["faces_macro_f1"] == [60] * 7
+
+
+def test_to_know_only_the_most_frequent_expression_is_no_pass(checks):
+    for name, least in (("faces_accuracy", 0.60), ("faces_macro_f1", 0.48)):
+        for case in checks[name].cases:
+            labels = checks[name].oracle(**case.inputs)["labels"]
+            always = labels.mode().values.expand(len(labels))
+            assert case.levels[0].least == least
+            assert (labels == always).double().mean() < least / 2
+            assert f1_score(labels, always, average="macro", zero_division=0) < least / 2
+
+
+def test_real_faces_are_another_case(monkeypatch):
+    images = torch.randint(0, 255, (5, 1, 48, 48), dtype=torch.uint8)
+    labels = torch.arange(5)
+    monkeypatch.setattr(training.fer2013, "load", lambda split, real: (images, labels))
+    for check in load("a4_facial_expression", real=True).checks:
+        if check.criterion in ("accuracy", "macro_f1"):
+            case = check.cases[-1]
+            assert case.name == "real" and check.any_case and not case.public
+            assert torch.equal(check.oracle(**case.inputs)["labels"], labels)
+            levels = training.REAL_ACCURACY, training.REAL_MACRO_F1
+            assert tuple(level.least for level in case.levels) in levels
+
+
+def test_the_picture_has_a_panel_for_each_training_and_one_for_all(drawn):
+    history = [
+        {"train_loss": 2 - e, "loss": 1.5, "score": 0.3 + 0.1 * (e == 1)} for e in (0, 1, 0.5)
+    ]
+    plots.trainings({"plain": history, "augmented": history[:2]})
+    (figure,) = drawn
+    assert [axes.get_title() for axes in figure.axes] == ["plain", "augmented", "validation"]
+    dots = [line for line in figure.axes[2].lines if line.get_marker() == "o"]
+    assert [dot.get_xydata().tolist() for dot in dots] == [[[2, 0.4]], [[2, 0.4]]]
