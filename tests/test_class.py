@@ -138,7 +138,14 @@ def test_grade_ids_of_a_class_are_those_of_the_release(sample):
         assert {grade_id(cell) for cell in student.notebook.cells} - {""} == wanted, name
 
 
-@pytest.mark.parametrize("assignment", [name for name in ASSIGNMENTS if name != A1])
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        pytest.param(name, marks=() if name.startswith("a2") else (pytest.mark.slow,))
+        for name in ASSIGNMENTS
+        if name != A1
+    ],
+)
 def test_nbgrader_autograde_gives_a_few_the_same_scores(class_of, course_of, assignment):
     sample = class_of(assignment)
     few = ("style_reference", "half_done", "blank")

@@ -1,10 +1,11 @@
 """Every mistake of every check, end to end.
 
 Mistakes in cells that are checked apart from each other share a notebook: fewer kernels,
-the same evidence.
+the same evidence. The notebooks that hold most of them are always graded, the others are slow.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache, reduce
 
 import pytest
@@ -17,9 +18,11 @@ from tests.conftest import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
 from tests.test_notebooks import ASSIGNMENTS
 
+QUICK, SLOW = slice(0, 14), slice(14, None)  # of the notebooks of an assignment
 KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
 
 
+@cache
 def packed(assignment: str) -> list[list[Mistake]]:
     """Distribute the mistakes of an assignment over notebooks."""
     shows_in = defaultdict(set)  # by cell: the checks in which any of its mistakes shows
@@ -38,26 +41,42 @@ def packed(assignment: str) -> list[list[Mistake]]:
 
 @pytest.fixture(scope="module")
 def results_of(course_of):
-    """Return a function that grades the mistakes of an assignment once: results by mistake."""
+    """Return a function that grades mistakes of an assignment once: results by mistake."""
 
     @cache
-    def results(assignment):
-        solved, groups = source_notebook(assignment), packed(assignment)
+    def graded(assignment, part):
+        solved, groups = source_notebook(assignment), packed(assignment)[part]
         notebooks = {
             f"student{number:02}": in_release(assignment, reduce(with_mistake, group, solved))
             for number, group in enumerate(groups)
         }
         beside = dict.fromkeys(notebooks, checks.load(assignment).beside)
-        course = course_of(notebooks, "mistakes", assignment, beside)
+        course = course_of(notebooks, f"mistakes {part.start}", assignment, beside)
         assert set(grade_all(course, assignment).values()) == {""}
-        graded = {one.student: one for one in report.collect(course, assignment).students}
+        found = {one.student: one for one in report.collect(course, assignment).students}
         return {
-            mistake.name: graded[student].checks
+            mistake.name: found[student].checks
             for student, group in zip(notebooks, groups, strict=True)
             for mistake in group
         }
 
+    def results(assignment, name):
+        return graded(assignment, QUICK if is_quick(assignment, name) else SLOW)[name]
+
     return results
+
+
+def is_quick(assignment: str, name: str) -> bool:
+    """Say whether a mistake is in one of the notebooks that are always graded."""
+    return any(mistake.name == name for group in packed(assignment)[QUICK] for mistake in group)
+
+
+def every_mistake() -> Iterator:
+    """Yield the assignment and the name of every mistake."""
+    for assignment, known in KNOWN.items():
+        for name in known:
+            marks = () if is_quick(assignment, name) else (pytest.mark.slow,)
+            yield pytest.param(assignment, name, marks=marks)
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
@@ -71,11 +90,9 @@ def test_there_are_at_least_20_mistakes_over_every_check(assignment):
     assert promised | of_quality == set(recorded)
 
 
-@pytest.mark.parametrize(
-    "assignment, name", [(assignment, name) for assignment in KNOWN for name in KNOWN[assignment]]
-)
+@pytest.mark.parametrize("assignment, name", list(every_mistake()))
 def test_a_mistake_loses_points_and_is_told_its_own_hint(results_of, assignment, name):
-    mistake, found = KNOWN[assignment][name], results_of(assignment)[name]
+    mistake, found = KNOWN[assignment][name], results_of(assignment, name)
     for check in mistake.checks:
         assert found[check].points < found[check].maximum, check
     named = [check for check in mistake.checks if found[check].mistake == name]
@@ -85,5 +102,5 @@ def test_a_mistake_loses_points_and_is_told_its_own_hint(results_of, assignment,
 
 
 def test_a_mistake_with_numbers_keeps_its_share(results_of):
-    found = results_of("a1_two_layer_net")["gradient_not_averaged"]
+    found = results_of("a1_two_layer_net", "gradient_not_averaged")
     assert found["gradient_W2"].points == 3.5
