@@ -66,7 +66,7 @@ def label_cases(rng: np.random.RandomState) -> Iterator[Kind]:
         ("seven", "60 images, 7 classes", 60, 7, range(7), range(7)),
         ("rare", "40 images; a class that does not occur, one never predicted, one neither", 40, 6,
          (0, 1, 3, 4), (0, 1, 2, 4)),
-        ("single", "a single image, 9 classes", 1, 9, range(9), range(9)),
+        ("single", "a single image, 7 classes", 1, 7, range(7), range(7)),
         ("binary", "23 images, 2 classes", 23, 2, range(2), range(2)),
         ("one_said", "17 images, one class for all of them", 17, 5, range(5), (3,)),
         ("eleven", "150 images, 11 classes", 150, 11, range(11), range(11)),
@@ -99,8 +99,8 @@ def draw_matrix(
 def matrix_cases(rng: np.random.RandomState) -> Iterator[Kind]:
     """Yield confusion matrices, many of them with a division by 0 in store."""
     unsaid, empty = (int(c) for c in rng.randint(4, size=2))
-    single = torch.zeros(9, 9, dtype=torch.int64)
-    single[rng.randint(9), rng.randint(9)] = 1
+    single = torch.zeros(7, 7, dtype=torch.int64)
+    single[rng.randint(7), rng.randint(7)] = 1
     for name, about, confusion in (
         ("faces", "7 classes, one rare", draw_matrix(rng, FACES)),
         ("unsaid", "4 classes, one never predicted",
@@ -111,7 +111,7 @@ def matrix_cases(rng: np.random.RandomState) -> Iterator[Kind]:
          draw_matrix(rng, np.insert(rng.permutation([19, 33, 52, 28]), empty, 0), [empty])),
         ("wrong", "3 classes, nothing right",
          draw_matrix(rng, (13, 29, 21)).fill_diagonal_(0) + torch.eye(3).roll(1, 0).long()),
-        ("single", "a single image, 9 classes", single),
+        ("single", "a single image, 7 classes", single),
         ("binary", "2 classes", torch.tensor([[17, 5], [8, rng.randint(20, 40)]])),
     ):  # fmt: skip
         yield name, about, {"confusion": confusion}, 1, SHARES
