@@ -1153,7 +1153,7 @@ net = nets["augmented"]
 plots.trainings({name: run.history for name, run in runs.items()})
 
 # %% [markdown]
-# Without augmentation the training loss goes to zero, and the loss on the validation faces turns and rises: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these trainings in the middle, and go on.
+# Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these trainings in the middle, and go on.
 
 # %% [markdown]
 # ## 5 · What accuracy hides
