@@ -18,7 +18,7 @@ from tests.conftest import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
 from tests.test_notebooks import ASSIGNMENTS
 
-QUICK, SLOW = slice(0, 14), slice(14, None)  # of the notebooks of an assignment
+QUICK = 14  # notebooks of an assignment
 KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
 
 
@@ -44,14 +44,15 @@ def results_of(course_of):
     """Return a function that grades mistakes of an assignment once: results by mistake."""
 
     @cache
-    def graded(assignment, part):
+    def graded(assignment, quick):
+        part = slice(QUICK) if quick else slice(QUICK, None)
         solved, groups = source_notebook(assignment), packed(assignment)[part]
         notebooks = {
             f"student{number:02}": in_release(assignment, reduce(with_mistake, group, solved))
             for number, group in enumerate(groups)
         }
         beside = dict.fromkeys(notebooks, checks.load(assignment).beside)
-        course = course_of(notebooks, f"mistakes {part.start}", assignment, beside)
+        course = course_of(notebooks, f"mistakes-{quick}", assignment, beside)
         assert set(grade_all(course, assignment).values()) == {""}
         found = {one.student: one for one in report.collect(course, assignment).students}
         return {
@@ -61,14 +62,14 @@ def results_of(course_of):
         }
 
     def results(assignment, name):
-        return graded(assignment, QUICK if is_quick(assignment, name) else SLOW)[name]
+        return graded(assignment, is_quick(assignment, name))[name]
 
     return results
 
 
 def is_quick(assignment: str, name: str) -> bool:
     """Say whether a mistake is in one of the notebooks that are always graded."""
-    return any(mistake.name == name for group in packed(assignment)[QUICK] for mistake in group)
+    return any(mistake.name == name for group in packed(assignment)[:QUICK] for mistake in group)
 
 
 def every_mistake() -> Iterator:
