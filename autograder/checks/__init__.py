@@ -117,6 +117,11 @@ def _cases(
         yield Case(prefix + name, about, inputs, weight, tolerance or FLOAT64, public)
 
 
+def number(value: float) -> torch.Tensor:
+    """Write a number as what is recorded of one."""
+    return torch.tensor(float(value), dtype=torch.float64)
+
+
 def names() -> list[str]:
     """List the assignments that have checks."""
     here = Path(__file__).parent

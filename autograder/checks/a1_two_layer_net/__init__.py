@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from autograder.cases import FLOAT32, Case, Tolerance
-from autograder.checks import Check
+from autograder.checks import PUBLIC_SEED, Check
 from autograder.checks.a1_two_layer_net.mistakes import MISTAKES
 from autograder.given import Given
 from data_scripts import toy
@@ -21,7 +21,6 @@ from data_scripts import toy
 __all__ = ["MISTAKES", "checks"]
 
 Tensors = dict[str, torch.Tensor]
-PUBLIC_SEED = 2024
 MARGIN = 1e-2  # of every pre-activation from 0, and of every score from the next
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from autograder.cases import Case, Level, Tolerance
-from autograder.checks import PUBLIC_SEED, Check, public_and_hidden
+from autograder.checks import PUBLIC_SEED, Check, number, public_and_hidden
 from autograder.checks.a3_transfer_learning.mistakes import MISTAKES
 from data_scripts.drawn import objects
 from data_scripts.pretrained import IMAGENET_MEAN, IMAGENET_STD
@@ -680,11 +680,6 @@ def check(
 ) -> Check:
     """Build a check by position."""
     return Check(name=name, title=title, records=records, oracle=oracle, cases=tuple(cases))
-
-
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
 
 
 def with_inputs(case: Case, *names: str) -> Case:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from autograder.cases import Tolerance
-from autograder.checks import Check, Kind, Mistake, public_and_hidden
+from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
 CALLS = 600  # a transform at the weak end of every bound is refused once in 10^7
@@ -113,11 +113,6 @@ def epoch(
         "augmented_in_0_1": number(1),
         "one_batch_at_a_time": number(1),
     }
-
-
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
 
 
 FLIP = "v2.RandomHorizontalFlip(p=0.5)"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from autograder.cases import FLOAT64, Tolerance
-from autograder.checks import Check, Kind, Mistake, public_and_hidden
+from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
 WIDTHS = 64, 128, 256, 512  # channels of the four blocks
@@ -128,11 +128,6 @@ def small_cnn_properties(images: torch.Tensor) -> Tensors:
             "same_answer_twice", "image_for_itself", "logits")  # fmt: skip
     shape = {"shape": torch.tensor([len(images), 7]), "without_gradient": number(0)}
     return shape | {name: number(1) for name in kept}
-
-
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
 
 
 STRUCTURE, OUTPUT = ("report_cnn_structure",), ("report_cnn_output",)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.special import softmax
 
 from autograder.cases import FLOAT32
-from autograder.checks import Check, Kind, Mistake, public_and_hidden
+from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
 MAPS = 2
@@ -112,11 +112,6 @@ def small_network(weights: Tensors, x: torch.Tensor) -> np.ndarray:
     shift = w["1.bias"] - w["1.running_mean"] * scale
     z = (z * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)).tanh().flatten(1)
     return (z @ w["5.weight"].T + w["5.bias"]).numpy()
-
-
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
 
 
 FLIP = partial(Mistake, cell="flip_probabilities", checks=("flip_values",))

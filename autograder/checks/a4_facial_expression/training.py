@@ -8,7 +8,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
 from autograder.cases import Case, Level, Tolerance
-from autograder.checks import PUBLIC_SEED, Check, Kind, Mistake, public_and_hidden
+from autograder.checks import PUBLIC_SEED, Check, Kind, Mistake, number, public_and_hidden
 from data_scripts import fer2013
 from data_scripts.drawn import faces
 
@@ -215,11 +215,6 @@ def resumed(
         "best_epoch": number(best),
         **{name: number(1) for name in same},
     }
-
-
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
 
 
 # What was trained
