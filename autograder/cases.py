@@ -16,6 +16,7 @@ import torch
 
 from autograder.evidence import (
     Outcome,
+    Tensors,
     outcome_from_json,
     outcome_to_json,
     pack,
@@ -134,9 +135,9 @@ def load_reference(assignment: str, directory: Path | None = None) -> dict[str, 
 
 def to_bytes(checks: Mapping[str, RecordedCheck]) -> bytes:
     """Pack checks into safetensors bytes, the same bytes for the same checks."""
-    tensors: dict[str, torch.Tensor] = {}
+    tensors = Tensors()
     document = [_check_to_json(check, tensors) for check in checks.values()]
-    return pack({"format_version": FORMAT_VERSION, "checks": document}, tensors)
+    return pack({"format_version": FORMAT_VERSION, "checks": document}, tensors.by_name)
 
 
 def from_bytes(data: bytes) -> dict[str, RecordedCheck]:
@@ -165,13 +166,13 @@ def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:
         raise CasesNotFound(f"{path.parent.name}/{path.name}: {error}.") from error
 
 
-def _check_to_json(check: RecordedCheck, tensors: dict[str, torch.Tensor]) -> dict:
+def _check_to_json(check: RecordedCheck, tensors: Tensors) -> dict:
     plain = ("name", "title", "records", "criterion", "threshold", "by_hand", "pure", "any_case")
     document = {name: getattr(check, name) for name in plain}
-    document["cases"] = [_case_to_json(case, check.name, tensors) for case in check.cases]
+    document["cases"] = [_case_to_json(case, tensors) for case in check.cases]
     document["mistakes"] = [
         {"name": m.name, "hint": m.hint, "share": m.share, "outcomes": {
-            case: outcome_to_json(outcome, f"{check.name}/{case}/mistakes/{m.name}", tensors)
+            case: outcome_to_json(outcome, tensors)
             for case, outcome in m.outcomes.items()}}
         for m in check.mistakes
     ]  # fmt: skip
@@ -188,8 +189,7 @@ def _check_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> 
     return RecordedCheck(**{**document, "cases": cases, "mistakes": mistakes})
 
 
-def _case_to_json(case: Case, check: str, tensors: dict[str, torch.Tensor]) -> dict:
-    key = f"{check}/{case.name}"
+def _case_to_json(case: Case, tensors: Tensors) -> dict:
     return {
         "name": case.name,
         "about": case.about,
@@ -198,11 +198,8 @@ def _case_to_json(case: Case, check: str, tensors: dict[str, torch.Tensor]) -> d
         "public": case.public,
         "levels": [asdict(level) for level in case.levels],
         # a list, because the order of the inputs is the order of the arguments
-        "inputs": [
-            [name, _input_to_json(value, f"{key}/inputs/{name}", tensors)]
-            for name, value in case.inputs.items()
-        ],
-        "expected": case.expected and outcome_to_json(case.expected, f"{key}/expected", tensors),
+        "inputs": [[name, _input_to_json(value, tensors)] for name, value in case.inputs.items()],
+        "expected": case.expected and outcome_to_json(case.expected, tensors),
     }
 
 
@@ -220,14 +217,13 @@ def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> C
     )
 
 
-def _input_to_json(value: Any, key: str, tensors: dict[str, torch.Tensor]) -> dict:
+def _input_to_json(value: Any, tensors: Tensors) -> dict:
     if isinstance(value, torch.Tensor):
-        tensors[key] = value
-        return {"tensor": key}
+        return {"tensor": tensors.add(value)}
     if isinstance(value, Mapping):
-        return {"dict": {k: _input_to_json(v, f"{key}/{k}", tensors) for k, v in value.items()}}
+        return {"dict": {k: _input_to_json(v, tensors) for k, v in value.items()}}
     if isinstance(value, Given):
-        return {"given": value.name, "with": _input_to_json(value.tensors, key, tensors)}
+        return {"given": value.name, "with": _input_to_json(value.tensors, tensors)}
     return {"value": value}
 
 

@@ -111,6 +111,22 @@ def clip(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
+class Tensors:
+    """Tensors to be packed, by short names; those that are equal are stored once."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, torch.Tensor] = {}
+        self._names: dict[tuple, str] = {}
+
+    def add(self, tensor: torch.Tensor) -> str:
+        """Store a tensor. Returns its name."""
+        raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        content = tensor.dtype, tuple(tensor.shape), raw
+        name = self._names.setdefault(content, str(len(self._names)))
+        self.by_name.setdefault(name, tensor)
+        return name
+
+
 def pack(document: Any, tensors: Mapping[str, torch.Tensor]) -> bytes:
     """Write a JSON document and tensors as safetensors, the same bytes every time."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=True)
@@ -130,14 +146,13 @@ def unpack(data: bytes) -> tuple[Any, dict[str, torch.Tensor]]:
         raise ValueError(f"not a safetensors file of this project ({error})") from error
 
 
-def outcome_to_json(outcome: Outcome, key: str, tensors: dict[str, torch.Tensor]) -> dict:
-    """Describe an outcome in JSON; its tensors go into `tensors` under `key/…`."""
+def outcome_to_json(outcome: Outcome, tensors: Tensors) -> dict:
+    """Describe an outcome in JSON; its tensors go into `tensors`."""
     leaves = {}
     for name, leaf in outcome.leaves.items():
         leaves[name] = {"kind": leaf.kind, "text": leaf.text, "device": leaf.device}
         if leaf.tensor is not None:
-            tensors[f"{key}/{name}"] = leaf.tensor
-            leaves[name]["tensor"] = f"{key}/{name}"
+            leaves[name]["tensor"] = tensors.add(leaf.tensor)
     return {"leaves": leaves, "modified": list(outcome.modified), "raised": outcome.raised}
 
 
@@ -166,15 +181,16 @@ def to_output(check: str, outcomes: Mapping[str, Outcome]) -> dict:
 
     Raises EvidenceTooLarge beyond 16 MiB of tensors.
     """
-    tensors: dict[str, torch.Tensor] = {}
-    document = {case: outcome_to_json(outcome, case, tensors) for case, outcome in outcomes.items()}
-    size = sum(tensor.nbytes for tensor in tensors.values())
+    leaves = (leaf for outcome in outcomes.values() for leaf in outcome.leaves.values())
+    size = sum(leaf.tensor.nbytes for leaf in leaves if leaf.tensor is not None)
     if size > LIMIT_BYTES:
         raise EvidenceTooLarge(
             f"{check}: the returned tensors take {size / 2**20:.1f} MiB, and one cell may record "
             f"{LIMIT_BYTES // 2**20} MiB. Return only what the exercise asks for."
         )
-    data = base64.b64encode(pack(document, tensors)).decode("ascii")
+    tensors = Tensors()
+    document = {case: outcome_to_json(outcome, tensors) for case, outcome in outcomes.items()}
+    data = base64.b64encode(pack(document, tensors.by_name)).decode("ascii")
     return {"schema_version": SCHEMA_VERSION, "check": check, "safetensors": data}
 
 

@@ -7,13 +7,20 @@ import torch
 
 from autograder import evidence
 from autograder.evidence import (
+    LIMIT_BYTES,
+    EvidenceTooLarge,
     Leaf,
     MalformedEvidence,
     Outcome,
+    Tensors,
     find,
     from_output,
     observe,
+    outcome_from_json,
+    outcome_to_json,
+    pack,
     to_output,
+    unpack,
 )
 
 
@@ -178,3 +185,29 @@ def test_text_that_cannot_be_shown_is_made_harmless():
 
 def test_text_from_a_student_is_cut():
     assert len(there_and_back(Outcome(raised="x" * 10_000)).raised) == evidence.TEXT_LIMIT
+
+
+def test_equal_tensors_are_stored_once_and_keep_their_shape_and_sign():
+    zeros = torch.zeros(500, dtype=torch.float64)
+    leaves = {
+        "a": Leaf("tensor", zeros),
+        "same": Leaf("tensor", zeros.clone()),
+        "other_shape": Leaf("tensor", zeros.reshape(5, 100)),
+        "other_dtype": Leaf("tensor", torch.zeros(1000, dtype=torch.float32)),
+        "negative": Leaf("tensor", -zeros),  # equal, and other bytes
+    }
+    tensors = Tensors()
+    document = outcome_to_json(Outcome(leaves), tensors)
+    assert len(tensors.by_name) == 4  # those of a and same are one
+    found = outcome_from_json(document, unpack(pack(document, tensors.by_name))[1])
+    for name, leaf in leaves.items():
+        assert found.leaves[name].tensor.dtype == leaf.tensor.dtype
+        assert found.leaves[name].tensor.shape == leaf.tensor.shape
+        assert torch.equal(found.leaves[name].tensor.signbit(), leaf.tensor.signbit())
+
+
+def test_a_tensor_that_is_recorded_often_counts_every_time():
+    big = torch.zeros(LIMIT_BYTES // 8 // 2 + 1, dtype=torch.float64)
+    outcomes = {str(i): Outcome({"x": Leaf("tensor", big)}) for i in range(2)}
+    with pytest.raises(EvidenceTooLarge):
+        to_output("scores", outcomes)
