@@ -173,7 +173,7 @@ def _check_to_json(check: RecordedCheck, tensors: Tensors) -> dict:
     document["mistakes"] = [
         {"name": m.name, "hint": m.hint, "share": m.share, "outcomes": {
             case: outcome_to_json(outcome, tensors)
-            for case, outcome in m.outcomes.items()}}
+            for case, outcome in sorted(m.outcomes.items())}}
         for m in check.mistakes
     ]  # fmt: skip
     return document
@@ -221,7 +221,7 @@ def _input_to_json(value: Any, tensors: Tensors) -> dict:
     if isinstance(value, torch.Tensor):
         return {"tensor": tensors.add(value)}
     if isinstance(value, Mapping):
-        return {"dict": {k: _input_to_json(v, tensors) for k, v in value.items()}}
+        return {"dict": {k: _input_to_json(v, tensors) for k, v in sorted(value.items())}}
     if isinstance(value, Given):
         return {"given": value.name, "with": _input_to_json(value.tensors, tensors)}
     return {"value": value}

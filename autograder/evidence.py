@@ -149,7 +149,7 @@ def unpack(data: bytes) -> tuple[Any, dict[str, torch.Tensor]]:
 def outcome_to_json(outcome: Outcome, tensors: Tensors) -> dict:
     """Describe an outcome in JSON; its tensors go into `tensors`."""
     leaves = {}
-    for name, leaf in outcome.leaves.items():
+    for name, leaf in sorted(outcome.leaves.items()):  # as they are when read again
         leaves[name] = {"kind": leaf.kind, "text": leaf.text, "device": leaf.device}
         if leaf.tensor is not None:
             leaves[name]["tensor"] = tensors.add(leaf.tensor)

@@ -5,11 +5,11 @@ answers put into the student version: all are one operation, `with_cells`.
 """
 
 import ast
-import re
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from autograder.checks import Mistake
@@ -77,8 +77,14 @@ def _is_check(cell: NotebookNode) -> bool:
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:
-    """Return the names that a cell defines for others, and those that it uses anywhere."""
-    tree = ast.parse(re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.MULTILINE))
+    """Return the names that a cell defines for others, and those that it uses anywhere.
+
+    They are none if the cell is no Python.
+    """
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except SyntaxError:
+        return set(), set()
     defined = set()
     for statement in tree.body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):

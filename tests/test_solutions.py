@@ -22,7 +22,7 @@ def test_a_function_or_a_class_replaces_the_cell_of_its_name(tmp_path):
 
 def test_checks_that_a_cell_cannot_reach_are_left_out():
     sources = {
-        "setup": "import torch\n%pip install x",
+        "setup": "import torch\nif True:\n    %pip install x\n!ls\nhere = !pwd\ntorch.sum?",
         "square": "def square(x):\n    return x * x",
         "norm": "def norm(v):\n    return sum(square(x) for x in v)",
         "other": "SIZE = 3",
@@ -30,6 +30,7 @@ def test_checks_that_a_cell_cannot_reach_are_left_out():
         "norm_values": 'check.public("norm_values", norm)',
         "other_values": 'check.public("other_values", SIZE)',
         "answer": "square",
+        "notes": "square is not Python, 50 % of the time",
         "people": "# not run when graded\nSIZE = square(2)",
     }
     metadata = {

@@ -43,6 +43,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms import v2
@@ -1744,7 +1745,10 @@ def handed_in_net():
     path, again = Path("faces_net.safetensors"), "run the cell that trains it, and hand it in."
     if not path.exists():
         raise FileNotFoundError(f"{path} is not beside the notebook: {again}")
-    saved = load_file(path)
+    try:
+        saved = load_file(path)
+    except SafetensorError:
+        raise ValueError(f"{path} is damaged: {again}") from None
     if not {"counts", "tau"} <= set(saved):
         raise ValueError(f"{path} is another kind of file: {again}")
     model = SmallCNN().eval()
