@@ -40,6 +40,7 @@ COURSE_IMPORTS = (
     "ipykernel.debugger",
     "ipykernel.ipkernel",
     "autograder.check",
+    "autograder.handed_in",
     "autograder.plots",
     "data_scripts.cifar10",
     "data_scripts.curves",

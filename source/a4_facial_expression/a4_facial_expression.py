@@ -43,13 +43,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from autograder import Checker, plots
+from autograder.handed_in import load_handed_in, save_handed_in
 from data_scripts import fer2013
 
 check = Checker("a4_facial_expression")
@@ -1733,24 +1733,16 @@ handed_in = train_net(
     smoothing=recipe["smoothing"],
     class_weights=effective_number(totals, recipe["beta"]) if recipe["beta"] else None,
 ).model
-saved = {f"net.{key}": w.cpu().contiguous() for key, w in handed_in.state_dict().items()}
+saved = {f"net.{key}": w for key, w in handed_in.state_dict().items()}
 saved = {key: w.half() if w.is_floating_point() else w for key, w in saved.items()}
-save_file({**saved, "counts": totals, "tau": torch.tensor(recipe["tau"])}, "faces_net.safetensors")
-Path("faces_net.safetensors").chmod(0o644)  # readable for whoever grades it
+saved |= {"counts": totals, "tau": torch.tensor(recipe["tau"])}
+save_handed_in("faces_net.safetensors", saved)
 
 
 # %% nbgrader={"grade": false, "grade_id": "predict_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def handed_in_net():
     """Load SmallCNN, the class counts and tau from faces_net.safetensors."""
-    path, again = Path("faces_net.safetensors"), "run the cell that trains it, and hand it in."
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is not beside the notebook: {again}")
-    try:
-        saved = load_file(path)
-    except SafetensorError:
-        raise ValueError(f"{path} is damaged: {again}") from None
-    if not {"counts", "tau"} <= set(saved):
-        raise ValueError(f"{path} is another kind of file: {again}")
+    saved = load_handed_in("faces_net.safetensors", needs=("counts", "tau"))
     model = SmallCNN().eval()
     model(torch.zeros(1, 1, 48, 48))  # a lazy layer learns its shape
     if sum(p.numel() for p in model.parameters()) > 300_000:
@@ -1759,7 +1751,10 @@ def handed_in_net():
     try:
         model.load_state_dict(weights)  # from half to single precision
     except RuntimeError:
-        raise ValueError(f"{path} is of another SmallCNN than the notebook's: {again}") from None
+        raise ValueError(
+            "faces_net.safetensors is of another SmallCNN than the notebook's: run the cell that "
+            "trains it, and hand it in."
+        ) from None
     return model, saved["counts"], saved["tau"].item()
 
 
