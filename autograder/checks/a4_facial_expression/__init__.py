@@ -15,6 +15,7 @@ from autograder.checks.a4_facial_expression import (
     measures,
     networks,
     opinions,
+    predictions,
     training,
 )
 
@@ -25,6 +26,7 @@ PARTS = (
     networks,
     augmentation,
     training,
+    predictions,
     measures,
     imbalance,
     opinions,
@@ -37,4 +39,4 @@ MISTAKES = tuple(mistake for part in PARTS for mistake in part.MISTAKES)
 def checks(seed: int, real: bool = False) -> Iterator[Check]:
     """Yield the checks of the assignment; `seed` draws the hidden cases."""
     for part in PARTS:
-        yield from training.checks(seed, real) if part is training else part.checks(seed)
+        yield from predictions.checks(seed, real) if part is predictions else part.checks(seed)

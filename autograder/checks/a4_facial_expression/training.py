@@ -1,4 +1,4 @@
-"""The loop: smoothing, schedule, best checkpoint, resuming; and the net that is handed in."""
+"""The loop: smoothing, schedule, best checkpoint, resuming."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -7,22 +7,16 @@ import numpy as np
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
-from autograder.cases import Case, Level, Tolerance
-from autograder.checks import PUBLIC_SEED, Check, Kind, Mistake, number, public_and_hidden
-from data_scripts import fer2013
-from data_scripts.drawn import faces
+from autograder.cases import Tolerance
+from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
 FLOAT32_EXACT = Tolerance(rtol=1e-5, atol=1e-7)
 RATE = Tolerance(rtol=1e-5, atol=1e-6)  # a cosine in float32 will do
-SHARES = tuple(zip(("pass", "good", "excellent"), (0.5, 0.8, 1.0), strict=True))
-ACCURACY, MACRO_F1 = (0.60, 0.67, 0.73), (0.48, 0.58, 0.67)
-REAL_ACCURACY = (0.64114, 0.65285, 0.69914)  # strong baseline, the report, best of its class
-REAL_MACRO_F1 = (0.57, 0.61, 0.66)
 
 
-def checks(seed: int, real: bool = False) -> Iterator[Check]:
-    """Yield the checks of the training and of its result; `seed` draws the hidden cases."""
+def checks(seed: int) -> Iterator[Check]:
+    """Yield the checks of the training; `seed` draws the hidden cases."""
     yield Check(
         name="schedule_values",
         title="warm-up and cosine",
@@ -68,7 +62,6 @@ def checks(seed: int, real: bool = False) -> Iterator[Check]:
         cases=public_and_hidden(lost_connections, seed),
         oracle=resumed,
     )
-    yield from quality_checks(seed, real)
 
 
 # The schedule, and smooth labels
@@ -215,65 +208,6 @@ def resumed(
         "best_epoch": number(best),
         **{name: number(1) for name in same},
     }
-
-
-# What was trained
-
-
-def quality_checks(seed: int, real: bool) -> Iterator[Check]:
-    """Yield the checks of what the handed in network predicts for faces nobody has seen."""
-    for name, title, criterion, levels, real_levels, drawn in (
-        ("faces_accuracy", "accuracy of the network that was handed in", "accuracy",
-         ACCURACY, REAL_ACCURACY, as_frequent),
-        ("faces_macro_f1", "its macro-F1, all expressions equally frequent", "macro_f1",
-         MACRO_F1, REAL_MACRO_F1, equally_frequent),
-    ):  # fmt: skip
-        public, hidden = drawn(PUBLIC_SEED, 2), drawn(seed + 44_000, 5)
-        sets = [
-            ("public_drawn", f"{len(public[1])} new drawn faces", *public, levels, True),
-            ("drawn", f"{len(hidden[1])} new drawn faces", *hidden, levels, False),
-        ]
-        if real:
-            X, y = fer2013.load("test", real=True)
-            about = f"the {len(y)} real faces of the private test"
-            sets.append(("real", about, X, y, real_levels, False))
-        answers = {images.numpy().tobytes(): labels for _, _, images, labels, _, _ in sets}
-        cases = [
-            Case(case, about, {"images": X}, public=is_public, levels=as_levels(least))
-            for case, about, X, _, least, is_public in sets
-        ]
-        yield Check(
-            name=name,
-            title=title,
-            records={"labels": "return"},
-            cases=tuple(cases),
-            oracle=partial(known, answers),
-            criterion=criterion,
-            any_case=True,
-        )
-
-
-def as_levels(least: Sequence[float]) -> tuple[Level, ...]:
-    """Name the levels, and say what they are worth."""
-    return tuple(Level(name, at, share) for (name, share), at in zip(SHARES, least, strict=True))
-
-
-def known(answers: dict[bytes, torch.Tensor], images: torch.Tensor) -> Tensors:
-    """Look the labels of images up."""
-    return {"labels": answers[images.numpy().tobytes()]}
-
-
-def as_frequent(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw 160 faces for each unit of size, with the class shares of the training part."""
-    images, labels = faces.draw(0, 0, 160 * size, seed=seed)["test"]
-    return images, labels.long()
-
-
-def equally_frequent(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw 84 faces for each unit of size, 12 of every expression."""
-    rng = np.random.RandomState([seed, 7])
-    labels = rng.permutation(np.repeat(np.arange(len(faces.CLASSES)), 12 * size))
-    return faces.draw_expressions(labels, rng), torch.tensor(labels)
 
 
 RATES = ("schedule_values",)
