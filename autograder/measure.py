@@ -108,6 +108,27 @@ def macro_f1(
     return against_levels(mean, note, case.levels)
 
 
+def auroc(
+    name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
+) -> Measurement:
+    """Measure scores by the area under their ROC curve, against the levels of the case.
+
+    It is how often what is defective scores higher than what is not; what is, only the
+    judge knows.
+    """
+    problem = wrong_kind(name, found, expected)
+    if problem:
+        return Measurement(problem)
+    if found.tensor.shape != expected.tensor.shape:
+        shape, wanted = tuple(found.tensor.shape), tuple(expected.tensor.shape)
+        return Measurement(f"{name} has shape {shape}, expected {wanted}")
+    from sklearn.metrics import roc_auc_score  # takes a second, and few checks need it
+
+    is_defective = expected.tensor.flatten().numpy()
+    value = float(roc_auc_score(is_defective, found.tensor.double().flatten().numpy()))
+    return against_levels(value, f"AUROC {value:.1%}", case.levels)
+
+
 def against_levels(value: float, note: str, levels: Sequence[Level]) -> Measurement:
     """Measure a quality by the levels that it reaches."""
     reached = [level for level in levels if value >= level.least]
@@ -127,7 +148,7 @@ def percent(share: float) -> str:
 
 Criterion = Callable[[str, Leaf | None, Leaf, Case, RecordedCheck], Measurement]
 CRITERIA: dict[str, Criterion] = {
-    c.__name__: c for c in (close, cross_entropy_below, accuracy, macro_f1)
+    c.__name__: c for c in (close, cross_entropy_below, accuracy, macro_f1, auroc)
 }
 
 
