@@ -4,6 +4,8 @@ They are for people. While a notebook is graded nothing is drawn, and matplotlib
 even imported: that is a quarter of the time a submission takes.
 """
 
+from autograder.plots.anomalies import detection_curves, found_boxes, score_strips
+from autograder.plots.classifying import defect_rows, focal_losses
 from autograder.plots.debugging import (
     confusions,
     histories,
@@ -14,6 +16,8 @@ from autograder.plots.debugging import (
     templates,
     training,
 )
+from autograder.plots.defect_maps import heat_maps, masks_beside
+from autograder.plots.drawings import drawings, pairs
 from autograder.plots.faces import attention, class_shares, face_rows, parameter_shares
 from autograder.plots.fairness import confusion_matrix, prior_adjustment
 from autograder.plots.graph import computational_graph
@@ -33,15 +37,24 @@ __all__ = [
     "confusions",
     "curves",
     "decision_regions",
+    "defect_rows",
+    "detection_curves",
+    "drawings",
     "face_rows",
     "fit_history",
+    "focal_losses",
+    "found_boxes",
+    "heat_maps",
     "histories",
     "image_rows",
     "kernel_places",
+    "masks_beside",
+    "pairs",
     "parameter_shares",
     "points",
     "prior_adjustment",
     "rate_range",
+    "score_strips",
     "sweeps",
     "swish",
     "templates",
