@@ -1,0 +1,2735 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Anomaly detection: few defects, many good parts
+#
+# **After this notebook you can** split a small data set so that nothing leaks, say whether one classifier is better than another or only luckier, train with a long tail of rare classes, find defects when there is not one of them to train on (autoencoder, PaDiM, PatchCore), measure how well you find them and where, turn a heat map into boxes and masks, train a U-Net, and make defects of your own.
+#
+# **Time** about 11 hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 85 for code and for the detector that you hand in, graded by hidden checks, and 15 for written answers
+#
+# You may use all of `torch` here, and `scikit-learn` and `scipy` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+
+# %% [markdown]
+# ## Set-up
+#
+# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+
+# %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from importlib.util import find_spec
+
+if find_spec("autograder") is None:  # in Colab, or in a new environment
+    # %pip install -q autograder-*.whl
+
+import math
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage, stats
+from torch import nn
+from tqdm.auto import tqdm
+
+from autograder import Checker, plots
+from autograder.handed_in import load_handed_in, save_handed_in
+from data_scripts import mvtec_ad, pretrained
+
+check = Checker("a5_anomaly_detection")
+
+# %%
+REAL = torch.cuda.is_available()  # True: a category of MVTec AD; False: a drawn one
+CATEGORY = "screw" if REAL else "capsule"  # drawn: "capsule" or "bottle"; real: any of the 15
+BACKBONE = "mobilenet_v2" if REAL else "resnet_drawn"  # where pretrained features come from
+STAGES = (1, 2) if REAL else (0, 1)  # which of its maps: 0 is the finest, and knows least
+SIZE = 192  # pixels: images are squares of this side, a multiple of 32
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+# %% [markdown]
+# Without a GPU you work with parts drawn by this course: capsules with five kinds of defects, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). Whatever the category, the training set holds good parts only, and the test set good parts and defective ones, with a mask of each defect.
+#
+# Much of what follows comes from **the report**: what students of another course wrote about the categories capsule and bottle, figures, findings, mistakes and all.
+
+# %% [markdown]
+# ## 1 · A card and a split
+
+# %% nbgrader={"grade": false, "grade_id": "load_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+class Parts(NamedTuple):
+    X: torch.Tensor  # (N, 3, SIZE, SIZE), uint8
+    masks: torch.Tensor  # (N, 1, SIZE, SIZE), bool: where the defect is
+    y: torch.Tensor  # (N,), int64: which kind of defect; 0 is good
+
+
+def load_parts(split):
+    data = mvtec_ad.load(CATEGORY, split, real=REAL, size=SIZE)
+    images, masks, _ = zip(*tqdm(data, f"{CATEGORY}, {split}"), strict=True)
+    return Parts(torch.stack(images), torch.stack(masks), data.targets), data.defects
+
+
+(train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
+
+# %% [markdown]
+# ### What lies on the disk
+#
+# Somebody gives you a folder of photographs. Once they are tensors they all have one size and three channels, so look before that. MVTec AD has one layout for all of its fifteen categories, and the drawn ones are written to disk in the same way:
+#
+# ```
+# capsule/train/good/000.png                  good parts to train on
+# capsule/test/good/000.png                   good parts to test on
+# capsule/test/crack/000.png                  defective ones, a folder for each kind
+# capsule/ground_truth/crack/000_mask.png     where the defect of test/crack/000.png is
+# capsule/license.txt, capsule/readme.txt     and what else lies about
+# ```
+#
+# A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect. Some categories (screw, zipper, grid) are grey: their images have one channel and not three.
+#
+# **Task** (25 min, medium). Write `card_from_disk`. It returns a dictionary with four keys:
+#
+# - `"images"`: how many images there are, by split and kind: `{"train/good": 219, "test/good": 23, "test/crack": 23, …}`. Masks are no images.
+# - `"heights"`: the smallest and the largest height of all images, of training and test together, as two whole numbers. `"widths"`: the same.
+# - `"covered"`: for each kind of defect, which share of an image is defect, from 0 to 1. Take of *each mask* the share of pixels that are not 0, and then the mean over the masks of this kind.
+#
+# Kinds are called what their folders are called, and one name may begin like another (`broken`, `broken_large`). The images of a category may have several sizes.
+#
+# <details><summary>Hint 1: finding files</summary><code>folder.glob("*/*/*.png")</code> yields the paths of all images and masks, and <code>path.parts[-3:-1]</code> are the names of the two folders that each one is in.</details>
+# <details><summary>Hint 2: a size without pixels</summary><code>with Image.open(path) as image:</code> reads only the header until you ask for pixels, and <code>image.size</code> is there at once. Mind its order: (width, height). The shape of an array is the other way round.</details>
+# <details><summary>Hint 3: a mask as numbers</summary><code>np.asarray(image) &gt; 0</code> is an array of truth values, and its mean is the share of true ones. Collect these shares in a list for each kind.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "card_from_disk", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def card_from_disk(folder: Path) -> dict:
+    """Describe the files of a category: numbers of images, sizes in pixels, shares of defects.
+
+    Returns {"images": {"train/good": number, …}, "heights": (smallest, largest),
+    "widths": (smallest, largest), "covered": {kind of defect: mean share in 0..1, …}}.
+    """
+    ### BEGIN SOLUTION
+    images, sizes, shares = {}, [], {}
+    for path in folder.glob("*/*/*.png"):
+        split, kind = path.parts[-3:-1]
+        with Image.open(path) as image:
+            if split == "ground_truth":
+                shares.setdefault(kind, []).append((np.asarray(image) > 0).mean())
+            else:
+                images[f"{split}/{kind}"] = images.get(f"{split}/{kind}", 0) + 1
+                sizes.append(image.size)
+    widths, heights = zip(*sizes, strict=True)
+    return {
+        "images": images,
+        "heights": (min(heights), max(heights)),
+        "widths": (min(widths), max(widths)),
+        "covered": {kind: np.mean(found).item() for kind, found in shares.items()},
+    }
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check writes small categories to a folder of its own and asks for their cards. You do not have to change the next cell.
+
+
+# %% nbgrader={"grade": false, "grade_id": "card_of_small_category", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def write_category(folder, sizes, masks):
+    """Write images of (height, width, channels) by "test/crack/000", and masks by "crack/000"."""
+    for name, (height, width, channels) in sizes.items():
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L" if channels == 1 else "RGB", (width, height), "gray").save(path)
+    for name, mask in masks.items():
+        path = folder / "ground_truth" / f"{name}_mask.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask.numpy()).save(path)
+    for name in ("license.txt", "readme.txt"):
+        (folder / name).write_text("This is no image.")
+
+
+def card_of_small_category(sizes, masks):
+    """Return what your card says of a category, as numbers in the order of the names."""
+    with TemporaryDirectory() as root:
+        folder = Path(root, "part")
+        write_category(folder, sizes, masks)
+        card = card_from_disk(folder)
+    parts = sorted({name.rpartition("/")[0] for name in sizes})
+    kinds = sorted({name.partition("/")[0] for name in masks})
+    images = [int(card["images"].get(part, -1)) for part in parts]  # -1: it is not there
+    covered = [float(card["covered"].get(kind, -1)) for kind in kinds]
+    return {
+        "keys_of_images": int(set(card["images"]) == set(parts)),
+        "images": torch.tensor(images),
+        "heights": torch.tensor([int(height) for height in card["heights"]]),
+        "widths": torch.tensor([int(width) for width in card["widths"]]),
+        "keys_of_covered": int(set(card["covered"]) == set(kinds)),
+        "covered": torch.tensor(covered, dtype=torch.float64),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "card_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("card_values", card_of_small_category)
+### BEGIN HIDDEN TESTS
+check.hidden("card_values", card_of_small_category)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "print_card", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+card = card_from_disk(mvtec_ad.kept(f"{mvtec_ad.place(REAL, SIZE)}/{CATEGORY}"))
+for name in ("heights", "widths"):
+    print("{} of {} to {} pixels".format(name, *card[name]))
+for part, number in sorted(card["images"].items()):
+    share = card["covered"].get(part.removeprefix("test/"), 0)
+    defect = f"{share:8.2%} is defect, of {SIZE} × {SIZE} pixels {share * SIZE**2:,.0f}"
+    print(f"{part:24}{number:5} images{defect if share else ''}")
+
+# %% [markdown]
+# How to read it: the last column decides how far you may shrink the images. A defect of 500 pixels at 192 × 192 has 14 at 32 × 32, and a scratch that was two pixels wide is gone.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_defects", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+first_six = {name: (test.y == kind).nonzero().flatten()[:6] for kind, name in enumerate(DEFECTS)}
+plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in first_six.items()})
+
+# %% [markdown]
+# How to read it: a row is a kind, and the blue line is the edge of its mask. Which kinds could you tell apart without the line?
+#
+# ### Two halves that know nothing of each other
+#
+# To *classify* defects one needs examples of each kind. In MVTec AD they are all in the test part, so the report cut that in two: 66 images to learn from, 66 to measure with. Two things can go wrong with such a cut.
+#
+# The first is bad luck. Cut 20 images at random, and one half may get 14 and the other 6. So we cut each kind for itself: the split is **stratified**.
+#
+# The second is **leakage**, and it is worse, because the result looks so good. In a factory a part passes the camera more than once; somebody takes three photographs of it, turns it a little, changes the light. If one of them is in the training half and another one in the other half, the network need not know what a crack is: it only has to recognise the part. So what is divided is not images but **groups**: all photographs of one part go to the same side.
+#
+# **Task** (35 min, hard). Write `stratified_split`. `y` (N,) says which kind each image is, and `groups` (N,) to which group it belongs; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group are of one kind. It returns two index tensors, `first` and `second`, `int64` and sorted in ascending order, such that
+#
+# 1. every index from 0 to N − 1 is in exactly one of them. (One of the two may be empty: then it has the shape (0,).)
+# 2. a group is never on both sides.
+# 3. a kind that has at least two groups is on both sides. A kind with only one is on whichever side you like.
+# 4. of the $n$ images of a kind, about `share` · $n$ are on the first side, with 0 < `share` < 1: not further from it than the number of images in the largest group of this kind.
+# 5. within each kind chance decides which groups go where, and `seed` decides about chance: the same seed gives the same split whatever was drawn before, and other seeds give others. So where all groups of a kind have the same size, each of them is sometimes on one side and sometimes on the other.
+#
+# <details><summary>Hint 1: groups first</summary>For each kind: <code>groups[y == kind].unique(return_counts=True)</code> are its groups and how many images each has. Put them in random order and take one after the other.</details>
+# <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n. Then see to it that at least one group is taken, and at least one is left, if there are two. That keeps promises 3 and 4.</details>
+# <details><summary>Hint 3: chance with a seed of its own</summary><code>generator = torch.Generator().manual_seed(seed)</code>, and then <code>torch.randperm(n, generator=generator)</code>. Nobody else draws from it.</details>
+# <details><summary>Hint 4: from groups to images</summary><code>torch.isin(groups, chosen)</code> says of each image whether its group is among the chosen ones.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "stratified_split", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def stratified_split(
+    y: torch.Tensor, groups: torch.Tensor, share: float, seed: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Divide images into two sides, kind by kind, and never a group.
+
+    y (N,) are kinds, groups (N,) say which images belong together; both int64. About `share`
+    of each kind is on the first side. Returns two sorted index tensors, int64.
+    """
+    ### BEGIN SOLUTION
+    generator = torch.Generator().manual_seed(seed)
+    chosen, missing = [], 0.0  # how many images the first side lacks so far, at most half of one
+    for kind in y.unique():
+        names, sizes = groups[y == kind].unique(return_counts=True)
+        order = torch.randperm(len(names), generator=generator)
+        reached = sizes[order].cumsum(dim=0)  # images after 1, 2, 3, … groups
+        wanted = share * reached[-1] + missing
+        taken = int((reached - wanted).abs().argmin()) + 1
+        taken = max(min(taken, len(names) - 1), 1)
+        missing = (wanted - reached[taken - 1]).clamp(-0.5, 0.5)
+        chosen.append(names[order[:taken]])
+    inside = torch.isin(groups, torch.cat(chosen))
+    return inside.nonzero().flatten(), (~inside).nonzero().flatten()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Many splits keep these promises, so the check does not compare yours with another one. It makes several, with different seeds, and says for each promise whether it was kept in all of them: 1 for yes, 0 for no.
+
+
+# %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def keeps_promises(y, groups, share, is_first):
+    """Say whether promises 2, 3 and 4 are kept; is_first (N,) is True for images of that side."""
+    together, both_sides, near = True, True, True
+    for kind in y.unique():
+        side, of_kind = is_first[y == kind], groups[y == kind]
+        inside = [side[of_kind == group] for group in of_kind.unique()]
+        together &= all(bool(part.all() or not part.any()) for part in inside)
+        both_sides &= len(inside) == 1 or bool(side.any() and not side.all())
+        near &= abs(int(side.sum()) - share * len(side)) <= max(map(len, inside)) + 1e-6
+    return together, both_sides, near
+
+
+def promises_of_split(y, groups, share, seed, times):
+    """Split with `times` seeds in a row. Returns which promises were kept every time."""
+    every = torch.arange(len(y))
+    splits = [stratified_split(y, groups, share, seed + n) for n in range(times)]
+    torch.manual_seed(seed + 100)
+    np.random.seed(seed + 100)
+    splits.append(stratified_split(y, groups, share, seed))
+    sides = [side for pair in splits for side in pair]
+    forms = [isinstance(side, torch.Tensor) and side.dtype is torch.int64 for side in sides]
+    splits = [[torch.as_tensor(side, dtype=torch.int64) for side in pair] for pair in splits]
+    whole = [torch.equal(torch.cat(pair).sort().values, every) for pair in splits]
+    is_first = torch.stack([torch.isin(every, first) for first, _ in splits])
+    kept = [keeps_promises(y, groups, share, side) for side in is_first]
+    together, both_sides, near = map(all, zip(*kept, strict=True))
+    stay = (is_first == is_first[0]).all(dim=0)  # images that are on the same side every time
+    return {
+        "int64_tensors": int(all(forms)),
+        "sorted": int(all(bool((side.diff() > 0).all()) for pair in splits for side in pair)),
+        "each_image_once": int(all(whole)),
+        "groups_together": int(together),
+        "kinds_on_both_sides": int(both_sides),
+        "close_to_share": int(near),
+        "same_seed_same_split": int(torch.equal(is_first[0], is_first[-1])),
+        "other_seeds_other_splits": int(not stay.all()),
+        "images_that_never_move": int(stay.sum()) if times >= 64 else 0,
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("split_values", promises_of_split)
+### BEGIN HIDDEN TESTS
+check.hidden("split_values", promises_of_split)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Does leakage matter that much? Try it. Each part of the test stops in front of the camera and is photographed three times: the light flickers a little, and each photograph has noise of its own. Then take the simplest classifier there is. Its answer for an image is the kind of the most similar training image, pixel by pixel.
+
+# %% nbgrader={"grade": false, "grade_id": "try_leakage", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def photographed(images):
+    """Photograph each part (N, 3, H, W), in 0..1, once more."""
+    light = torch.empty(len(images), 1, 1, 1).uniform_(0.97, 1.03)
+    return images * light + 0.05 * torch.randn_like(images)
+
+
+torch.manual_seed(0)
+y, parts = test.y.repeat(3), torch.arange(len(test.y)).repeat(3)
+photographs = torch.cat([photographed(test.X / 255) for _ in range(3)])
+pixels = F.avg_pool2d(photographs, 4).flatten(1)
+for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)):
+    ours, theirs = stratified_split(y, groups, 0.8, seed=0)
+    nearest = torch.cdist(pixels[theirs], pixels[ours]).argmin(dim=1)
+    right = (y[ours][nearest] == y[theirs]).double().mean().item()
+    print(f"split {name:15}{right:6.1%} of {len(theirs)} photographs on the other side are right")
+
+# %% [markdown]
+# How to read it: with three photographs of each of the 132 drawn capsules and a split by photograph we measured 100 %, with a split by part 13.6 %, where guessing gives 17 %. It is the same classifier, and it knows nothing. The 100 % say that another photograph of the same part was on the other side nearly always. In MVTec AD nobody tells you which photographs show the same part; if a result is too good, look at the nearest neighbours of a few test images first.
+#
+# From here on each image is a photograph of a part of its own, so each is its own group. All that follows in sections 2, 3 and 7 learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
+
+# %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+learn, held_out = stratified_split(test.y, torch.arange(len(test.y)), 0.5, seed=0)
+for kind, name in enumerate(DEFECTS):
+    both = [int((test.y[side] == kind).sum()) for side in (learn, held_out)]
+    print("{:20}{:4} to learn from{:4} held out".format(name, *both))
+print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
+
+# %% [markdown]
+# ## 2 · Which defect is it?
+#
+# The report trained three networks to name the defects of capsules, in six classes: a ResNet of its own from scratch, a ResNet and a vision transformer that had been trained on ImageNet. 66 images to learn from, 66 to measure with. The results: **74.24 %**, **86.36 %** and **89.39 %**. Another one, about bottles, had four classes and tried four improvements one after the other. You will do both, with your own hands, and then ask how much of it you should believe.
+#
+# ### A small residual network
+#
+# In a deep network of plain layers each layer has to pass on all that the later ones need, and learning to do *nothing* is hard for a convolution. A **residual block** (He et al., CVPR 2016) makes it easy: what comes in goes on unchanged, and the layers only learn what to add.
+#
+# $$\text{block}(x) = \mathrm{relu}\big(\text{residual}(x) + \text{shortcut}(x)\big)$$
+#
+# **Task** (40 min, medium). Write two classes. `ResidualBlock(c_in, c_out, stride)` has two sub-modules, and computes the formula above:
+#
+# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut. (Goyal et al. 2017: a deep network then begins as a shallow one.)
+# - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere the shapes do not fit, so it is a convolution 1 × 1 with this stride and without bias, and a batch norm.
+#
+# `SmallResNet(num_classes)` takes normalised images (N, 3, H, W) to logits (N, `num_classes`). What is in it is up to you, but
+#
+# 1. its two sub-modules are `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`.
+# 2. `head` takes the mean of each map over all its places (global average pooling), and then a single linear layer. So images may have any size from 32 × 32 on.
+# 3. it has at most **150,000** parameters, and all of them matter for the output.
+# 4. in evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits, not probabilities.
+#
+# <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> returns what it is given.</details>
+# <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(norm.weight)</code>, when the layer is there. In an <code>nn.Sequential</code> the last one is <code>self.residual[-1]</code>.</details>
+# <details><summary>Hint 3: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes that makes 78,486 parameters.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "ResidualBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class ResidualBlock(nn.Module):
+    """relu(residual(x) + shortcut(x)): (N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int = 1):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.residual = nn.Sequential(
+            nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(c_out),
+            nn.ReLU(),
+            nn.Conv2d(c_out, c_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(c_out),
+        )
+        nn.init.zeros_(self.residual[-1].weight)
+        self.shortcut = nn.Identity()
+        if stride != 1 or c_in != c_out:
+            projection = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(projection, nn.BatchNorm2d(c_out))
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        return F.relu(self.residual(x) + self.shortcut(x))
+        ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "SmallResNet", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class SmallResNet(nn.Module):
+    """A residual network: normalised images (N, 3, H, W) -> logits (N, num_classes).
+
+    Sub-modules: features, images -> maps (N, K, h, w), with at least three residual blocks;
+    head, maps -> logits: the mean of each map, and a linear layer. At most 150,000 parameters.
+    """
+
+    def __init__(self, num_classes: int):
+        super().__init__()
+        ### BEGIN SOLUTION
+        stem = nn.Conv2d(3, 16, 5, stride=2, padding=2, bias=False)
+        blocks = ResidualBlock(16, 16, 2), ResidualBlock(16, 32, 2), ResidualBlock(32, 64, 2)
+        self.features = nn.Sequential(stem, nn.BatchNorm2d(16), nn.ReLU(), *blocks)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        maps = self.features(x)
+        return self.head(maps)
+        ### END SOLUTION
+
+
+# %% [markdown]
+# The check fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
+
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def nearly(one, other):
+    """Say whether two results are equal, up to rounding in float32 where numbers are large."""
+    if one.shape != other.shape:
+        return 0
+    return int((one - other).abs().max() <= 1e-3 * other.abs().max() + 1e-6)
+
+
+def number_of_parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+@torch.no_grad()
+def look_at_block(x, c_out, stride, sequence):
+    """Describe a block for x (N, c_in, H, W): how it begins, and what it computes when filled."""
+    block = ResidualBlock(x.shape[1], c_out, stride).to(x.dtype).eval()
+    begins = nearly(block(x), block.shortcut(x).relu())
+    for name, values in block.state_dict().items():
+        C, kind = len(values) if values.dim() else 0, name.rpartition(".")[2]
+        if values.dim() == 4:  # filter k is sequence[k : k + fan_in]
+            filters = sequence.unfold(0, values[0].numel(), 1)[:C]
+            values.copy_(filters.reshape(values.shape) * values[0].numel() ** -0.5)
+        elif kind in ("weight", "bias", "running_mean"):
+            start = {"weight": 0, "bias": C, "running_mean": 2 * C}[kind]
+            values.copy_(sequence.flip(0)[start : start + C])
+        elif kind == "running_var":
+            values.copy_(0.5 + sequence[:C] ** 2)
+    sizes = [number_of_parameters(part) for part in (block.residual, block.shortcut)]
+    return {"begins_as_shortcut": begins, "parameters": torch.tensor(sizes), "block": block(x)}
+
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@torch.no_grad()
+def shaken(model, begin):
+    """Move all parameters from where they began: what is 0 on purpose is no mistake."""
+    for parameter, value in zip(model.parameters(), begin, strict=True):
+        spread = 0.05 + value.std(correction=0)
+        parameter.copy_(value + spread * torch.randn_like(value))
+
+
+def gradient_is_missing(model, images):
+    """Say for each parameter whether the logits do not depend on it."""
+    loss = model(images).square().sum()
+    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    return [gradient is None or not bool(gradient.any()) for gradient in found]
+
+
+def look_at_head(model, images):
+    """Say whether images may have any size, and what of the maps matters for the head."""
+    maps, sizes = model.features(images), []
+    with suppress(RuntimeError):
+        sizes = [model(images[..., :side, :side]).shape for side in (32, 35)]
+    logits, means = model.head(maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
+    return {
+        "any_size": int(len(sizes) == 2),
+        "places_do_not_matter": nearly(model.head(maps.flip(2).roll(1, 3)), logits),
+        "mean_of_each_map": nearly(model.head(means), logits),
+        "one_linear_layer": nearly(3 * model.head(0 * maps) - 2 * logits, model.head(-2 * maps)),
+    }
+
+
+# %% nbgrader={"grade": false, "grade_id": "resnet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def resnet_properties(x, c_out, stride, sequence, size, num_classes):
+    """Describe a block, and a network for two images of noise, of size (height, width)."""
+    model, unused, outputs = SmallResNet(num_classes).eval(), [], []
+    images = torch.randn(2, 3, *size)
+    with torch.no_grad():
+        model(images)  # a lazy layer learns its shape
+    begin = [parameter.detach().clone() for parameter in model.parameters()]
+    for _ in range(5):  # by chance, a unit may be dead in some of them
+        shaken(model, begin)
+        unused.append(gradient_is_missing(model, images))
+        outputs.append(model(images).detach())
+    with torch.no_grad():
+        logits = outputs[-1]
+        head = look_at_head(model, images)
+        alone = torch.cat([model(image[None]) for image in images])
+        composed = nearly(model.head(model.features(images)), logits)
+    outputs = torch.cat(outputs)
+    are_logarithms = (outputs.exp().sum(dim=1) - 1).abs().max() < 1e-3
+    blocks = sum(isinstance(part, ResidualBlock) for part in model.features.modules())
+    return {
+        **look_at_block(x, c_out, stride, sequence),
+        "shape": torch.tensor(logits.shape),
+        "three_blocks": int(blocks >= 3),
+        "head_of_features": composed,
+        **head,
+        "within_budget": int(number_of_parameters(model) <= 150_000),
+        "same_answer_twice": nearly(model(images).detach(), logits),
+        "image_for_itself": nearly(alone, logits),
+        "logits": int(outputs.min() < 0 and not are_logarithms),
+        "without_gradient": sum(map(all, zip(*unused, strict=True))),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "small_resnet", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("small_resnet", resnet_properties)
+### BEGIN HIDDEN TESTS
+check.hidden("small_resnet", resnet_properties)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Train it. The images are made smaller (64 × 64; you know from the card what that costs), and there are only 66 of them, so an epoch is over in no time.
+
+# %% nbgrader={"grade": false, "grade_id": "train_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def prepared(images, size):
+    """Make normalised images (N, 3, size, size) of uint8 ones."""
+    normalised = pretrained.preprocessing(None)(images.to(DEVICE))
+    return F.interpolate(normalised, (size, size), mode="bilinear", antialias=True)
+
+
+def mirrored(x):
+    """Mirror half of the images, and move each batch by up to four pixels."""
+    chosen = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+    shift = tuple(torch.randint(-4, 5, (2,)).tolist())
+    return torch.where(chosen, x.flip(-1), x).roll(shift, (2, 3))
+
+
+@contextmanager
+def one_thread():
+    """Compute with one thread: where there is little to do, two only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
+def train_resnet(size=64, epochs=30, peak=3e-3, augment=False, dropout=0.0, seed=0):
+    """Train on `learn`. Returns which of the images of `held_out` are right, (N,) bool."""
+    torch.manual_seed(seed)
+    net, x, y = SmallResNet(len(DEFECTS)).to(DEVICE), prepared(test.X, size), test.y.to(DEVICE)
+    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=5e-3)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=3 * epochs)
+    for _ in tqdm(range(epochs), f"{size} px"):
+        net.train()
+        for rows in learn[torch.randperm(len(learn))].chunk(3):
+            maps = net.features(mirrored(x[rows]) if augment else x[rows])
+            logits = net.head(F.dropout2d(maps, dropout))
+            optimiser.zero_grad()
+            F.cross_entropy(logits, y[rows]).backward()
+            optimiser.step()
+            rates.step()
+    with torch.no_grad():
+        logits = net.eval()(x)
+    right = (logits.argmax(dim=1) == y).cpu()
+    print(f"{right[learn].double().mean():.0%} right in training")
+    return right[held_out]
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_first", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+right = {"own ResNet": train_resnet()}
+
+# %% [markdown]
+# ### Features somebody else learned
+#
+# The other way: take a network that was trained on something else, leave it as it is, and train a linear classifier on what it says about an image. Each of its stages gives maps; their means over all places are a description of a few hundred numbers.
+#
+# There is a second description, and it uses what we have plenty of: good parts. Of each number of each map, at each place, the good training parts have a mean and a spread. How far is *this* part from them? Keep, for each map, the mean of the eight places that are furthest away. (You will meet the same idea again, done properly, as PaDiM.)
+
+# %% nbgrader={"grade": false, "grade_id": "describe_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+@torch.no_grad()
+def maps_of(network, images):
+    """Return what every stage makes of images, a list of (N, C, h, w); a ViT has only its end."""
+    found, prepare = [], pretrained.preprocessing(None) if network.stages else network.preprocess
+    module = network.module.to(DEVICE)
+    for batch in tqdm(images.split(16), network.name):
+        x = prepare(batch.to(DEVICE))
+        maps = network.maps(x) if network.stages else [module(x)[:, :, None, None]]
+        found.append([part.cpu() for part in maps])
+    return [torch.cat(stage) for stage in zip(*found, strict=True)]
+
+
+def means_of_maps(maps):
+    return torch.cat([stage.mean(dim=(2, 3)) for stage in maps], dim=1)
+
+
+def distances_from_good(maps, good):
+    """Describe maps by how far they are from those of good parts, where they are furthest."""
+    found = []
+    for stage, others in zip(maps, good, strict=True):
+        away = ((stage - others.mean(dim=0)) / (others.std(dim=0) + 0.1)).abs().flatten(2)
+        found.append(away.topk(min(8, away.shape[2]), dim=2).values.mean(dim=2))
+    return torch.cat(found, dim=1)
+
+
+def right_of_linear(x):
+    """Train a linear classifier on descriptions x (N, D). Returns which of `held_out` are right."""
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    classifier.fit(x[learn], test.y[learn])
+    return torch.tensor(classifier.predict(x[held_out])) == test.y[held_out]
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_backbones", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from data_scripts.storage import DataNotFound
+
+names = ["resnet_drawn", "mobilenet_v2"] + REAL * ["resnet18", "vit_b_16"]  # 45 and 330 MB
+descriptions = {}  # by name of the network: of the test parts, and of the good ones
+for name in names:
+    try:
+        network = pretrained.backbone(name)
+    except DataNotFound as reason:
+        print(f"left out: {str(reason).partition('(')[0]}")
+        continue
+    maps, good = maps_of(network, test.X), maps_of(network, train.X[:100])
+    right[f"{name}, means"] = right_of_linear(means_of_maps(maps))
+    if network.stages:
+        descriptions[name] = distances_from_good(maps, good), distances_from_good(good, good)
+        right[f"{name}, against good"] = right_of_linear(descriptions[name][0])
+
+# %% [markdown]
+# Before you read the results, two tools to read them with.
+#
+# ### How many were right?
+#
+# The other report, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them is not true. You can find out which without knowing anything about the networks: of 16 images a whole number was right.
+#
+# **Task** (15 min, easy). Write `right_counts`. `reported` is a percentage as it was printed, a string without the sign: `"74.24"`, `"65"`. It was rounded to the digits that it shows. Return all whole numbers $k$ from 0 to `total` such that $k$ right of `total` would have been printed like that, in ascending order, as a list or an `int64` tensor. If there are none, it is empty. (No percentage in the check lies exactly between two, as 62.5 would with no digits behind the point; so it does not matter which way you round there.)
+#
+# <details><summary>Hint 1: how many digits?</summary>As many as stand behind the point: <code>reported.partition(".")[2]</code> is the text behind it, empty if there is none. <code>"70.0"</code> was printed with one.</details>
+# <details><summary>Hint 2: try them all</summary>Format each candidate the same way and compare the <em>texts</em>: <code>f"{value:.{digits}f}"</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "right_counts", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def right_counts(reported: str, total: int) -> list[int]:
+    """List the numbers of right images, of `total`, that a printed percentage can stand for."""
+    ### BEGIN SOLUTION
+    digits = len(reported.partition(".")[2])
+    every = range(total + 1)
+    return [k for k in every if f"{100 * k / total:.{digits}f}" == reported]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "counts_as_tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def counts_as_tensor(reported, total):
+    """Return the numbers as a tensor, whether they came as one or as a list."""
+    return torch.tensor([int(k) for k in right_counts(reported, total)], dtype=torch.int64)
+
+
+# %% nbgrader={"grade": true, "grade_id": "right_count_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("right_count_values", counts_as_tensor)
+### BEGIN HIDDEN TESTS
+check.hidden("right_count_values", counts_as_tensor)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "unmask", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+reports = {66: ("74.24", "86.36", "89.39"), 16: ("31.25", "37.5", "65", "56.25")}
+for total, percentages in reports.items():
+    for reported in percentages:
+        print(f"{reported:>6} % of {total}: {right_counts(reported, total) or 'cannot be'}")
+
+# %% [markdown]
+# How to read it: each percentage of 66 belongs to one number of images, and the transformer beat the ResNet by two images. And 65 % of 16 cannot be: 10 right are 62.5 %, 11 are 68.75 %. Perhaps another test set, perhaps the training images, perhaps a typing error. It was the best of the five, and it is the one that the report goes on with.
+#
+# ### Is one better than the other?
+#
+# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. All that counts are the images where only one of them is right: $b$ where it is only the first, $c$ where it is only the second. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is the **exact test of McNemar** (1947):
+#
+# $$p = \min\Big(1, \; 2 \sum_{i=0}^{\min(b, c)} \binom{n}{i} \frac{1}{2^n}\Big)$$
+#
+# **Task** (20 min, medium). Write `paired_difference`. `right_a` and `right_b` (N,), `bool`, say of each of the same N images whether a network was right. Return `b`, the number of images that only the first has right; `c`, that only the second has right; and `p`: Python numbers, or tensors of shape (). Where no image makes a difference, `p` is 1. It has to be right for thousands of images, too.
+#
+# <details><summary>Hint 1: only one of them</summary><code>right_a &amp; ~right_b</code></details>
+# <details><summary>Hint 2: large numbers</summary><code>0.5 ** 1100</code> is 0 for a computer, and <code>math.comb(1100, 550)</code> fits into no float. But Python's whole numbers have no limit: add up the whole numbers first, and divide by <code>2**n</code> at the end.</details>
+# <details><summary>Hint 3: somebody has written it</summary><code>stats.binomtest(b, n).pvalue</code>, for n ≥ 1.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "paired_difference", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def paired_difference(right_a: torch.Tensor, right_b: torch.Tensor) -> tuple[int, int, float]:
+    """Compare two classifiers on the same images: right_a and right_b (N,), bool.
+
+    Returns how many only the first has right, how many only the second, and the two-sided
+    p-value of the exact McNemar test, 1 if there are none.
+    """
+    ### BEGIN SOLUTION
+    b = int((right_a & ~right_b).sum())
+    c = int((~right_a & right_b).sum())
+    ways = sum(math.comb(b + c, i) for i in range(min(b, c) + 1))
+    return b, c, min(1.0, 2 * ways / 2 ** (b + c))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "paired_difference_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("paired_difference_values", paired_difference)
+### BEGIN HIDDEN TESTS
+check.hidden("paired_difference_values", paired_difference)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A small p says: of two equally good networks one would seldom see so much. A large one does *not* say that they are equally good; perhaps there are too few images to tell.
+#
+# Beside it we put the 95 % interval of each accuracy by itself, by Wilson's formula, which is given here.
+
+# %% nbgrader={"grade": false, "grade_id": "print_answers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def wilson(correct, total):
+    """Return the 95 % interval of an accuracy."""
+    return stats.binomtest(correct, total).proportion_ci(0.95, method="wilson")
+
+
+def print_answers(right):
+    """Compare every classifier with the first, on the same images."""
+    (first_name, first), *_ = right.items()
+    print(f"{'':28}right of {len(first)}   95 % interval   only it   only {first_name}        p")
+    for name, answers in right.items():
+        count = int(answers.sum())
+        low, high = wilson(count, len(answers))
+        only_first, only_it, p = paired_difference(first, answers)
+        pair = f"{only_it:10}{only_first:15}{p:14.2g}" if name != first_name else ""
+        share = count / len(answers)
+        print(f"{name:28}{count:3}  {share:6.1%}   {low:5.1%} to {high:5.1%}{pair}")
+    plots.accuracies({name: (int(a.sum()), len(a)) for name, a in right.items()}, wilson)
+
+
+print_answers(right)
+
+# %% [markdown]
+# How to read it: a bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 14 right for the own ResNet (guessing gives 11), which had 98 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 31 by means and 35 against good parts, MobileNetV2 42 and 51; each of these four beats the own ResNet with p of 0.001 or less. Neither of these two networks had ever been shown such a capsule. And note that the *training* part with its good capsules, which a classifier cannot use at all, was worth some images to both backbones.
+#
+# ### Four attempts
+#
+# The report about bottles did what one does with a bad network: it tried things. Do the same with your own ResNet. Each attempt changes *one* thing of the first training.
+
+# %% nbgrader={"grade": false, "grade_id": "four_attempts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+attempts = {"own ResNet": right["own ResNet"]}
+attempts["augmentation"] = train_resnet(augment=True)
+attempts["dropout 0.5"] = train_resnet(dropout=0.5)
+attempts["twice as long"] = train_resnet(epochs=60)
+attempts["larger images"] = train_resnet(size=96)
+print_answers(attempts)
+
+# %% [markdown]
+# How to read it: look at the columns on the right first. We measured from 12 to 14 right, and no p below 0.7. An attempt differs from the first training in a dozen images, and it is better on about as many as it is worse on. Is that what the attempt does, or what any other training would do? Try `train_resnet(seed=1)`, which changes nothing but chance: with four other seeds we had from 9 to 14 right.
+#
+# **Question 1** (3 points). Which of these differences are real? *A full answer (1) says for the first report whether 57 against 59 of 66, and 49 against 57 of 66, are differences that you believe, with a number that supports it, and what the report should have published besides accuracies; (2) says what is wrong with 65 % of 16 images, and what its five accuracies show; (3) says for your own table which attempt helped, and why it would be wrong to choose the best of the five on the held-out half and to report its accuracy there, and what to do instead.* (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_differences", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** (1) 57 against 59: the two differ by two images. Even if the transformer was right wherever the ResNet was (b = 0, c = 2), p = 0.5; with more disagreement it is larger. The intervals are 76 to 93 % and 80 to 95 %. No difference has been shown. 49 against 57: eight images; p depends on how often they disagree, which the report does not say. In the best case (b = 0, c = 8) p = 0.008, but already with b = 3, c = 11 it is 0.057, and with b = 7, c = 15, what two networks would have whose errors are independent, 0.13. It is likely that pretraining helped, and not proved. The report should have published the predictions for each image (or the table of who was right where), or accuracies of several trainings and splits. (2) Of 16 images 10 right are 62.5 % and 11 are 68.75 %: 65 % is impossible, so it was measured on something else or written down wrongly, and it is just the number that was called the best. The others lie between 5 and 9 of 16, with intervals of 14 to 56 % and 33 to 77 %; even 5 against 9 has p = 0.125 at best. Five trainings on 16 images show nothing. (3) None of the four attempts can be told from the first (all p large; another seed changes as much). The best of five equally good networks is better than each of them by chance alone: with 66 images and a true accuracy of 22 % it has 28 % on average. Whoever chooses by the held-out half has used it for training, in a way, and its accuracy is no longer that of new images. Choose by a validation part or by cross-validation within the images to learn from, and use the held-out half once, for the one that was chosen. (And average over seeds.) The pretrained features are another matter: there p is so small that it survives having compared several.
+#
+# **Marking.** 1 point: two images are no difference, with a number (p ≥ 0.5, or intervals that overlap nearly wholly) (half); 49 against 57 depends on the disagreements, so predictions by image are missing (half). 1 point: 65 % is no whole number of 16, shown by 10 and 11 (half); 16 images cannot tell five attempts apart, with a number (half). 1 point: own table read by p or by another seed, not by rank (half); the best of several is too good by chance, or the held-out half is used up, and what to do instead (half).
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 3 · The long tail
+#
+# In a factory defects are rare, and some are rarer than others: many good parts, some of the kind that the machine makes every Monday, two photographs of the kind that nobody has seen since. Sort the classes by how often they occur, and the curve has a **long tail**. a4 has weights, sampling and adjusted logits against it. The report about bottles adds one more remedy, a loss "for long tails", from a paper that we could not find. What there is: the **focal loss** of Lin et al. (ICCV 2017), made for something a little different, and the **class-balanced loss** of Cui et al. (CVPR 2019), which combines the two.
+#
+# ### The focal loss
+#
+# Lin et al. were training a detector. It looks at a hundred thousand places in an image, and at nearly all of them there is nothing, as it says itself with $p = 0.99$. The cross-entropy of each of these is tiny, but there are so many that together they drown the few places that matter. So they multiply the loss by a factor which is small where the network is right already. With $p_y$ the probability that the network gives to the true class $y$:
+#
+# $$L = -\,\alpha_y \, (1 - p_y)^\gamma \, \log p_y$$
+#
+# γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is a weight for each class, as in a4.
+#
+# **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$ and the **mean over the N images**: the sum of the losses divided by N, also if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.) `logits` (N, C), `y` (N,), `int64`, `weights` (C,) of the dtype of the logits. It returns a tensor of shape () of this dtype, and has to be right and finite for logits of ±10,000. You may use all of `torch.nn.functional`.
+#
+# <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> knows the logarithm without the detour, and <code>exp</code> of it is the probability.</details>
+# <details><summary>Hint 2: the entry of the true class</summary><code>log_p[torch.arange(len(y)), y]</code>, or <code>log_p.gather(1, y[:, None])</code>, or the negative of <code>F.cross_entropy(logits, y, reduction="none")</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "focal_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def focal_loss(
+    logits: torch.Tensor, y: torch.Tensor, gamma: float, weights: torch.Tensor
+) -> torch.Tensor:
+    """Compute the focal loss of logits (N, C) and labels y (N,), the mean over N, shape ().
+
+    `weights` (C,) are those of the classes. Lin et al., ICCV 2017.
+    """
+    ### BEGIN SOLUTION
+    log_p = logits.log_softmax(dim=1).gather(1, y[:, None]).squeeze(1)
+    factor = (1 - log_p.exp()) ** gamma
+    return -(weights[y] * factor * log_p).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "focal_loss_value", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("focal_loss_value", focal_loss)
+### BEGIN HIDDEN TESTS
+check.hidden("focal_loss_value", focal_loss)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Its gradient
+#
+# What the network feels of a loss is the gradient, and there the focal loss does something that its formula does not show. Take one image, write $p = p_y$, and go from the loss back to the logits $z_c$.
+#
+# 1. The softmax. The probability of the true class depends on *all* logits, and you know how (a1):
+#    $$\frac{\partial p}{\partial z_c} = p \, ([c = y] - p_c)$$
+#    where $[c = y]$ is 1 for the true class, and else 0.
+# 2. The loss. $p$ is in it twice, in the factor and in the logarithm, so the product rule has two terms:
+#    $$\frac{\partial L}{\partial p} = \alpha_y \Big( \gamma \, (1 - p)^{\gamma - 1} \log p \; - \; \frac{(1 - p)^\gamma}{p} \Big)$$
+# 3. Multiply the two (chain rule), and take $-(1 - p)^\gamma$ out of the brackets. What is left in them is 1 for γ = 0, and the whole is $\alpha_y (p_c - [c = y])$, the gradient of cross-entropy.
+#
+# Do step 3 on paper before you go on. Then look at the ends. At $p \to 0$ the logarithm goes to −∞, but it is multiplied by $p$, and $p \log p \to 0$. At $p \to 1$ there is $\log p / (1 - p)$ in the brackets, 0 divided by 0, with the limit −1. The brackets go to $1 + \gamma$; and what stands before and behind them goes to 0. So **at $p = 1$ the gradient is 0**, for every γ ≥ 0. Your computer will say NaN, unless you do something about it.
+#
+# **Task** (35 min, hard). Write `focal_gradient`: the gradient of `focal_loss` by the logits, (N, C), of their dtype, with the same arguments. By hand: no autograd, and nothing of `torch.nn` but `F.one_hot`. (`torch.softmax`, `torch.log_softmax` and `torch.where` are allowed.) For logits of ±10,000 it has to be right, too, whether the network is right with $p = 1$ or wrong with $p = 0$, for every γ ≥ 0. The inputs are not modified.
+#
+# <details><summary>Hint 1: what comes out of step 3</summary>∂L/∂z<sub>c</sub> = α<sub>y</sub> (1 − p)<sup>γ</sup> [1 − γ p log p / (1 − p)] (p<sub>c</sub> − [c = y]). And the loss is a mean over N images.</details>
+# <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry; in a forward pass the NaN that is not chosen does no harm. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
+# <details><summary>Hint 3: shapes</summary>Everything but the last bracket is one number for each image: keep it as (N, 1), and it is multiplied with (N, C) as it should be.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "focal_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def focal_gradient(
+    logits: torch.Tensor, y: torch.Tensor, gamma: float, weights: torch.Tensor
+) -> torch.Tensor:
+    """Compute the gradient of the focal loss by the logits (N, C), by hand."""
+    ### BEGIN SOLUTION
+    log_probabilities = torch.log_softmax(logits, dim=1)
+    error = log_probabilities.exp() - F.one_hot(y, logits.shape[1])
+    log_p = log_probabilities.gather(1, y[:, None])  # (N, 1)
+    p, miss = log_p.exp(), -torch.expm1(log_p)  # miss = 1 - p
+    ratio = torch.where(miss > 0, p * log_p / miss, -1.0)
+    scale = weights[y][:, None] * miss**gamma * (1 - gamma * ratio)
+    return scale * error / len(y)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "focal_loss_gradient", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("focal_loss_gradient", focal_gradient)
+### BEGIN HIDDEN TESTS
+check.hidden("focal_loss_gradient", focal_gradient)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "draw_focal_loss", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+z = torch.linspace(-5, 5, 201).double()
+one = torch.ones(2).double()
+y_1 = torch.zeros(1, dtype=torch.int64)
+losses, slopes = {}, {}
+for gamma in (0, 0.5, 2, 5):
+    images = [torch.stack([logit, 0 * logit])[None] for logit in z]  # of the first of two classes
+    losses[gamma] = [focal_loss(image, y_1, gamma, one).item() for image in images]
+    slopes[gamma] = [-focal_gradient(image, y_1, gamma, one)[0, 0].item() for image in images]
+plots.focal_losses(z.sigmoid().tolist(), losses, slopes)
+
+# %% [markdown]
+# How to read it: on the left the loss, on the right how hard an image pulls at the logit of its class. The more certain the network is already (to the right), the less does an image pull for γ > 0: with γ = 2 and $p = 0.9$, a thirty-fifth of what cross-entropy does. And where the network is wrong, the pull is even a bit *stronger* than that of cross-entropy: that is the other term of the product rule.
+#
+# ### What a class is worth
+#
+# Which α? Cui et al. take the **effective number** of images that you know from a4: if each further image of a class adds β times as much as the one before, $n$ images are worth $E_n = (1 - \beta^n) / (1 - \beta)$, and the weight of a class is proportional to $1 / E_n$. That leaves the size of the weights open. In the paper they add up to the number of classes; in a4 they averaged 1 over the classes. Both change the size of our loss, which is divided by N, and with it the length of every step: with 60 images of one class and 5 of another, most *images* have a small weight. You would have to find a new learning rate for each β, and could not say whether it was the weights that helped, or the rate. So here they average 1 **over the training images**:
+#
+# $$\sum_c n_c \, w_c = \sum_c n_c$$
+#
+# **Task** (15 min, easy). Write `class_balanced_weights` with this normalisation. `counts` (C,), `int64`, are numbers of training images, at least one of them above 0; $0 \le \beta < 1$. A class without images has the weight 0. The result is (C,), `float64`, and precise for β = 0.999999 as well.
+#
+# <details><summary>Hint 1: precision</summary><code>beta ** counts</code> with an <code>int64</code> tensor is <code>float32</code>. Begin with <code>counts.double()</code>.</details>
+# <details><summary>Hint 2: the size</summary>The mean over the training images of weights w is <code>(n * w).sum() / n.sum()</code>. Divide by it. With β = 0 all classes that occur have the weight 1.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "class_balanced_weights", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def class_balanced_weights(counts: torch.Tensor, beta: float) -> torch.Tensor:
+    """Compute class weights (C,), float64, proportional to (1 - beta) / (1 - beta ** counts).
+
+    They average 1 over the training images; a class without any has 0. Cui et al., CVPR 2019.
+    """
+    ### BEGIN SOLUTION
+    n = counts.double()
+    effective = (1 - beta**n) / (1 - beta)
+    weights = torch.where(n > 0, 1 / effective, 0.0)
+    return weights * n.sum() / (n * weights).sum()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "class_balanced_weight_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("class_balanced_weight_values", class_balanced_weights)
+### BEGIN HIDDEN TESTS
+check.hidden("class_balanced_weight_values", class_balanced_weights)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Does it help?
+#
+# Now a long tail of your own: 60 good parts, then 11, 7, 5, 3 and 2 images of the kinds of defect, or as many kinds as there are. They are described by their distances from good parts (section 2), and a linear classifier is trained with each of four losses, and measured on `held_out`, where all kinds are about equally frequent. Which images are in the tail is chance, and 2 images are a small sample of anything; so all of it happens ten times, with other images.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_tail", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+TAIL = (60, 11, 7, 5, 3) + (2,) * 10
+LOSSES = {"cross-entropy": (0, 0), "focal": (2, 0), "class-balanced": (0, 0.99),
+          "class-balanced focal": (2, 0.99)}  # fmt: skip
+
+
+def draw_tail(defective, good):
+    """Draw a training set with a long tail from descriptions. Returns x and y."""
+    x, y = [good[torch.randperm(len(good))[: TAIL[0]]]], [torch.zeros(TAIL[0], dtype=torch.int64)]
+    for kind in range(1, len(DEFECTS)):
+        rows = learn[test.y[learn] == kind]
+        x.append(defective[rows[torch.randperm(len(rows))[: TAIL[kind]]]])
+        y.append(torch.full((len(x[-1]),), kind))
+    return torch.cat(x), torch.cat(y)
+
+
+def train_linear(x, y, gamma, beta, penalty):
+    """Train a linear classifier, with a penalty on the squares of its weights."""
+    linear, counts = nn.Linear(x.shape[1], len(DEFECTS)), y.bincount(minlength=len(DEFECTS))
+    weights = class_balanced_weights(counts, beta).float()
+    optimiser = torch.optim.Adam(linear.parameters(), lr=1e-2)
+    for _ in range(100):
+        loss = focal_loss(linear(x), y, gamma, weights) + penalty * linear.weight.square().sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return linear
+
+
+# %% nbgrader={"grade": false, "grade_id": "compare_losses", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from sklearn.metrics import f1_score
+
+
+def measured_on_tail(draw, penalty):
+    """Train with each loss on one tail. Returns accuracy, macro-F1 and the share called good."""
+    torch.manual_seed(draw)
+    described, good = descriptions[BACKBONE]
+    x, y = draw_tail(described, good)
+    mean, spread, found = x.mean(dim=0), x.std(dim=0) + 1e-6, []
+    for gamma, beta in LOSSES.values():
+        linear = train_linear((x - mean) / spread, y, gamma, beta, penalty)
+        said = linear((described[held_out] - mean) / spread).argmax(dim=1)
+        right = (said == test.y[held_out]).double().mean()
+        found.append([right, f1_score(test.y[held_out], said, average="macro"),
+                      (said == 0).double().mean()])  # fmt: skip
+    return found
+
+
+@one_thread()
+def compare_losses(penalty):
+    """Print the mean over ten tails, and its standard error."""
+    found = 100 * torch.tensor([measured_on_tail(n, penalty) for n in tqdm(range(10), "tails")])
+    print(f"{'penalty ' + str(penalty):24}" + "".join(
+        f"{name:>17}" for name in ("accuracy", "macro-F1", "called good")))  # fmt: skip
+    mean, error = found.mean(dim=0), found.std(dim=0) / len(found) ** 0.5
+    for name, *columns in zip(LOSSES, mean.tolist(), error.tolist(), strict=True):
+        pairs = zip(*columns, strict=True)
+        print(f"{name:24}" + "".join(f"{m:10.1f} ±{e:3.1f} %" for m, e in pairs))
+
+
+compare_losses(penalty=0.3)
+
+# %% [markdown]
+# How to read it: ± is the standard error of the mean over the ten tails. On the drawn capsules we measured for cross-entropy an accuracy of 36 % and a macro-F1 of 28 %. 57 % of all images were called good, where 18 % are. Class-balanced weights have 43 % and 40 %, far beyond the errors. The focal loss alone changed nothing: there are no hundred thousand easy places here, only 88 images, and hardly one of them is easy.
+#
+# A success for the weights, then? The table has a catch. The penalty, which keeps the linear classifier small, was the same for all four, and nobody has asked whether it was a good one for the first.
+
+# %% nbgrader={"grade": false, "grade_id": "compare_without_penalty", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+compare_losses(penalty=0.0)
+
+# %% [markdown]
+# How to read it: without the penalty we measured 43 % and 40 % for plain cross-entropy, what the weights had reached before, and the four losses can no longer be told apart. The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights, and ends nearly in the same place. Weights matter where it has to compromise, because of a penalty, early stopping, or more images than it can fit. So before you believe that a remedy for long tails works, yours or that of a paper, look at how well the ordinary loss was tuned beside it. And look at the numbers of images: a kind has about eleven in `held_out`, and one image more or less is nine points of its recall.
+
+# %% [markdown]
+# ## 4 · Good parts only
+#
+# So far somebody had photographed defects, sorted and labelled them. On a production line that is the exception: defects are rare, they come in kinds nobody has thought of, and labelling each pixel of one costs minutes. Good parts, however, there are as many as you like. So turn the question round. Learn what *good* looks like, from good parts alone, and call a part defective when it does not look like that. From here to section 6 nothing has ever seen a defect, except the test.
+#
+# ### An autoencoder
+#
+# An **autoencoder** squeezes an image through a narrow code and draws it again: $\hat x = d(e(x))$. It is trained on good parts to draw them well, $\min \lVert x - \hat x \rVert^2$. The code is too narrow for arbitrary images, so the network has to learn what good parts have in common; of a scratch, so the hope, it has no notion, and draws the part without it. Then the squared difference shows the scratch.
+#
+# **Task** (20 min, medium). Build `Autoencoder`, with the methods `encode` and `decode`.
+#
+# - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. However you shape the rest, the code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
+# - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
+# - `forward(x)` is `decode(encode(x))`: nothing goes round the code.
+# - In evaluation mode the same image gives the same answer, alone or among others. Every parameter takes part, and there are at most 400,000 of them. `Autoencoder()` needs no arguments.
+#
+# <details><summary>Hint 1: down</summary>Four convolutions with stride 2 bring 96 pixels to 6. With 32 channels there, the code has 32 · 6 · 6 = 1,152 numbers.</details>
+# <details><summary>Hint 2: up</summary><code>nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)</code> doubles height and width. So does <code>nn.Upsample(scale_factor=2)</code> before a convolution of 3 × 3.</details>
+# <details><summary>Hint 3: 0 to 1</summary>A sigmoid at the end keeps what you draw between 0 and 1.</details>
+# <details><summary>Hint 4: methods</summary><code>self.encode = nn.Sequential(…)</code> is as good as a method: it can be called.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "Autoencoder", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class Autoencoder(nn.Module):
+    """An autoencoder for images (N, 3, 96, 96) in 0..1 with a code of at most 1,728 numbers."""
+
+    ### BEGIN SOLUTION
+    def __init__(self):
+        super().__init__()
+
+        def down(inputs, outputs):
+            convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
+            return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+        def up(inputs, outputs):
+            convolution = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
+            return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+        widths = down(3, 16), down(16, 32), down(32, 64), down(64, 64)
+        self.encoder = nn.Sequential(*widths, nn.Conv2d(64, 32, 1))
+        last = nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1)
+        self.decoder = nn.Sequential(up(32, 64), up(64, 32), up(32, 16), last)
+
+    def encode(self, x):
+        return self.encoder(x)
+
+    def decode(self, code):
+        return self.decoder(code).sigmoid()
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check builds an `Autoencoder()`, shows it images, and looks at what it does: the shapes, the size of the code, whether anything goes round it, and which parameters the answer depends on.
+
+# %% nbgrader={"grade": false, "grade_id": "describe_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def describe_autoencoder(images):
+    """Look at what a new Autoencoder promises, with images (N, 3, 96, 96)."""
+    torch.manual_seed(0)
+    model = Autoencoder()
+    model.train()
+    model(images).square().mean().backward()  # batch norm meets the images, too
+    unused = [p.grad is None for p in model.parameters() if p.requires_grad]
+    with torch.no_grad():
+        for parameter in model.parameters():  # weights as large as they get
+            parameter.mul_(1.5)
+        found, code = model.eval()(images), model.encode(images)
+        drawn, alone = model.decode(code), model(images[:1])
+        mixed = model.decode(code.flip(0))
+    return {
+        "shape": torch.tensor(found.shape),
+        "code_is_narrow": int(16 * code.numel() <= images.numel() and len(code) == len(images)),
+        "between_0_and_1": int(bool(((found >= 0) & (found <= 1)).all())),
+        "nothing_goes_round": int(torch.allclose(found, drawn, atol=1e-5)),
+        "drawn_from_the_code": int(torch.allclose(mixed, drawn.flip(0), atol=1e-5)),
+        "codes_differ": int(not torch.allclose(mixed, drawn, atol=1e-6)),
+        "image_for_itself": int(torch.allclose(alone, found[:1], atol=1e-5)),
+        "within_budget": int(sum(p.numel() for p in model.parameters()) <= 400_000),
+        "unused_parameters": sum(unused),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "autoencoder_structure", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("autoencoder_structure", describe_autoencoder)
+### BEGIN HIDDEN TESTS
+check.hidden("autoencoder_structure", describe_autoencoder)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The error of a drawing, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
+#
+# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`): the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in, and is in the mode that it came in afterwards; no gradients are attached to what you return.
+#
+# <details><summary>Hint: squares</summary><code>F.avg_pool2d(…, cell)</code> averages over squares.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "error_maps", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def error_maps(model: nn.Module, x: torch.Tensor, cell: int) -> torch.Tensor:
+    """Compute the mean squared error of a model's drawing of x (N, 3, H, W), square by square.
+
+    Returns maps (N, H / cell, W / cell).
+    """
+    ### BEGIN SOLUTION
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        squares = (model(x) - x).square().mean(dim=1, keepdim=True)  # (N, 1, H, W)
+    model.train(was_training)
+    return F.avg_pool2d(squares, cell)[:, 0]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_error_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class TinyDrawer(nn.Module):
+    """Draw each pixel from itself, by given weights, with batch norm and dropout on the way."""
+
+    def __init__(self, weights):
+        super().__init__()
+        convolution = nn.Conv2d(3, 3, 1)
+        self.layers = nn.Sequential(convolution, nn.BatchNorm2d(3), nn.Sigmoid(), nn.Dropout(0.4))
+        self.to(weights["layers.0.bias"].dtype).load_state_dict(weights)
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def try_error_maps(weights, x, cell, training):
+    """Return the maps of error_maps for a tiny model, and what it left behind."""
+    model = TinyDrawer(weights).train(training)
+    maps = error_maps(model, x, cell)
+    same = [torch.equal(value, weights[name]) for name, value in model.state_dict().items()]
+    return {
+        "maps": maps,
+        "training_afterwards": int(model.training),
+        "state_untouched": int(all(same)),
+        "needs_gradient": int(maps.requires_grad),
+    }
+
+
+# %% nbgrader={"grade": true, "grade_id": "error_map_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("error_map_values", try_error_maps)
+### BEGIN HIDDEN TESTS
+check.hidden("error_map_values", try_error_maps)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "train_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def at_96(X):
+    """Return images, uint8, as float32 in 0..1 at 96 pixels."""
+    return F.interpolate(X.float() / 255, 96, mode="bilinear", antialias=True)
+
+
+torch.manual_seed(0)
+autoencoder, x = Autoencoder().to(DEVICE), at_96(train.X).to(DEVICE)
+optimiser, steps = torch.optim.Adam(autoencoder.parameters()), 500
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+for _ in tqdm(range(steps), desc="autoencoder, steps"):
+    batch = x[torch.randperm(len(x), device=DEVICE)[:16]]
+    loss = F.mse_loss(autoencoder(batch), batch)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    schedule.step()
+print(f"mean squared error of the last batch {loss.item():.5f}")
+autoencoder.eval()
+autoencoder_maps = error_maps(autoencoder, at_96(test.X).to(DEVICE), 2).cpu()  # (N, 48, 48)
+
+# %% nbgrader={"grade": false, "grade_id": "draw_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+examples = [int((test.y == kind).nonzero()[2]) for kind in range(len(DEFECTS))]
+with torch.no_grad():
+    drawings = autoencoder(at_96(test.X[examples]).to(DEVICE)).cpu()
+plots.drawings(at_96(test.X[examples]), drawings, autoencoder_maps[examples],
+               [DEFECTS[kind] for kind in test.y[examples].tolist()])  # fmt: skip
+
+# %% [markdown]
+# How to read it: a column is a part; above the photograph, in the middle the drawing, below the squared error, all on one scale. Look for a defect that the drawing lacks: there the error is bright. Then look for two disappointments: a defect that *is* in the drawing, more or less, and edges of good parts that are bright, because a blurred drawing misses every edge by a little. Remember one example of each for section 10.
+
+# %% [markdown]
+# ### Features somebody else learned
+#
+# An autoencoder has to learn from some 200 images what a part looks like, and then it compares pixels. But somebody has already taught a network to see, on a million photographs, or here on drawings. What does it say about a part?
+#
+# Not which object it is. The last layers of a classifier have thrown away what does not matter for naming, and a scratch never matters for naming. The first ones have not: they say of every small place which edges, colours and textures are there. Two stages of them make a description of 96 numbers for every 4th pixel. Nothing is trained here. (`BACKBONE` is `resnet_drawn`, which this course has trained on drawn images. For real parts take one that has seen photographs.)
+
+# %% nbgrader={"grade": false, "grade_id": "patch_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
+load_backbone = lru_cache(pretrained.backbone)
+
+
+@torch.no_grad()
+def patch_features(images, backbone=BACKBONE, stages=STAGES):
+    """Describe places of images (N, 3, S, S), uint8: features (N, C, h, w), float32.
+
+    Maps of stages of the backbone, averaged over 3 × 3 places and put one upon the other,
+    the coarser ones resized. With the stages 0 and 1, h = w = S / 4.
+    """
+    found, prepare = [], pretrained.preprocessing(None)  # of ImageNet; images keep their size
+    for batch in images.split(32):
+        maps = load_backbone(backbone).maps(prepare(batch))
+        maps = [F.avg_pool2d(maps[stage], 3, 1, 1) for stage in stages]
+        sizes = maps[0].shape[-2:]
+        maps = [F.interpolate(m, sizes, mode="bilinear", align_corners=False) for m in maps]
+        found.append(torch.cat(maps, dim=1))
+    return torch.cat(found)
+
+# %% [markdown]
+# The mean over 3 × 3 places makes a **patch** out of a place: what is described is a neighbourhood, and it matters less whether an edge lies one place further on. Both of the following methods build on these features. PaDiM asks *is this usual here?*, PatchCore *have I seen this anywhere?*
+
+# %% nbgrader={"grade": false, "grade_id": "features_of_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+train_features, test_features = patch_features(train.X), patch_features(test.X)
+N, C, H, W = train_features.shape
+print(f"{N} good parts, {C} features at each of {H} × {W} places: "
+      f"{train_features.nbytes / 1e6:.0f} MB")  # fmt: skip
+
+# %% [markdown]
+# ### PaDiM: a Gaussian at each place
+#
+# Take one place, say in the middle of the print. Every good part has its 96 numbers there: 219 points in a space of 96 dimensions. PaDiM (Defard et al., 2021) puts a Gaussian through them, and asks of a new part how far away from it it is. At each place there is another one, so at the edge of a part much is usual, and in its middle little.
+#
+# At the place $(i, j)$, with the features $x_1, …, x_N$ of N good images there:
+#
+# $$\mu = \frac{1}{N} \sum_n x_n \qquad \Sigma = \frac{1}{N - 1} \sum_n (x_n - \mu)(x_n - \mu)^\top + \epsilon I$$
+#
+# How far is far? A channel that varies much should count less, and so should a direction in which two channels go together. That is the **Mahalanobis distance** $\sqrt{(x - \mu)^\top \Sigma^{-1} (x - \mu)}$: in one dimension, the number of standard deviations.
+#
+# Nobody needs the inverse for it. Every symmetric positive definite matrix is $\Sigma = L L^\top$ with a lower triangular **Cholesky factor** $L$, and then
+#
+# $$(x - \mu)^\top (L L^\top)^{-1} (x - \mu) = \lVert z \rVert^2 \quad \text{with} \quad L z = x - \mu$$
+#
+# A triangular system is solved by substitution: cheaper than an inverse, and more accurate. So the factor is what is kept.
+#
+# And $\epsilon$? With fewer images than channels, or with a channel that is always 0, there are directions in which good parts do not vary *at all*. $\Sigma$ alone would have no inverse, and the slightest step in such a direction would be infinitely far.
+#
+# **Task** (25 min, medium). Write `fit_gaussians`. It returns the means (C, H, W) and the factors (H, W, C, C): lower triangular, zeros above the diagonal, positive numbers on it. Dtype and device are those of the features, `float32` or `float64`; N ≥ 2, ε > 0, and the features are not modified. A loop over places is allowed; without one it is a few lines, and a hundred times as fast.
+#
+# Subtract the mean before you multiply. $E[x^2] - E[x]^2$ is the same on paper, but in `float32` and with means of several hundred, few of its digits are right, and the check has such a case.
+#
+# <details><summary>Hint 1: all places at once</summary><code>torch.linalg</code> works on the last two dimensions and takes those before them as a batch. Bring the places to the front: <code>permute(2, 3, 1, 0)</code> makes (H, W, C, N) of (N, C, H, W).</details>
+# <details><summary>Hint 2: the covariance</summary>With deviations D (…, C, N), the sum of products is <code>D @ D.mT</code>, a matrix C × C at each place.</details>
+# <details><summary>Hint 3: the factor</summary><code>torch.linalg.cholesky</code>, of the covariance to which <code>epsilon * torch.eye(C)</code> was added.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "fit_gaussians", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def fit_gaussians(features: torch.Tensor, epsilon: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fit a Gaussian at each place to features (N, C, H, W) of good images.
+
+    Returns the means (C, H, W) and the lower Cholesky factors (H, W, C, C) of the sample
+    covariances (divided by N - 1) plus epsilon times the unit matrix.
+    """
+    ### BEGIN SOLUTION
+    N, C, H, W = features.shape
+    mean = features.mean(dim=0)
+    deviations = (features - mean).permute(2, 3, 1, 0)  # (H, W, C, N)
+    covariance = deviations @ deviations.mT / (N - 1)
+    covariance = covariance + epsilon * torch.eye(C).to(features)
+    return mean, torch.linalg.cholesky(covariance)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "gaussians_fit", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("gaussians_fit", fit_gaussians)
+### BEGIN HIDDEN TESTS
+check.hidden("gaussians_fit", fit_gaussians)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Task** (20 min, medium). Write `mahalanobis`. Features (n, C, H, W) of any number of images, with the means and the factors of `fit_gaussians`, give distances (n, H, W): distances, not their squares, of the dtype of the features. Nothing is added to the covariance any more. Some Gaussians of the check are a thousand times as wide as they are high; a triangular solve does not mind, and neither does an inverse if it is computed in the precision of the features.
+#
+# <details><summary>Hint 1: many right sides</summary>L is the same for all n images. <code>torch.linalg.solve_triangular(L, B, upper=False)</code> solves for all columns of B at once: bring the deviations to (H, W, C, n).</details>
+# <details><summary>Hint 2: back again</summary>The length of z along the channels leaves (H, W, n). <code>permute(2, 0, 1)</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "mahalanobis", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mahalanobis(features: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Measure how far features (n, C, H, W) are from the Gaussian at each place: (n, H, W).
+
+    `mean` (C, H, W) and `factor` (H, W, C, C), lower triangular, are those of fit_gaussians.
+    """
+    ### BEGIN SOLUTION
+    deviations = (features - mean).permute(2, 3, 1, 0)  # (H, W, C, n)
+    solved = torch.linalg.solve_triangular(factor, deviations, upper=False)
+    return solved.square().sum(dim=2).sqrt().permute(2, 0, 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "gaussians_distance", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("gaussians_distance", mahalanobis)
+### BEGIN HIDDEN TESTS
+check.hidden("gaussians_distance", mahalanobis)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now fit it to the good parts, and look at the test. There is nothing to train and nothing to tune but ε. An image is as strange as its strangest place, so its score is the largest value of its map; and **AUROC** is the probability that a defective part has a higher score than a good one (section 5; until you have written it, scikit-learn's will do).
+
+# %% nbgrader={"grade": false, "grade_id": "padim", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from sklearn.metrics import roc_auc_score
+
+mean, factor = fit_gaussians(train_features, 0.01)
+padim_maps = mahalanobis(test_features, mean, factor)
+padim_auroc = roc_auc_score(test.y > 0, padim_maps.amax(dim=(1, 2)))
+print(f"PaDiM: image AUROC {padim_auroc:.3f}; the factors take {factor.nbytes / 1e6:.0f} MB")
+shown = [int((test.y == kind).nonzero()[0]) for kind in range(len(DEFECTS))]  # one of each kind
+titles = [DEFECTS[test.y[i]] for i in shown]
+plots.heat_maps(test.X[shown], test.masks[shown], {"PaDiM": padim_maps[shown]}, titles)
+
+# %% [markdown]
+# How to read it: bright is far from what is usual at that place, on one scale for all rows; the line is the outline of the true defect. Look for two things: a defect that stays dark, and a bright place outside of the line. For the drawn capsules we measured an AUROC of 0.98, for the bottles 0.998.
+
+# %% [markdown]
+# ### PatchCore: a memory of good patches
+#
+# PaDiM knows what is usual *here*. If the parts lie any way, as screws on a belt do, there is no *here*. PatchCore (Roth et al., CVPR 2022) forgets the places: it keeps the patches of all good images in one **memory bank**, and a new patch is as strange as its distance to the nearest one in the bank. That is all. The art is in the size.
+#
+# Do the sum before you write any code. 219 good parts of 48 × 48 places are 504,576 patches of 96 numbers: 194 MB in `float32`, which is bearable. The 132 test images have 304,128 patches. The table of all distances between the two would have 153 billion entries: 614 GB. So, two things: a small bank that stands for the large one, and a search that never holds more than a slice of the table.
+#
+# #### A coreset
+#
+# Which patches to keep? Most of them show background or plain surface, and are nearly the same. A random choice keeps a thousand of those, and perhaps none of the print. What you want is that *every* patch has a chosen one nearby. The best choice for that (k-centre) is out of reach, and a greedy one is not much worse: begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible (Gonzalez, 1985).
+#
+# **Task** (20 min, medium). Write `greedy_coreset`. It returns the indices (`size`,) of the chosen patches, `int64`, in the order in which they are chosen: `first`, then each time the patch with the largest Euclidean distance to the nearest chosen one. If several are equally far, the lowest index is taken. 1 ≤ `size` ≤ P, and `size` is not larger than the number of different patches.
+#
+# Memory counts: with 50,000 patches the table of all pairs takes 10 GB. The check watches: at no time may more than a quarter of the table of all pairs be in use. You need a single column of it.
+#
+# <details><summary>Hint 1: what to remember</summary>For each patch, its distance to the nearest chosen one, a tensor (P,). A new choice can only make these numbers smaller: <code>torch.minimum(distances, distances_to_the_new_one)</code>.</details>
+# <details><summary>Hint 2: which one</summary><code>distances.argmax()</code> is the first one of several that are equal. The chosen ones have distance 0, so none comes twice. Squares of distances have the same order as distances.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "greedy_coreset", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def greedy_coreset(patches: torch.Tensor, size: int, first: int) -> torch.Tensor:
+    """Choose `size` of patches (P, C), each as far as possible from those chosen before.
+
+    Returns their indices (size,), int64, in the order of choice, beginning with `first`.
+    """
+    ### BEGIN SOLUTION
+
+    def to_patch(i):
+        return (patches - patches[i]).square().sum(dim=1)
+
+    chosen, distances = [first], to_patch(first)
+    for _ in range(size - 1):
+        farthest = int(distances.argmax())
+        chosen.append(farthest)
+        distances = torch.minimum(distances, to_patch(farthest))
+    return torch.tensor(chosen)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# This is how memory is watched, for the next two checks: what your function has in use at the same time, in tensors and in NumPy arrays, is added up. Its arguments do not count. To see the table of a large problem, the check repeats the patches of a small one.
+
+# %% nbgrader={"grade": false, "grade_id": "watch_memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import tracemalloc
+import weakref
+
+from torch.overrides import TorchFunctionMode
+
+
+class Watch(TorchFunctionMode):
+    """Remember how many bytes all living tensors have together, at most."""
+
+    def __init__(self, *given):
+        super().__init__()
+        self.given = {tensor.untyped_storage().data_ptr() for tensor in given}
+        self.known, self.peak = [], 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        found = result if isinstance(result, tuple | list) else (result,)
+        self.known += [weakref.ref(one) for one in found if isinstance(one, torch.Tensor)]
+        self.known = [known for known in self.known if known() is not None]
+        storages = (known().untyped_storage() for known in self.known)
+        sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+        used = sum(size for place, size in sizes.items() if place not in self.given)
+        self.peak = max(self.peak, used)
+        return result
+
+
+def bytes_in_use(function, *arguments):
+    """Call a function twice, and measure how much memory it has in use the second time."""
+    function(*arguments)  # imports something, perhaps
+    tracemalloc.start()  # NumPy's arrays, and Python's own objects
+    with Watch(*(a for a in arguments if isinstance(a, torch.Tensor))) as watch:
+        function(*arguments)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return watch.peak + peak
+
+
+# %% nbgrader={"grade": false, "grade_id": "watched_coreset", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def watched_coreset(patches, size, first, watched):
+    """Return the chosen patches and, if asked, whether many fit into little memory."""
+    within = True
+    if watched:
+        many = patches.repeat(30, 1)
+        used = bytes_in_use(greedy_coreset, many, size, first)
+        within = used <= len(many) ** 2 * many.element_size() / 4
+    return {"chosen": greedy_coreset(patches, size, first), "within_memory": int(within)}
+
+
+# %% nbgrader={"grade": true, "grade_id": "coreset", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("coreset", watched_coreset)
+### BEGIN HIDDEN TESTS
+check.hidden("coreset", watched_coreset)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# #### The search
+#
+# **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance. It returns their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M; no two distances that matter are equal in the check.
+#
+# - **Memory.** The table is computed for at most `chunk` queries at a time, and what is not needed of it is let go. Q need not be a multiple of `chunk`, which may also be larger than Q. The check watches a case where `chunk` is a fortieth of Q: at no time may more than a quarter of the whole table be in use. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
+# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also stand in the bank: its distance is 0, where 10⁻⁶ will do.
+#
+# <details><summary>Hint 1: two functions</summary><code>torch.cdist(part, bank)</code> is a slice of the table; <code>topk(k, largest=False)</code> gives values and indices, sorted. <code>queries.split(chunk)</code> makes the parts, the last one smaller if need be.</details>
+# <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵ where the distance is 0. Its root is NaN, and <code>topk</code> and <code>sort</code> put NaN last. <code>clamp(min=0)</code> before the root.</details>
+# <details><summary>Hint 3: I split, and yet memory grows</summary>A view keeps alive what it is a view of. If you sort a slice of the table and keep <code>values[:, :k]</code>, all of the slice stays in memory with it, for every chunk. <code>values[:, :k].clone()</code> is a tensor of its own; <code>topk</code> makes one anyway.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "nearest_patches", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def nearest_patches(
+    queries: torch.Tensor, bank: torch.Tensor, k: int, chunk: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the k nearest patches in a bank (M, C) for each of queries (Q, C).
+
+    Returns distances (Q, k), the smallest first, and indices (Q, k), int64. Never computes
+    distances of more than `chunk` queries at a time.
+    """
+    ### BEGIN SOLUTION
+    found = [torch.cdist(part, bank).topk(k, largest=False) for part in queries.split(chunk)]
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "watched_search", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def watched_search(queries, bank, k, chunk, watched):
+    """Return the nearest patches and, if asked, whether a large search fits into little memory."""
+    within = True
+    if watched:
+        many, large = queries.repeat(100, 1), bank.repeat(10, 1)
+        used = bytes_in_use(nearest_patches, many, large, k, chunk)
+        within = used <= len(many) * len(large) * many.element_size() / 4
+    distances, indices = nearest_patches(queries, bank, k, chunk)
+    return {"distances": distances, "indices": indices, "within_memory": int(within)}
+
+
+# %% nbgrader={"grade": true, "grade_id": "nearest_patch_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("nearest_patch_values", watched_search)
+### BEGIN HIDDEN TESTS
+check.hidden("nearest_patch_values", watched_search)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now fill banks. To spare you a minute, 30,000 patches drawn at random stand for all of them, and the greedy choice looks at a random projection of them to 16 dimensions, which keeps distances roughly (the paper projects too). And since each choice depends only on those before it, the first 300 of a coreset of 3,000 *are* the coreset of 300.
+
+# %% nbgrader={"grade": false, "grade_id": "fill_banks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+import time
+
+
+def as_patches(features):
+    """List features (N, C, H, W) as patches (N · H · W, C)."""
+    return features.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+generator = torch.Generator().manual_seed(0)
+every = as_patches(train_features)
+pool = every[torch.randperm(len(every), generator=generator)[:30_000]]
+projected = pool @ torch.randn(pool.shape[1], 16, generator=generator) / 4
+start = time.perf_counter()
+order = greedy_coreset(projected, 3_000, 0)
+print(f"3,000 of {len(pool):,} patches chosen in {time.perf_counter() - start:.1f} s")
+banks = {"300 at random": pool[:300], "coreset of 300": pool[order[:300]],
+         "3,000 at random": pool[:3_000], "coreset of 3,000": pool[order]}  # fmt: skip
+
+# %% nbgrader={"grade": false, "grade_id": "patchcore", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+CHUNK, maps_of = 1_000, {}
+queries = as_patches(test_features)
+print(f"{'bank':18}{'bank [MB]':>10}{'chunk [MB]':>12}{'search [s]':>12}{'image AUROC':>13}")
+for name, bank in banks.items():
+    start = time.perf_counter()
+    distances, _ = nearest_patches(queries, bank, 1, CHUNK)
+    seconds = time.perf_counter() - start
+    maps_of[name] = distances.reshape(len(test.y), *test_features.shape[2:])
+    score = roc_auc_score(test.y > 0, maps_of[name].amax(dim=(1, 2)))
+    sizes = bank.nbytes / 1e6, CHUNK * len(bank) * bank.element_size() / 1e6
+    print(f"{name:18}{sizes[0]:10.2f}{sizes[1]:12.1f}{seconds:12.1f}{score:13.3f}")
+patchcore_maps = maps_of["coreset of 3,000"]
+
+# %% [markdown]
+# How to read it: a row is a bank. The same number of patches finds far more defects if it was chosen greedily: for the drawn capsules we measured 0.67 for 300 at random and 0.88 for a coreset of 300, which also beats 3,000 at random (0.80); and 0.93 for a coreset of 3,000. A random bank holds what is frequent. A rare but good patch has nothing like it in there, so good parts are called strange. The coreset begins with the rare ones. And memory stays small: the bank and one chunk take 13 MB, however many images there are to search. The time grows with the size of the bank, and so would the chunk: that is why ten times the patches are not simply better.
+#
+# #### The score of an image
+#
+# So far an image is as strange as its strangest patch, $s^* = \lVert m^{test} - m^* \rVert$, where $m^{test}$ is the patch with the largest distance to its nearest patch $m^*$ in the bank. The paper weights this number (its equation 7). If $m^*$ is itself a rare patch, an outlier of the good ones, then being far from it means more than being far from one in the middle of a crowd:
+#
+# $$s = \left( 1 - \frac{\exp \lVert m^{test} - m^* \rVert}{\sum_{m \in \mathcal{N}_b(m^*)} \exp \lVert m^{test} - m \rVert} \right) s^*$$
+#
+# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (And with $b = 1$?)
+#
+# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a Python number, or a tensor of shape (). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
+#
+# <details><summary>Hint 1: two searches</summary>Your <code>nearest_patches</code> does both: once for the patches of the image, with k = 1, and once with the single query m*, with k = b.</details>
+# <details><summary>Hint 2: large exponents</summary>The fraction is an entry of a softmax over distances from m<sup>test</sup>. <code>torch.softmax</code> subtracts the largest exponent first; <code>exp(s* − logsumexp(…))</code> does the same.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "reweighted_score", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def reweighted_score(patches: torch.Tensor, bank: torch.Tensor, b: int) -> float:
+    """Score an image by its patches (P, C) and a bank (M, C); Roth et al., CVPR 2022, eq. 7."""
+    ### BEGIN SOLUTION
+    distances, indices = nearest_patches(patches, bank, 1, 1_000)
+    test = distances[:, 0].argmax()
+    star, distance = indices[test, 0], distances[test, 0]
+    _, around = nearest_patches(bank[star][None], bank, b, 1)
+    to_neighbours = (bank[around[0]] - patches[test]).square().sum(dim=1).sqrt()
+    weight = 1 - torch.exp(distance - to_neighbours.logsumexp(dim=0))
+    return (weight * distance).item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "reweighted_score_value", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("reweighted_score_value", reweighted_score)
+### BEGIN HIDDEN TESTS
+check.hidden("reweighted_score_value", reweighted_score)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "compare_scores", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+bank, defective = banks["coreset of 3,000"], test.y > 0
+scores_of = {"PaDiM": padim_maps.amax(dim=(1, 2)), "PatchCore": patchcore_maps.amax(dim=(1, 2))}
+patches_of_images = (as_patches(image[None]) for image in tqdm(test_features, "re-weighted"))
+again = [float(reweighted_score(patches, bank, 9)) for patches in patches_of_images]
+scores_of["re-weighted"] = torch.tensor(again)
+print(f"{'image AUROC':16}" + "".join(f"{name:>13}" for name in scores_of))
+for kind, name in enumerate(DEFECTS):
+    rows = (test.y == 0) | (test.y == kind) if kind else test.y >= 0
+    measured = [roc_auc_score(defective[rows], scores[rows]) for scores in scores_of.values()]
+    print(f"{name if kind else 'all':16}" + "".join(f"{value:13.3f}" for value in measured))
+
+# %% nbgrader={"grade": false, "grade_id": "compare_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+both = {"PaDiM": padim_maps[shown], "PatchCore": patchcore_maps[shown]}
+plots.heat_maps(test.X[shown], test.masks[shown], both, titles)
+
+# %% [markdown]
+# How to read it: both maps have their own scale, the same for all rows. (The pattern along the border of PatchCore's comes from the padding of the convolutions, which is like nothing else on a part.) For the drawn capsules, PaDiM is ahead: 0.98 against 0.93. Both have the same features, so where is the difference? It is *place*. The drawn parts all lie the same way, and so do bottles under a camera. A squeezed capsule shows background and an edge where there should be capsule: PatchCore has both in its bank, and nothing tells it that they do not belong *there*. That is where it loses most. Re-weighting changes little here, 0.928 to 0.925; it is a correction for outliers in the bank, not a cure.
+#
+# What does PaDiM pay for it? Move every part by a few places, another way for each image, in training and in test. (Features that are moved are those of an image that was moved, up to what happens at the border.)
+
+# %% nbgrader={"grade": false, "grade_id": "parts_that_lie_elsewhere", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def moved(features, most):
+    """Move every part by up to `most` places in each direction, around the edge."""
+    steps = torch.randint(-most, most + 1, (len(features), 2), generator=generator)
+    pairs = zip(features, steps.tolist(), strict=True)
+    return torch.stack([one.roll(step, dims=(1, 2)) for one, step in pairs])
+
+
+for most in (0, 4, 8):
+    gaussians = fit_gaussians(moved(train_features, most), 0.01)
+    scores = mahalanobis(moved(test_features, most), *gaussians).amax(dim=(1, 2))
+    print(f"parts up to {4 * most:2} pixels off: "
+          f"PaDiM {roc_auc_score(defective, scores):.3f}")  # fmt: skip
+
+# %% [markdown]
+# PatchCore is not in this table because nothing changes for it: an image that was moved has the same patches. Its 0.93 is now ahead. PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles: at each place it now has seen capsule, edge and background, so everything is usual everywhere. Parts in a holder: PaDiM. Parts that lie any way, such as the real screws: PatchCore, or align the images first.
+
+# %% [markdown]
+# ## 5 · How good is it?
+#
+# You have three detectors and a lot of coloured pictures. Which detector is best? Two questions hide in this one: does it tell defective *parts* from good ones, and does it find the defective *pixels*? For the first, a part needs a single number. We take the largest value of its map: a part is as bad as its worst place. (A mean would drown a scratch of a hundred pixels in 36,864 of them.)
+
+
+# %% nbgrader={"grade": false, "grade_id": "image_scores", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def image_scores(maps: torch.Tensor) -> torch.Tensor:
+    """Take the largest value of each map (N, h, w): scores (N,)."""
+    return maps.flatten(1).amax(dim=1)
+
+
+def at_full_size(maps: torch.Tensor, size: int) -> torch.Tensor:
+    """Enlarge maps (N, h, w), bilinearly, to (N, size, size)."""
+    larger = F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)
+    return larger[:, 0]
+
+
+# %% [markdown]
+# ### Is the ranking right?
+#
+# A score is no decision. Each threshold makes one of it: some share of the defective parts is found, and some share of the good ones is a false alarm. The ROC curve draws the first against the second for all thresholds, and the area under it has a meaning that needs no threshold: it is **the probability that a defective part scores higher than a good one**, when both are drawn at random, and a tie counts half.
+#
+# $$\text{AUROC} = \frac{1}{n_+ n_-} \sum_{i \text{ defective}}\ \sum_{j \text{ good}} \Big( [s_i > s_j] + \tfrac12\, [s_i = s_j] \Big)$$
+#
+# **Task** (20 min, medium). Write `auroc`. `scores` (N,) are `float32` or `float64`, finite, in any range; `labels` (N,) are `bool`, or `int64` with 0 for good and 1 for defective, and there is at least one of each. Only equal scores tie: two that differ by 10⁻⁹ are different. Return a Python number, or a tensor of shape (), and leave the inputs as they are.
+#
+# Below you will call it with more than a million pixels. The formula as it stands would compare 10¹⁰ pairs, so sort. (`roc_auc_score` of scikit-learn does all of it, but then you would have nothing of your own to compare with it further down.)
+#
+# <details><summary>Hint 1: ranks</summary>Number the scores from the smallest, 1, to the largest, N. Add up the ranks of the defective ones. What would the sum be if all of them stood at the bottom? What is above that counts the pairs that were won.</details>
+# <details><summary>Hint 2: ties</summary>Equal scores share the mean of their ranks: <code>stats.rankdata</code> of SciPy does that. From the sum of the ranks subtract n₊ (n₊ + 1) / 2, and divide by n₊ n₋.</details>
+# <details><summary>Hint 3: without ranks</summary><code>scores.unique(return_inverse=True)</code> gives each score the number of its value. Count the good and the defective ones of each value with <code>torch.bincount(…, minlength=…)</code>; a cumulative sum says how many good ones lie below.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "auroc", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def auroc(scores: torch.Tensor, labels: torch.Tensor) -> float:
+    """Compute the area under the ROC curve of scores (N,) for labels (N,), bool or 0 and 1.
+
+    It is the share of pairs in which the defective one scores higher; a tie counts half.
+    """
+    ### BEGIN SOLUTION
+    values, place = scores.unique(return_inverse=True)  # equal scores have the same place
+    defective = torch.bincount(place[labels == 1], minlength=len(values)).double()
+    good = torch.bincount(place[labels == 0], minlength=len(values)).double()
+    below = good.cumsum(dim=0) - good
+    won = (defective * (below + good / 2)).sum()
+    return (won / (defective.sum() * good.sum())).item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "auroc_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("auroc_values", auroc)
+### BEGIN HIDDEN TESTS
+check.hidden("auroc_values", auroc)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "compare_image_auroc", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from sklearn import metrics
+
+MAPS = {"autoencoder": autoencoder_maps, "PaDiM": padim_maps, "PatchCore": patchcore_maps}
+defective = test.y > 0
+for name, maps in MAPS.items():
+    scores = image_scores(maps.cpu())
+    theirs = metrics.roc_auc_score(defective, scores)
+    print(f"{name:12} AUROC of images: yours {auroc(scores, defective):.4f}, theirs {theirs:.4f}")
+
+# %% [markdown]
+# How sure are these figures? There are few good parts in the test set, 23 for the capsule. A single one of them that scores above all defective parts, where it scored below them before, costs 1/23, which is 0.043. Differences in the third digit are no differences.
+#
+# ### Are the pixels right?
+#
+# The same function can rank pixels instead of parts. But then a defect counts by its size: one large crack can be worth more than fifty small holes. Whoever inspects parts thinks in *defects*, and so does the **per-region overlap**, PRO (Bergmann et al. 2019):
+#
+# - A **region** is a connected piece of one image's mask. Pixels that touch at a side *or at a corner* belong together.
+# - With threshold $t$, every pixel whose value is **at least** $t$ is called defective. The *overlap* of a region is the share of its pixels that are, and $\mathrm{PRO}(t)$ is the mean over all regions of all images. Each region counts the same, whatever its size.
+# - $\mathrm{FPR}(t)$ is the share of all good pixels, in defective images and in good ones, that are called defective.
+# - Let $t$ fall through *every distinct value* of the maps. The points (FPR, PRO), joined by straight lines, make a curve that begins at (0, 0), where $t$ is above everything, and ends at (1, 1).
+#
+# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
+#
+# **Task** (40 min, hard). Write `region_overlap`. `maps` (N, H, W) are `float32` or `float64` and finite, `masks` (N, H, W) are `bool`, with at least one region and one good pixel; some images have no region, and one may consist of nothing else. 0 < `limit` ≤ 1. Return a Python number or a tensor of shape (). Inputs stay as they are.
+#
+# A first test: a map that has the same value everywhere finds nothing, and gets limit / 2. Below you will call it with a million different values. One threshold after another would take days then; sort once and add up. In the check the maps are small, and loops are welcome.
+#
+# <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides. Hand it all images at once, and a region grows from one image into the next.</details>
+# <details><summary>Hint 2: a sum in place of thresholds</summary>Give each defective pixel the weight 1 / (number of pixels of its region) / (number of all regions). Then PRO(t) is the sum of the weights of all pixels with a value of at least t: sort the pixels by value, the largest first, and take a cumulative sum. FPR is one too.</details>
+# <details><summary>Hint 3: equal values</summary>Pixels of the same value cross the threshold together. Of such a group only the last entry of the cumulative sums is a point of the curve.</details>
+# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points below the limit, append this one, and call <code>torch.trapezoid(pro, fpr)</code>. Do not forget (0, 0) in front, nor to divide.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "region_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def region_overlap(maps: torch.Tensor, masks: torch.Tensor, limit: float = 0.3) -> float:
+    """Compute the area under the PRO curve up to a false-positive rate, divided by it.
+
+    maps (N, H, W) are scores of pixels, masks (N, H, W), bool, the true defects.
+    Bergmann et al., CVPR 2019; IJCV 2021.
+    """
+    ### BEGIN SOLUTION
+    weights, regions = [], 0
+    for mask in masks.numpy():
+        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+        areas = np.bincount(labels.ravel()).clip(min=1)
+        weights.append(mask / areas[labels])
+        regions += count
+    weights = torch.from_numpy(np.stack(weights)).flatten() / regions
+    values, order = maps.flatten().sort(descending=True)
+    good = (~masks).flatten()[order].double()
+    rate, overlap = good.cumsum(dim=0) / good.sum(), weights[order].cumsum(dim=0)
+    last = torch.cat([values[1:] != values[:-1], torch.tensor([True])])  # of equal values
+    curve = F.pad(torch.stack([rate, overlap])[:, last], (1, 0))  # begins at (0, 0)
+    end = torch.tensor([limit, np.interp(limit, *curve)], dtype=torch.float64)
+    x, y = torch.cat([curve[:, curve[0] < limit], end[:, None]], dim=1)
+    return (torch.trapezoid(y, x) / limit).item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "region_overlap_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("region_overlap_values", region_overlap)
+### BEGIN HIDDEN TESTS
+check.hidden("region_overlap_values", region_overlap)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Compare figures of PRO only if you know the code. This definition is that of MVTec's own evaluation. A script that is copied from one repository to the next takes 200 equally spaced thresholds, stops at the last one below the limit, and stretches what it has to the full width; another one adds up pixels where it should add up regions. All of them print "PRO": for PaDiM's maps of the capsule, at full size, 0.916, 0.910 and 0.944.
+#
+# ### Are the decisions right?
+#
+# AUROC and PRO judge all thresholds together. In use there is one, and then there is a mask. Two measures compare a mask $P$ with the true one $T$:
+#
+# $$\mathrm{IoU} = \frac{|P \cap T|}{|P \cup T|} \qquad \mathrm{Dice} = \frac{2\,|P \cap T|}{|P| + |T|}$$
+#
+# **Task** (5 min, easy). Write `mask_overlap`. `predicted` and `truth` are `bool`, of one shape, whatever it is. It returns IoU and Dice, in this order, each a Python number or a tensor of shape (). If both masks are empty, nothing is wrong: 1 and 1. Choose that: the 1 that is often added above and below the line makes 1 of 0 / 0, and changes all other results too.
+#
+# <details><summary>Hint: bool is not a number</summary><code>predicted &amp; truth</code> and <code>predicted | truth</code> are masks again, and <code>.sum()</code> counts. |P| + |T| counts what both have twice: it is not the union.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "mask_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mask_overlap(predicted: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
+    """Compute IoU and Dice of two masks, bool, of one shape; 1 and 1 if both are empty."""
+    ### BEGIN SOLUTION
+    both = (predicted & truth).sum().item()
+    either = (predicted | truth).sum().item()
+    if either == 0:
+        return 1.0, 1.0
+    return both / either, 2 * both / (both + either)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mask_overlap_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("mask_overlap_values", mask_overlap)
+### BEGIN HIDDEN TESTS
+check.hidden("mask_overlap_values", mask_overlap)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now everything together. To save time we take every second row and column of the maps at full size. AP is the *average precision* of the pixels: the precision, averaged over all levels of recall, which is very sensitive to false alarms.
+
+# %% nbgrader={"grade": false, "grade_id": "compare_pixels", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+masks = test.masks[:, 0, ::2, ::2].contiguous()
+large = {
+    name: at_full_size(maps.cpu(), SIZE)[:, ::2, ::2].contiguous() for name, maps in MAPS.items()
+}
+print(f"{'':12}{'images':>8}{'pixels':>13}{'':8}{'regions (PRO)':>22}")
+print(f"{'':12}{'AUROC':>8}{'AUROC':>13}{'AP':>8}{'to 0.3':>13}{'to 0.05':>9}")
+for name, maps in large.items():
+    whole, wrong = maps.flatten(), masks.flatten()
+    row = [auroc(image_scores(MAPS[name].cpu()), defective), auroc(whole, wrong)]
+    row += [metrics.average_precision_score(wrong, whole)]
+    row += [region_overlap(maps, masks, limit) for limit in (0.3, 0.05)]
+    widths = 8, 13, 8, 13, 9
+    print(f"{name:12}" + "".join(f"{v:{w}.3f}" for v, w in zip(row, widths, strict=True)))
+
+# %% [markdown]
+# How to read it: go through the columns from left to right. The pixel AUROC is high for all of them. AP and the narrow PRO, which look at the pixels that are called defective *first*, are far lower, and they may well prefer another detector than the image AUROC does. Finding *that* a part is defective and finding *where* are two skills.
+#
+# A curve shows what a number hides. For PRO the picture is made with your function alone: `limit` × `region_overlap(…, limit)` is the area up to a limit, so the difference between two limits is the area of a strip, and divided by its width it is the mean height there.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_curves", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+limits = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3])
+ranking, overlaps = {}, {}
+for name, maps in large.items():
+    false, found, _ = metrics.roc_curve(defective, image_scores(MAPS[name].cpu()))
+    ranking[name] = (false, found)
+    few = maps[:, ::2, ::2], masks[:, ::2, ::2]
+    areas = [f * float(region_overlap(*few, float(f))) for f in limits[1:]]
+    overlaps[name] = (limits, np.diff(areas, prepend=0) / np.diff(limits))
+plots.detection_curves(ranking, overlaps)
+
+# %% [markdown]
+# How to read it: left, how many defective parts are found (up) for how many false alarms (right); each step to the right is one good part. Right, how much of a region is called defective (up) when so many good pixels are (right); each step is a mean over a strip, from every fourth row and column. The left ends matter: nobody runs a line at 20 % false alarms.
+#
+# ### With one threshold
+#
+# Which threshold gives the best Dice? We can try sixty and take the best. But on which images? On those that we measure with, the answer is too good: it is the best of sixty attempts. So choose it on one half of the test set and measure on the other one, with the halves of section 1.
+
+# %% nbgrader={"grade": false, "grade_id": "compare_masks", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def dice_for(maps, masks, thresholds):
+    return [mask_overlap(maps > t, masks)[1] for t in thresholds]
+
+
+print(f"{'on the half held out':22}{'IoU':>8}{'Dice':>8}{'Dice, threshold chosen there':>31}")
+for name, maps in large.items():
+    thresholds = torch.linspace(maps.median().item(), maps.max().item(), 62)[1:-1]
+    dice = dice_for(maps[learn], masks[learn], thresholds)
+    t = thresholds[dice.index(max(dice))]
+    iou, fair = mask_overlap(maps[held_out] > t, masks[held_out])
+    flattered = max(dice_for(maps[held_out], masks[held_out], thresholds))
+    print(f"{name:22}{float(iou):8.3f}{float(fair):8.3f}{float(flattered):31.3f}")
+
+# %% [markdown]
+# How to read it: the right column is what you would have written without holding out a half, and the difference is what it would have promised too much. One number and sixty candidates overfit little; a threshold for each kind of defect would overfit more. Even so, to choose a threshold took masks of defects. Section 6 does without.
+#
+# ### A detector that misses half of the defects
+#
+# Two detectors, made up for the purpose from the true masks. *Large only* marks the larger half of all regions completely, and sees nothing at all of the smaller half. *A bit of each* marks half of the pixels of every region: it misses no defect. Everything else is noise.
+
+# %% nbgrader={"grade": false, "grade_id": "made_up_detectors", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+sizes, of_all = torch.zeros(masks.shape), []  # sizes: of the region that a pixel belongs to
+for n, mask in enumerate(masks.numpy()):
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    sizes[n] = torch.from_numpy(counts[labels])
+    of_all += counts[1:].tolist()
+middle, (least, most) = np.median(of_all), np.sort(of_all)[[0, -1]]
+print(f"{len(of_all)} regions of {least} to {most} pixels, half of them up to {middle:g}")
+
+# %% nbgrader={"grade": false, "grade_id": "measure_made_up", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+generator = torch.Generator().manual_seed(0)
+made_up = {
+    "large only": sizes > middle,
+    "a bit of each": masks & (torch.rand(masks.shape, generator=generator) < 0.5),
+}
+for name, marked in made_up.items():
+    maps = marked + torch.rand(masks.shape, generator=generator)
+    share = (marked.sum() / masks.sum()).item()
+    ranked, overlap = auroc(maps.flatten(), masks.flatten()), region_overlap(maps, masks)
+    print(f"{name:15} marks {share:4.0%} of the pixels: AUROC {ranked:.3f}, PRO {overlap:.3f}")
+
+# %% [markdown]
+# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. For the AUROC the detector that misses half of the defects is by far the better one, and 0.961 is a figure that people are proud of. For PRO the two are about equal. And a factory that throws a part away as soon as something lights up would want the second one.
+#
+# PRO has a price as well. The smallest regions here are single pixels, crumbs at the edge of a squeezed spot, and each of them counts as much as the largest region, of 508. Look at the sizes of the regions before you believe either figure.
+#
+# **Question: small defects** (2 points). "Pixel AUROC 0.96: it finds 96 % of the defects", somebody writes under a table. Why does a pixel AUROC flatter a detector that misses small defects? *A full answer says of what 0.96 is the probability; calculates, from the share of pixels that "large only" marks, that its AUROC must be about 0.96; says what the many good pixels do to the false-positive rate, with a number from this data set; and says what PRO does differently, and one thing that PRO gets wrong in turn.* (about 15 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_small_defects", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** The pixel AUROC is the probability that a defective *pixel*, drawn at random from all defective pixels, has a higher value than a good pixel drawn at random. It is about pixels, so a defect weighs what it measures, and it is no share of anything that was found: a detector that knows nothing has 0.5.
+#
+# In the capsule's test set the larger half of the regions has 92 % of the defective pixels. "Large only" puts those above all good pixels (they win with probability 1) and leaves the rest to chance (they win with probability ½): 0.92 · 1 + 0.08 · ½ = 0.96. Half of the defects cost four points.
+#
+# And good pixels are plenty: about 99 % of all, most of them far from anything that could be mistaken for a defect. A false-positive rate of 1 % sounds small. It is about 48,000 pixels of the 132 images at full size, as many as all defective pixels together, so precision is at most one half there; yet on the axis of the ROC curve it is a hundredth, and most of the area lies at rates at which nobody could work.
+#
+# PRO takes the mean over regions, so that half of the regions are half of the score, and stops at a limit. In turn it gives a crumb of one pixel the weight of a large crack, so it depends on how masks were drawn and cut into pieces; it says nothing about how many false alarms a *good part* causes; or: its value depends on the limit, and figures with different limits cannot be compared.
+#
+# **Marking.** Half a point each: the probability, of pixels; the calculation (for another category with its own figures; "0.92 plus half of the rest"); the many good pixels with a number (share of defective pixels, or pixels at 1 %); what PRO does, with one thing it gets wrong. "Because large defects have more pixels", without more, earns half a point.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## 6 · Where is it?
+#
+# A factory wants no heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. Somebody has to choose a threshold, and there are no defects to choose it with. But there are good parts, and a promise can be made about those: *at most so many of them raise a false alarm*.
+#
+# **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold. `scores` (N,) are those of good images, N ≥ 1, `float32` or `float64`, in any order, and 0 ≤ `rate` < 1. At most `rate` · N of these images may raise an alarm. Return the smallest *of the scores* that can be the threshold, as a Python number or a tensor of shape (). If `rate` · N is less than 1, none may raise an alarm.
+#
+# <details><summary>Hint 1: how many</summary>With 44 images and a rate of 0.05, 2.2 may: that is 2. Sort the scores. Which one is the threshold if exactly two are to lie above?</details>
+# <details><summary>Hint 2: equal scores</summary>If several scores equal the threshold, none of them raises an alarm, so fewer may than could. That is all right: at most. Quantiles that lie between two scores are no scores.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "false_alarm_threshold", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def false_alarm_threshold(scores: torch.Tensor, rate: float) -> float:
+    """Find the smallest of the scores (N,) that at most rate * N of them exceed."""
+    ### BEGIN SOLUTION
+    ascending = scores.sort().values
+    alarms = math.floor(rate * len(scores))
+    return ascending[len(scores) - 1 - alarms].item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "false_alarm_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("false_alarm_values", false_alarm_threshold)
+### BEGIN HIDDEN TESTS
+check.hidden("false_alarm_values", false_alarm_threshold)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Which good images? The training images are at hand, and that is the trap: the Gaussians were fitted to them, so they lie closer to the mean than any new part will. Set a fifth of them aside, fit to the others, and look at both.
+
+# %% nbgrader={"grade": false, "grade_id": "set_aside", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+order = torch.randperm(len(train.X), generator=torch.Generator().manual_seed(0))
+fitted, aside = order.split([len(order) - len(order) // 5, len(order) // 5])
+features = patch_features(train.X)
+gaussians = fit_gaussians(features[fitted], 0.01)
+maps = mahalanobis(patch_features(test.X), *gaussians)
+test_maps = at_full_size(maps, SIZE)  # (N, SIZE, SIZE)
+groups = {
+    "good, fitted to": image_scores(at_full_size(mahalanobis(features[fitted], *gaussians), SIZE)),
+    "good, set aside": image_scores(at_full_size(mahalanobis(features[aside], *gaussians), SIZE)),
+    "good, test": image_scores(test_maps[test.y == 0]),
+    "defective, test": image_scores(test_maps[test.y > 0]),
+}
+del features
+
+# %% nbgrader={"grade": false, "grade_id": "compare_thresholds", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+RATE = 0.05
+thresholds = {name: false_alarm_threshold(groups[name], RATE) for name in list(groups)[:2]}
+for name, t in thresholds.items():
+    false, found = (groups[kind] > t for kind in ("good, test", "defective, test"))
+    print(f"promised {RATE:.0%} with images {name:16}: threshold {float(t):5.2f}, false alarms "
+          f"{int(false.sum())} of {len(false)} ({false.double().mean():.0%}), "
+          f"found {int(found.sum())} of {len(found)} ({found.double().mean():.0%})")  # fmt: skip
+plots.score_strips(groups, {f"5 % of {name}": float(t) for name, t in thresholds.items()})
+
+# %% [markdown]
+# How to read it: a dot is an image; how high it lies within its row means nothing. Good parts of the test lie where those that were *set aside* lie, and to the right of those that the Gaussians were *fitted to*. We measured: the threshold from the latter promises 5 % false alarms and gives 10 of 23 for the capsule, 13 of 20 for the bottle. The one from parts set aside gives 3 of 23 and 0 of 20.
+#
+# Is 3 of 23 a broken promise? No. With few images there is not much to promise:
+#
+# - N good images from the same line are like one more. If $k$ of N exceed the threshold, the next good part does so with probability $(k + 1)/(N + 1)$ on average: for $k = 2$ of 43 that is 6.8 %. With 43 images even the largest of all scores cannot promise 1 %. It takes 99.
+# - That is on average; *your* threshold may be unlucky. If the true rate is $p$, no alarm among N good parts has the probability $(1 - p)^N$. That is still 5 % at $p \approx 3/N$. To be 95 % sure of at most 1 %, you need **300 good parts**, none of which raises an alarm.
+#
+# ### Boxes
+#
+# A camera that rejects a part should say where. For each connected piece of a mask, a box: that is also what a detector such as YOLO is trained with, one box for each *instance*.
+#
+# **Task** (30 min, medium). Write `boxes_of`. `mask` (H, W) is `bool`. Pixels that touch at a side or at a corner belong to one piece. Pieces of fewer than `least` pixels are dropped. Every other piece gives a row (x1, y1, x2, y2): `x1` is its first column and `y1` its first row, and `x2` and `y2` are the first column and row **behind** it, so that x2 − x1 is its width. Sort the rows by y1, then x1, then y2, then x2. The result is a tensor (n, 4), `int64`, also for n = 0. Boxes may overlap, and a piece may lie in the hole of another one: it is a piece all the same.
+#
+# <details><summary>Hint 1: pieces</summary>You had them in <code>region_overlap</code>. <code>ndimage.find_objects(labels)</code> returns a pair of slices, rows and columns, for each piece. (Writing your own flood fill is fine. Use a list of pixels to visit: Python gives up a recursion after 1,000 steps.)</details>
+# <details><summary>Hint 2: the end</summary>A slice ends behind the last pixel already. <code>torchvision.ops.masks_to_boxes</code> returns the last pixel itself, so add 1.</details>
+# <details><summary>Hint 3: order, and nothing</summary><code>sorted(boxes, key=lambda b: (b[1], b[0], b[3], b[2]))</code>; the order of labels is another one. <code>torch.tensor([])</code> is a float tensor of shape (0,): say <code>dtype=torch.int64</code>, and <code>.reshape(-1, 4)</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "boxes_of", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def boxes_of(mask: torch.Tensor, least: int = 1) -> torch.Tensor:
+    """Find the box of each connected piece (8 neighbours) of a mask (H, W), bool.
+
+    Pieces of fewer than `least` pixels are dropped. Returns (n, 4), int64: x1, y1, x2, y2, the
+    ends exclusive, sorted by y1, x1, y2, x2.
+    """
+    ### BEGIN SOLUTION
+    labels, _ = ndimage.label(mask.numpy(), structure=np.ones((3, 3)))
+    pixels = np.bincount(labels.ravel())
+    boxes = []
+    for piece, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        if pixels[piece] >= least:
+            boxes.append((columns.start, rows.start, columns.stop, rows.stop))
+    boxes.sort(key=lambda box: (box[1], box[0], box[3], box[2]))
+    return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "boxes_of_masks", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("boxes_of_masks", boxes_of)
+### BEGIN HIDDEN TESTS
+check.hidden("boxes_of_masks", boxes_of)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now masks and boxes of the detector, with the threshold from the parts set aside. It was chosen for the largest value of a map, so an image raises an alarm exactly if something in its mask is true. Pieces of fewer than 20 pixels are dropped from the boxes.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_boxes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+threshold = float(thresholds["good, set aside"])
+found, truth = test_maps > threshold, test.masks[:, 0]
+found_at, truth_at = ([boxes_of(mask, 20) for mask in part] for part in (found, truth))
+rows = [int((test.y == k).nonzero()[1]) for k in range(1, len(DEFECTS))][:5]
+plots.found_boxes(
+    test.X[rows],
+    (truth[rows], [truth_at[n] for n in rows]),
+    (found[rows], [found_at[n] for n in rows]),
+    [DEFECTS[test.y[n]] for n in rows],
+)
+
+# %% [markdown]
+# How to read it: cyan is what is there, magenta what was found; lines go round masks, dashes are boxes. Nearly all boxes meet a defect, and most are too large (of the capsule's 124, 119 meet one, and 80 are more than a quarter larger than the true box): the maps have one value for 4 × 4 pixels, it is averaged with its neighbours, and the features look at more of the image still.
+#
+# How good is a box? By the IoU of two boxes. A detector's box usually counts as right from 0.5 on.
+
+# %% nbgrader={"grade": false, "grade_id": "score_boxes", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+from torchvision.ops import box_iou
+
+best = []  # for each true box, the largest IoU with a box that was found in its image
+for true, here in zip(truth_at, found_at, strict=True):
+    some = torch.cat([here, torch.zeros(1, 4, dtype=here.dtype)])  # and one that covers nothing
+    best += box_iou(true.double(), some.double()).amax(dim=1).tolist()
+touched, half = (sum(iou > least for iou in best) / len(best) for least in (0, 0.5))
+print(f"{len(best)} true boxes of 20 pixels or more, {sum(map(len, found_at))} boxes found")
+print(f"of the true ones, {touched:.0%} meet one of them, {half:.0%} with an IoU above 0.5")
+
+# %% [markdown]
+# How to read it: the detector knows nearly always *that* there is something and mostly *where*, and seldom how far it reaches. It has never seen a defect. What masks to learn from are worth is the subject of section 7.
+#
+# ### Three ways to write it down
+#
+# If you label these images for a detector, or hand your boxes to somebody else's program, they travel in files, and every format has its own idea of a box:
+#
+# | | a box is | in |
+# |---|---|---|
+# | here, Pascal VOC, torchvision | x1, y1, x2, y2: two corners | pixels |
+# | COCO | x, y, width, height: the first corner and the size | pixels |
+# | YOLO | centre x, centre y, width, height | shares of the image's width (x, width) and height (y, height), 0…1 |
+#
+# Nothing in four numbers tells which. Most "the detector does not learn" stories begin here.
+#
+# **Task** (20 min, easy). Write three functions for boxes (n, 4), n ≥ 0; the inputs stay as they are.
+#
+# - `to_coco(boxes)`: from xyxy, `int64`, to x, y, width, height, `int64`.
+# - `to_yolo(boxes, height, width)`: from xyxy, `int64`, to centre and size, `float64`, with `height` and `width` of the image.
+# - `from_yolo(rows, height, width)`: back to xyxy, `int64`. The rows, `float64`, were read from a file with six decimals, so that corners come out as 16.9999 or 17.0001. Both are 17.
+#
+# <details><summary>Hint 1: precision</summary>An <code>int64</code> tensor divided by a Python number becomes <code>float32</code>. Begin with <code>.double()</code>.</details>
+# <details><summary>Hint 2: back to whole numbers</summary><code>.long()</code> cuts off: 16.9999 becomes 16. Round first.</details>
+# <details><summary>Hint 3: columns</summary><code>x1, y1, x2, y2 = boxes.unbind(dim=1)</code> and <code>torch.stack([…], dim=1)</code>.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "to_coco", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def to_coco(boxes: torch.Tensor) -> torch.Tensor:
+    """Turn boxes (n, 4), int64, from x1, y1, x2, y2 into x, y, width, height."""
+    ### BEGIN SOLUTION
+    x1, y1, x2, y2 = boxes.unbind(dim=1)
+    return torch.stack([x1, y1, x2 - x1, y2 - y1], dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "to_yolo", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def to_yolo(boxes: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Turn boxes (n, 4), int64, x1, y1, x2, y2, into shares of an image, float64.
+
+    They are centre x, centre y, width, height.
+    """
+    ### BEGIN SOLUTION
+    x1, y1, x2, y2 = boxes.double().unbind(dim=1)
+    across, down = [(x1 + x2) / 2, x2 - x1], [(y1 + y2) / 2, y2 - y1]
+    columns = across[0] / width, down[0] / height, across[1] / width, down[1] / height
+    return torch.stack(columns, dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "from_yolo", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def from_yolo(rows: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Turn shares (n, 4), float64, of centre and size back into x1, y1, x2, y2, int64, rounded."""
+    ### BEGIN SOLUTION
+    x, y, across, down = rows.unbind(dim=1)
+    corners = [x - across / 2, y - down / 2, x + across / 2, y + down / 2]
+    scale = torch.tensor([width, height, width, height])
+    return (torch.stack(corners, dim=1) * scale).round().long()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "try_formats", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def try_formats(boxes, rows, height, width):
+    """Write boxes in both formats, and read rows of a file."""
+    coco, yolo = to_coco(boxes), to_yolo(boxes, height, width)
+    return {"coco": coco, "yolo": yolo, "read": from_yolo(rows, height, width)}
+
+
+# %% nbgrader={"grade": true, "grade_id": "box_formats", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("box_formats", try_formats)
+### BEGIN HIDDEN TESTS
+check.hidden("box_formats", try_formats)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A mask of 192 × 192 takes 36,864 numbers, nearly all of them 0. COCO writes down *how many* of each come one after the other: **run lengths**. It goes through the mask **column by column**, from top to bottom, and counts: so many zeros, then so many ones, then zeros, and so on. The first number always counts zeros, and is 0 if the mask begins with a one. No other run is 0 long. (The *compressed* form of COCO packs the same numbers into a string.)
+#
+# **Task** (15 min, medium). Write `run_lengths`. `mask` (H, W) is `bool`. It returns the list of the lengths, Python integers, or a tensor of them. Their sum is H · W.
+#
+# <details><summary>Hint 1: the order</summary>PyTorch and NumPy go row by row. The transposed mask, row by row, is the mask column by column.</details>
+# <details><summary>Hint 2: runs</summary><code>itertools.groupby</code> collects equal neighbours. Or find the places where a value differs from the one before: run lengths are the differences between those places, with 0 in front and H · W behind.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "run_lengths", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def run_lengths(mask: torch.Tensor) -> list[int]:
+    """Encode a mask (H, W), bool, column by column: lengths of runs of 0, 1, 0, …
+
+    COCO's uncompressed run-length encoding.
+    """
+    ### BEGIN SOLUTION
+    pixels = mask.T.flatten().int()
+    before = torch.cat([torch.zeros(1, dtype=torch.int32), pixels[:-1]])
+    starts = (pixels != before).nonzero().flatten().tolist()  # of every run but the first
+    edges = torch.tensor([0, *starts, len(pixels)])
+    return edges.diff().tolist()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "run_length_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check.public("run_length_values", run_lengths)
+### BEGIN HIDDEN TESTS
+check.hidden("run_length_values", run_lengths)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Here is what one defect looks like in each of the formats. This is what a person draws and saves, for hundreds of images, before a detector can be trained. (YOLO counts kinds from 0, and *good* is none: what is nowhere in the file is good. COCO keeps run lengths for what it calls a crowd, and outlines for single objects.)
+
+# %% nbgrader={"grade": false, "grade_id": "show_formats", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+import json
+
+n = rows[-1]
+kind, boxes, mask = int(test.y[n]), boxes_of(test.masks[n, 0], 20), test.masks[n, 0]
+print(f"YOLO, {n:03}.txt, a line for each box: kind, centre x, centre y, width, height")
+for row in to_yolo(boxes, SIZE, SIZE).tolist():
+    print(f"  {kind - 1} " + " ".join(f"{value:.6f}" for value in row))
+print("\nCOCO, an entry of annotations.json: all pieces together, a 'crowd', with their mask")
+lengths = [int(length) for length in run_lengths(mask)]
+whole = torch.cat([boxes[:, :2].amin(dim=0), boxes[:, 2:].amax(dim=0)])[None]
+entry = {"image_id": n, "category_id": kind, "area": int(mask.sum()), "iscrowd": 1}
+entry["bbox"] = to_coco(whole)[0].tolist()
+print(" ", json.dumps(entry))
+print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(lengths)} numbers")
+
+# %% [markdown]
+# ## 7 · When there are masks: U-Net
+#
+# Somebody has taken the time and drawn masks for half of the test parts: which pixels are defect. That is what `learn` holds, 66 capsules or 41 bottles. It is little, and yet it is more than good parts can tell: what a *defect* looks like. The network for it is the **U-Net** (Ronneberger et al., MICCAI 2015), which was made for 30 microscope images.
+#
+# An answer for every pixel needs two things that get in each other's way. To know *what* it is, a network has to look far around: halve the size several times, and 3 × 3 pixels at the bottom have seen a large part of the image. To know *where* it ends, it needs every pixel. So a U-Net goes down (the **encoder**), up again (the **decoder**), and at every level hands the encoder's maps straight across to the decoder (the **skip connections**):
+#
+# ```
+# full size   3 → c ──────────────────────────────► c + c → c → 1
+#                ↓ half                               ↑ double
+# 1/2            c → 2c ────────────────────► 2c + 2c → 2c
+#                      ↓                        ↑
+# 1/4                  2c → 4c ──────► 4c + 4c → 4c
+#                            ↓            ↑
+# 1/8                        4c ──────► 8c
+# ```
+#
+# **Task** (35 min, medium). Build `UNet` with $c$ = `channels`. It takes images (N, 3, H, W), with H and W divisible by 8, to logits (N, 1, H, W).
+#
+# - A **block** is twice: convolution 3 × 3 with padding 1, *without* bias; batch norm; an activation. The first of the two convolutions changes the number of channels.
+# - **Down:** a block to c channels at full size, then three times: halve height and width by pooling, and a block to 2c, 4c, 8c channels.
+# - **Up**, three times: a transposed convolution, 2 × 2 with stride 2, *with* bias, doubles height and width and halves the channels; its maps are concatenated with the encoder's last maps of that size; and a block brings the 2·4c, 2·2c, 2·c channels to 4c, 2c, c.
+# - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing behind it.
+#
+# Pooling and activation are yours to choose; the paper has max pooling and ReLU. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
+#
+# Count by hand before you run anything: how many parameters has `UNet(16)`? The answer is **482,737**. If you have another number, something is different from the list.
+#
+# <details><summary>Hint 1: the sum</summary>A convolution 3 × 3 without bias from a to b channels has 9ab, batch norm of b channels 2b, a transposed convolution 2 × 2 from 2c to c has 4 · 2c · c + c. Altogether 1878c² + 123c + 1.</details>
+# <details><summary>Hint 2: what to remember</summary>On the way down, append the maps of each level to a list. On the way up, take them in the opposite order. <code>torch.cat([…], dim=1)</code> puts channels side by side.</details>
+# <details><summary>Hint 3: lists of layers</summary>Layers in a Python list are not found by <code>parameters()</code>. <code>nn.ModuleList</code> makes them known.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "UNet", "locked": false, "schema_version": 3, "solution": true, "task": false}
+class UNet(nn.Module):
+    """Images (N, 3, H, W), with H and W divisible by 8 -> logits (N, 1, H, W)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        ### BEGIN SOLUTION
+
+        def block(c_in: int, c_out: int) -> nn.Sequential:
+            layers = []
+            for c in (c_in, c_out):
+                layers += [nn.Conv2d(c, c_out, 3, padding=1, bias=False)]
+                layers += [nn.BatchNorm2d(c_out), nn.ReLU()]
+            return nn.Sequential(*layers)
+
+        widths = [channels * 2**level for level in range(4)]
+        pairs = zip([3, *widths], widths, strict=False)
+        self.down = nn.ModuleList(block(*pair) for pair in pairs)
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in widths[:3])
+        self.merge = nn.ModuleList(block(2 * c, c) for c in widths[:3])
+        self.last = nn.Conv2d(channels, 1, 1)
+        ### END SOLUTION
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
+        skipped = []
+        for level, block in enumerate(self.down):
+            x = block(F.max_pool2d(x, 2) if level else x)
+            skipped.append(x)
+        for level in (2, 1, 0):
+            x = self.enlarge[level](x)
+            x = self.merge[level](torch.cat([skipped[level], x], dim=1))
+        return self.last(x)
+        ### END SOLUTION
+
+
+# %% [markdown]
+# How does a check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the uppermost skip connection is left, and the middle of the output still depends on a strip of the image some 9 pixels wide. With the maps of half the size back again, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128.
+
+# %% nbgrader={"grade": false, "grade_id": "cut_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+from torch.overrides import TorchFunctionMode
+
+
+class Cut(TorchFunctionMode):
+    """Let all maps that are smaller than the images by one of these factors be 0."""
+
+    def __init__(self, images, factors):
+        super().__init__()
+        self.sizes = [tuple(side // factor for side in images.shape[-2:]) for factor in factors]
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        is_map = isinstance(result, torch.Tensor) and result.dim() == 4
+        return 0 * result if is_map and tuple(result.shape[-2:]) in self.sizes else result
+
+
+def strip_seen(model, images, factors):
+    """Measure how wide a strip of the images has an influence on the middle of the output."""
+    x = images.clone().requires_grad_()
+    with Cut(images, factors):
+        middle = model(x)[..., images.shape[-1] // 2].sum()
+    (gradient,) = torch.autograd.grad(middle, x, allow_unused=True)
+    columns = [] if gradient is None else gradient.abs().sum(dim=(0, 1, 2)).nonzero()
+    return int(columns.max() - columns.min()) + 1 if len(columns) else 0
+
+
+def bends(model, images):
+    """Say whether the uppermost level alone is more than a linear map."""
+    with Cut(images, (2, 4, 8)), torch.no_grad():
+        there, back, zero = model(images), model(-images), model(0 * images)
+    return int(not torch.allclose(there + back, 2 * zero, rtol=1e-3, atol=1e-4))
+
+
+# %% nbgrader={"grade": false, "grade_id": "look_at_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def same_maps(one, other):
+    """Say whether two results are equal, up to rounding in float32."""
+    return int(one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-4))
+
+
+@torch.no_grad()
+def shake(model, strength=0.05):
+    """Move all parameters a bit: what begins at 0 on purpose is no mistake."""
+    for parameter in model.parameters():
+        parameter += strength * torch.randn_like(parameter)
+
+
+def idle_parameters(model, images):
+    """Count the parameters that the output does not depend on."""
+    parameters = list(model.parameters())
+    found = torch.autograd.grad(model(images).square().sum(), parameters, allow_unused=True)
+    return sum(gradient is None or not bool(gradient.any()) for gradient in found)
+
+
+@torch.no_grad()
+def follows_its_last_bias(model, images):
+    """Say whether logits come out: a bias moved by -3 moves all of them by -3."""
+    logits, biases = model(images), [p for p in model.parameters() if p.numel() == 1]
+    for bias in biases[-1:]:
+        bias -= 3
+    return int(bool(biases) and same_maps(model(images), logits - 3))
+
+
+# %% nbgrader={"grade": false, "grade_id": "unet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def unet_properties(channels, N, H, W):
+    """Say how a new U-Net is built, and what it does with images of N × 3 × H × W."""
+    model, images, long = UNet(channels).eval(), torch.randn(N, 3, H, W), torch.randn(4, 3, 16, 128)
+    with torch.no_grad():
+        model(images)  # a lazy layer learns its shape
+    parameters = sum(p.numel() for p in model.parameters())
+    shake(model)
+    with torch.no_grad():
+        logits = model(images)
+        alone = torch.cat([model(image[None]) for image in images])
+        again = model(images)
+    strips = [strip_seen(model, long, cut) for cut in ((2, 4, 8), (4, 8), (8,), ())]
+    found = {
+        "shape": torch.tensor(logits.shape), "parameters": parameters,
+        "finite": int(logits.isfinite().all()),
+        "skip_at_full_size": int(strips[0] > 0), "skip_at_a_half": int(strips[1] > strips[0]),
+        "skip_at_a_quarter": int(strips[2] > strips[1]),
+        "bottom_matters": int(strips[3] > strips[2]), "activated": bends(model, long),
+        "logits": follows_its_last_bias(model, images),
+        "same_answer_twice": same_maps(again, logits), "image_for_itself": same_maps(alone, logits),
+        "without_gradient": idle_parameters(model, torch.cat([images, images.flip(-1)])),
+    }  # fmt: skip
+    model.train()
+    with torch.no_grad():
+        found["batch_norm"] = 1 - same_maps(model(long)[:1], model(long[:1]))
+    return found
+
+
+# %% nbgrader={"grade": true, "grade_id": "unet_structure", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("unet_structure", unet_properties)
+### BEGIN HIDDEN TESTS
+check.hidden("unet_structure", unet_properties)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### A loss that sees small defects
+#
+# Pixel by pixel, segmentation is a classification into two classes, and the loss is the cross-entropy. But of all pixels of the test parts only a few in a hundred are defect: a network that says *good* everywhere is nearly always right. **Dice** looks at the overlap instead. With probabilities $p_i = \sigma(z_i)$ and the mask $t_i \in \{0, 1\}$ of *one* image,
+#
+# $$D = \frac{2 \sum_i p_i t_i + 1}{\sum_i p_i + \sum_i t_i + 1}$$
+#
+# is 1 for a perfect mask and near 0 for a useless one, however small the defect is. The ones smooth it: for an image without a defect, $D$ is 1 if nothing is predicted, and there is no 0 / 0. Since $p$ is a probability and no decision, $D$ has a gradient.
+#
+# $$\mathcal{L} = \underbrace{\text{mean of the cross-entropy}}_{\text{over all pixels of all images}} + \; w \cdot \underbrace{\text{mean of } (1 - D)}_{\text{over the images}}$$
+#
+# **Task** (20 min, medium). Write `segmentation_loss`, for logits and masks (N, 1, H, W), the masks `bool`. It returns a tensor of shape () through which gradients flow. Dice is computed for each image, then averaged. Logits of ±10,000 happen: the loss and its gradient stay finite and right. (Cross-entropy at −10,000 where there is a defect is 10,000, not the 100 at which some functions cut off.)
+#
+# <details><summary>Hint 1: the first part</summary><code>F.binary_cross_entropy_with_logits</code> is exact for any logit. It wants targets of the same dtype: <code>masks.to(logits.dtype)</code>.</details>
+# <details><summary>Hint 2: for each image</summary><code>sum(dim=(1, 2, 3))</code> leaves (N,).</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "segmentation_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def segmentation_loss(logits: torch.Tensor, masks: torch.Tensor, weight: float) -> torch.Tensor:
+    """Compute mean cross-entropy plus weight times the mean over images of 1 - soft Dice.
+
+    `logits` (N, 1, H, W), `masks` of the same shape, bool. Returns a tensor of shape ().
+    """
+    ### BEGIN SOLUTION
+    target = masks.to(logits.dtype)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target)
+    p = logits.sigmoid()
+    both = (p * target).sum(dim=(1, 2, 3))
+    total = p.sum(dim=(1, 2, 3)) + target.sum(dim=(1, 2, 3))
+    dice = (2 * both + 1) / (total + 1)
+    return cross_entropy + weight * (1 - dice).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "loss_and_gradient", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def loss_and_gradient(logits, masks, weight):
+    """Return the loss as a number, and its gradient by the logits as autograd finds it."""
+    logits = logits.clone().requires_grad_()
+    loss = segmentation_loss(logits, masks, weight)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    return {"loss": loss.item(), "gradient": gradient}
+
+
+# %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("dice_loss", loss_and_gradient)
+### BEGIN HIDDEN TESTS
+check.hidden("dice_loss", loss_and_gradient)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Against PaDiM, which has never seen a defect
+#
+# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. The good parts of the training set have masks too, empty ones that cost nobody anything, so they join in. It takes half a minute.
+
+# %% nbgrader={"grade": false, "grade_id": "draw_tiles", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+SIDE, TILE = 64, 32  # pixels: of the images that the U-Net sees, and of a tile
+
+
+def prepared(images):
+    """Make images (N, 3, S, S), uint8, smaller, with numbers around 0."""
+    small = F.interpolate(images / 255, (SIDE, SIDE), mode="bilinear", antialias=True)
+    return (small - 0.5) / 0.25
+
+
+def draw_tiles(images, masks, n, around=0.7):
+    """Draw n tiles and their masks, a share of them around a defect; mirrored by chance."""
+    defective, tiles = masks.flatten(1).any(dim=1).nonzero()[:, 0], []
+    for _ in range(n):
+        i, (y, x) = torch.randint(len(images), ()), torch.randint(SIDE - TILE + 1, (2,))
+        if torch.rand(()) < around:
+            i = defective[torch.randint(len(defective), ())]
+            places = masks[i, 0].nonzero()
+            corner = places[torch.randint(len(places), ())] - torch.randint(TILE, (2,))
+            y, x = corner.clamp(0, SIDE - TILE)
+        tile = torch.cat([images[i], masks[i]])[:, y : y + TILE, x : x + TILE]
+        flipped = [dim for dim in (1, 2) if torch.rand(()) < 0.5]
+        tiles.append(tile.flip(flipped))
+    tiles = torch.stack(tiles)
+    return tiles[:, :3], tiles[:, 3:] > 0
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+torch.manual_seed(0)
+unet, STEPS = UNet(8).to(DEVICE, memory_format=torch.channels_last), 800
+optimiser = torch.optim.Adam(unet.parameters())
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=STEPS)
+images = prepared(torch.cat([test.X[learn], train.X]))
+masks = torch.cat([test.masks[learn], train.masks]).float()
+masks = F.adaptive_max_pool2d(masks, SIDE)  # a small pixel is defect if one of its pixels is
+threads = torch.get_num_threads()
+torch.set_num_threads(1)  # tiles are small: more threads would mostly wait for each other
+bar = tqdm(range(STEPS), "U-Net", unit="step")
+for _ in bar:
+    tiles, truth = draw_tiles(images, masks, n=16)
+    loss = segmentation_loss(unet(tiles.to(DEVICE)), truth.to(DEVICE), 1.0)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    schedule.step()
+    bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+torch.set_num_threads(threads)
+
+# %% nbgrader={"grade": false, "grade_id": "defect_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+@torch.no_grad()
+def defect_maps(images):
+    """Let the U-Net say how probable a defect is at each pixel of images (N, 3, S, S): (N, S, S)."""
+    unet.eval()
+    batches = prepared(images).split(32)
+    found = torch.cat([unet(batch.to(DEVICE)).sigmoid().cpu() for batch in batches])
+    return at_full_size(found[:, 0], images.shape[-1])
+
+
+def overlap(said, truth):
+    """Compute intersection over union, over all pixels of all images."""
+    return ((said & truth).sum() / (said | truth).sum()).item()
+
+
+padim = at_full_size(padim_maps, SIZE)
+levels = padim[learn].flatten()[::50].quantile(torch.linspace(0.9, 0.999, 100))
+there = test.masks[:, 0]
+level = max(levels, key=lambda level: overlap(padim[learn] > level, there[learn]))
+maps_of = {"PaDiM": padim[held_out], "U-Net": defect_maps(test.X[held_out])}
+said = {"PaDiM": maps_of["PaDiM"] > level, "U-Net": maps_of["U-Net"] > 0.5}
+
+# %% nbgrader={"grade": false, "grade_id": "compare_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+truth, kinds = there[held_out], test.y[held_out]
+print(f"{'held-out parts':16}{'IoU':>6}{'pixel AUROC':>14}{'image AUROC':>14}{'false alarms':>15}")
+for name, maps in maps_of.items():
+    by_pixel = roc_auc_score(truth.flatten(), maps.flatten())
+    by_image = roc_auc_score(kinds > 0, maps.amax(dim=(1, 2)))
+    false = said[name][kinds == 0].flatten(1).any(dim=1)  # good parts with a single pixel
+    print(f"{name:16}{overlap(said[name], truth):6.2f}{by_pixel:14.3f}{by_image:14.3f}"
+          f"{false.sum():9} of {len(false)}")  # fmt: skip
+rows = [int((kinds == kind).nonzero()[0]) for kind in range(len(DEFECTS))]
+columns = {"truth": truth[rows]} | {name: masks[rows] for name, masks in said.items()}
+titles = [DEFECTS[kinds[row]] for row in rows]
+plots.masks_beside(test.X[held_out][rows], columns, titles)
+
+# %% [markdown]
+# How to read it: white is what each of them calls a defect, and the line is the truth. The threshold of PaDiM is the one with the best overlap on `learn`; the U-Net's is 0.5. A *false alarm* is a good part with a single white pixel.
+#
+# For the drawn capsules we measured an IoU of 0.43 to 0.48 for the U-Net, in four trainings, and 0.23 for PaDiM; for the bottles about 0.7 and 0.37. The U-Net draws outlines, thanks to its skip connections and to somebody who drew masks. PaDiM's blobs are as coarse as its features. To *sort* parts, the U-Net is no better: its image AUROC was 0.93 to 0.97 against PaDiM's 0.98 for the capsules, and 0.96 against 0.997 for the bottles. And both halves of the test have the same kinds of defects. For a kind that nobody has seen yet the U-Net was never trained, while PaDiM does not have to know a defect to find it strange.
+#
+# Do not trust the second digit of a single training. In the same four, between 1 and 12 of the 12 good capsules had a false alarm: few masks, few steps, and seven tiles of ten around a defect, so that the network takes defects for more frequent than they are. Other random numbers are enough to move it, even another number of threads. Change the seed and the threshold, and see which of your figures stay.
+
+# %% [markdown]
+# ## 8 · Defects of your own making
+#
+# The network of section 7 needs masks, and you have none on the first day of production. Then make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else; DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise. Neither looks like a real scratch. The hope is that a network which has learned to find what *does not belong* finds scratches, too.
+#
+# **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. To each image, by itself:
+#
+# - draw the area of a rectangle as a share of the image, uniformly from 2 to 15 %, and its height divided by its width, from 0.3 to 3.3 (so that tall and wide ones are equally likely, draw the logarithm uniformly); round height and width to whole pixels, at least 1, at most the image's;
+# - draw where it is cut, and where it is pasted, each uniformly from all places where it lies inside the image, the same image;
+# - paste it there, as it is.
+#
+# It returns the new images and the masks (N, 1, H, W), `bool`, of what was pasted over, the whole rectangle. The images that came in stay as they were. All randomness comes from `generator`, a `torch.Generator`: the same state gives the same defects, and no other random numbers are touched.
+#
+# <details><summary>Hint 1: height and width</summary>With area A (in pixels) and ratio r = h / w: h = √(A r), w = √(A / r).</details>
+# <details><summary>Hint 2: numbers from a generator</summary><code>torch.rand((), generator=generator)</code> is uniform in 0…1; <code>torch.randint(high, (), generator=generator)</code> is a whole number below <code>high</code>. There are H − h + 1 places for the upper edge.</details>
+# <details><summary>Hint 3: cut before you paste</summary>Cut out of the image that came in, not out of its copy, and nothing overwrites itself.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "cut_paste", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def cut_paste(
+    images: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Paste a rectangle of each image (N, 3, H, W), uint8, somewhere else in it.
+
+    Returns new images (N, 3, H, W), uint8, and masks (N, 1, H, W), bool.
+    """
+    ### BEGIN SOLUTION
+    H, W = images.shape[2:]
+    pasted, masks = images.clone(), torch.zeros(len(images), 1, H, W, dtype=torch.bool)
+
+    def uniform(low, high):
+        return low + (high - low) * torch.rand((), generator=generator).item()
+
+    def place(limit):
+        return int(torch.randint(limit + 1, (), generator=generator))
+
+    for image, old, mask in zip(pasted, images, masks, strict=True):
+        area, ratio = uniform(0.02, 0.15) * H * W, math.exp(uniform(math.log(0.3), math.log(3.3)))
+        h = min(max(round(math.sqrt(area * ratio)), 1), H)
+        w = min(max(round(math.sqrt(area / ratio)), 1), W)
+        (y, x), (Y, X) = ((place(H - h), place(W - w)) for _ in range(2))
+        image[:, Y : Y + h, X : X + w] = old[:, y : y + h, x : x + w]
+        mask[:, Y : Y + h, X : X + w] = True
+    return pasted, masks
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 300 images it computes six numbers each, area, ratio, and the places of cutting and pasting, scaled so that each should be uniform between 0 and 1, and compares their means (½), spreads (√(1/12)) and ranges with wide margins.
+
+# %% nbgrader={"grade": false, "grade_id": "where_it_was_cut", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def where_it_was_cut(pasted, masks):
+    """Read which rectangle each mask (N, H, W) is, and where its pixels come from.
+
+    Returns upper edge, left edge, height and width (4, N), and the shifts (2, N), which
+    are NaN where pixels of one rectangle were not shifted alike.
+    """
+    rectangles, shifts = [], []
+    for image, mask in zip(pasted.long(), masks, strict=True):
+        rows, columns = mask.nonzero().T
+        if not len(rows):
+            rows = columns = torch.zeros(1, dtype=torch.int64)
+        size = torch.stack([rows.max() - rows.min(), columns.max() - columns.min()]) + 1
+        rectangles.append(torch.cat([torch.stack([rows.min(), columns.min()]), size]))
+        shift = torch.stack([image[0, rows, columns] - rows, image[1, rows, columns] - columns])
+        alike = bool((shift == shift[:, :1]).all())
+        shifts.append(shift[:, 0].double() if alike else torch.full((2,), torch.nan).double())
+    return torch.stack(rectangles, dim=1).double(), torch.stack(shifts, dim=1)
+
+
+def uniform_numbers(rectangles, shifts, H, W):
+    """Turn rectangles and shifts into the six numbers (6, N) that are uniform in 0..1."""
+    top, left, h, w = rectangles
+    area = (h * w / (H * W) - 0.02) / (0.15 - 0.02)
+    ratio = (h / w / 0.3).log() / math.log(3.3 / 0.3)
+    pasted, cut = torch.stack([top, left]), torch.stack([top, left]) + shifts
+    room = torch.stack([H - h, W - w])
+    return torch.cat([torch.stack([area, ratio]), pasted / room, cut / room])
+
+
+# %% nbgrader={"grade": false, "grade_id": "watch_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def watch_cut_paste(seed, N, H, W):
+    """Measure what cut_paste does to images whose pixels hold row, column and number."""
+    rows, columns = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
+    numbers = (torch.arange(N) % 251)[:, None, None].expand(N, H, W)
+    images = torch.stack([rows.expand(N, H, W), columns.expand(N, H, W), numbers], dim=1)
+    images = images.to(torch.uint8)
+    given, state = images.clone(), torch.get_rng_state()
+    pasted, masks = cut_paste(given, torch.Generator().manual_seed(seed))
+    few, *others = (
+        cut_paste(images[:20].clone(), torch.Generator().manual_seed(number))[0]
+        for number in (seed, seed, seed + 1)
+    )
+    rectangles, shifts = where_it_was_cut(pasted, masks[:, 0])
+    found = uniform_numbers(rectangles, shifts, H, W)
+    inside = masks.expand_as(images)
+    alike = torch.corrcoef(found).fill_diagonal_(0).abs().max()
+    return {
+        "images_are": torch.tensor(pasted.shape),
+        "masks_are": torch.tensor(masks.shape),
+        "forms": int(pasted.dtype == torch.uint8 and masks.dtype == torch.bool),
+        "inputs_untouched": int(torch.equal(given, images)),
+        "other_randomness_untouched": int(torch.equal(state, torch.get_rng_state())),
+        "same_state_same_defects": int(torch.equal(few, others[0])),
+        "other_state_other_defects": int(not torch.equal(few, others[1])),
+        "outside_untouched": int(torch.equal(pasted[~inside], images[~inside])),
+        "of_the_same_image": int(torch.equal(pasted[:, 2], images[:, 2])),
+        "pasted_as_it_is": int(not bool(shifts.isnan().any())),
+        "whole_rectangles": int(torch.equal(masks.sum((1, 2, 3)), rectangles[2:].prod(0).long())),
+        "independent": int(bool(alike < 0.35)),
+        "means": found.mean(dim=1),
+        "spreads": found.std(dim=1),
+        "ranges": torch.stack([found.amin(dim=1), found.amax(dim=1)]),
+    }  # fmt: skip
+
+
+# %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("cut_paste_statistics", watch_cut_paste)
+### BEGIN HIDDEN TESTS
+check.hidden("cut_paste_statistics", watch_cut_paste)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": false, "grade_id": "draw_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+made, made_masks = cut_paste(train.X[:6], torch.Generator().manual_seed(1))
+plots.pairs(made, made_masks, [f"good part {i}" for i in range(6)])
+
+# %% [markdown]
+# How to read it: above the parts with what was pasted, below the masks. Two or three of the six are hard to see, even for you: background pasted upon background is no defect at all, although the mask says so. That is noise in the labels, and the network has to live with it.
+#
+# Now train the U-Net of section 7 on nothing but good parts with pasted defects, new ones in every batch, and measure it on real (that is: test) defects, beside what you have.
+
+# %% nbgrader={"grade": false, "grade_id": "train_on_pasted", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+torch.manual_seed(0)
+pasted_net, generator = UNet(8).to(DEVICE), torch.Generator().manual_seed(0)
+optimiser, steps = torch.optim.Adam(pasted_net.parameters()), 300
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
+for _ in tqdm(range(steps), desc="U-Net on pasted defects, steps"):
+    images = train.X[torch.randint(len(train.X), (16,))]
+    made, made_masks = cut_paste(images, generator)
+    made[::4], made_masks[::4] = images[::4], False  # every fourth stays good
+    target = (F.adaptive_avg_pool2d(made_masks.float(), 96) > 0.5).to(DEVICE)
+    loss = segmentation_loss(pasted_net(at_96(made).to(DEVICE)), target, 1.0)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    schedule.step()
+pasted_net.eval()
+with torch.no_grad():
+    logits = torch.cat([pasted_net(at_96(x).to(DEVICE)).cpu() for x in test.X.split(16)])
+pasted_maps = F.avg_pool2d(logits, 2)[:, 0]  # (N, 48, 48)
+
+# %% nbgrader={"grade": false, "grade_id": "compare_pasted", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+found = {"PaDiM": padim_maps, "autoencoder": autoencoder_maps, "pasted defects": pasted_maps}
+print(f"{'':16}{'image AUROC':>14}{'pixel AUROC':>14}   image AUROC of each kind")
+for name, maps in found.items():
+    scores, is_defect = image_scores(maps), test.y > 0
+    large = at_full_size(maps, SIZE).flatten()
+    kinds = [
+        f"{kind} {float(auroc(scores[keep], is_defect[keep])):.2f}"
+        for number, kind in list(enumerate(DEFECTS))[1:]
+        for keep in [(test.y == 0) | (test.y == number)]
+    ]
+    both = float(auroc(scores, is_defect)), float(auroc(large, test.masks.flatten()))
+    print(f"{name:16}{both[0]:14.3f}{both[1]:14.3f}   {', '.join(kinds)}")
+
+# %% [markdown]
+# Read it by kind. Where the pasted rectangle resembles the defect, a foreign colour, a hard edge, the network does well; a defect that bends the outline of the part is like nothing it was trained on. So does it help? That depends on how well what you make resembles what will come, and of that you know least when you need it most. What you know now is which kinds of defects to make next.
+
+# %% [markdown]
+# ## 9 · The detector that you hand in
+#
+# The camera over the production line has a small computer: your detector has to fit into **one megabyte**. It is for drawn capsules, whatever category you worked on so far; and if it uses a backbone, then `resnet_drawn`, since only that one is there when your notebook is graded: `patch_features(images, "resnet_drawn", (0, 1))`.
+#
+# **Task** (40 min, hard; 7 points by what it finds). Write two functions.
+#
+# - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary of tensors, any you like. It may take a minute. It runs on your machine only; what it returns is saved in `detector.safetensors`, **which you hand in with the notebook**.
+# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks in that place. A few seconds for a hundred images, on a CPU.
+#
+# The locked cell below enlarges your maps to 48 × 48 places. The score of a capsule is the largest number of its map.
+#
+# | 65 hidden capsules, 45 of them defective | pass: half of the points | good: 80 % | excellent: all |
+# |---|---:|---:|---:|
+# | 4 points: image AUROC | 85 % | 92 % | 94.5 % |
+# | 3 points: pixel AUROC, 48 × 48 places each | 88 % | 93 % | 96 % |
+#
+# The difference of each pixel from the mean good capsule, in standard deviations, reaches about 80 to 90 % of images and 70 % of pixels. A full PaDiM from section 4 reaches far more, and takes 85 megabytes. Keep what matters: fewer places, fewer features, fewer bits, a coreset; or an autoencoder or a U-Net, saved with their weights. Hidden capsules are other capsules: what is measured of you may differ from what you measure by two points.
+#
+# <details><summary>Hint 1: where the megabytes are</summary>One covariance (or its factor) of C features takes C² numbers for each of 48 · 48 places. With C = 96 these are 21 million numbers. With C = 20 and 24 · 24 places they are 230,400, and in half precision 0.46 MB.</details>
+# <details><summary>Hint 2: fewer places</summary><code>F.avg_pool2d(features, 2)</code> halves both sides.</details>
+# <details><summary>Hint 3: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the directions in which good parts vary most around the mean of their place (principal components): the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
+# <details><summary>Hint 4: half precision</summary>Numbers up to 65,504 with three digits: <code>.half()</code>, and <code>.float()</code> before you compute. Save what you need later as it will be used, e.g. the inverse of the factor.</details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "fit_detector", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def fit_detector(good: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Learn from good capsules (N, 3, 192, 192), uint8. Returns tensors of at most 1 MB."""
+    ### BEGIN SOLUTION
+    features = patch_features(good, "resnet_drawn", (0, 1))  # (N, 96, 48, 48)
+    around = (features - features.mean(dim=0)).movedim(1, 3).flatten(0, 2)
+    directions = torch.linalg.eigh(around.T @ around)[1][:, -20:]  # (96, 20)
+    places = F.avg_pool2d(torch.einsum("nchw,ck->nkhw", features, directions), 2)
+    mean, factor = fit_gaussians(places, 0.01)
+    whitening = torch.linalg.inv(factor)  # (24, 24, 20, 20)
+    detector = {"directions": directions, "mean": mean, "whitening": whitening}
+    return {name: value.half() for name, value in detector.items()}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "detect", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def detect(images: torch.Tensor, detector: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Say how defective images (n, 3, 192, 192), uint8, look where: maps (n, h, w), float32."""
+    ### BEGIN SOLUTION
+    directions, mean, whitening = (
+        detector[name].float() for name in ("directions", "mean", "whitening")
+    )
+    features = patch_features(images, "resnet_drawn", (0, 1))
+    features = torch.einsum("nchw,ck->nkhw", features, directions)
+    difference = F.avg_pool2d(features, 2) - mean
+    return torch.einsum("hwkc,nchw->nkhw", whitening, difference).norm(dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": false, "grade_id": "hidden_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
+@lru_cache(maxsize=2)
+def hidden_maps(sheet):
+    """Detect on a sheet of capsules, the bytes of a PNG file: maps (n, 48, 48)."""
+    detector = load_handed_in("detector.safetensors")
+    if sum(tensor.nbytes for tensor in detector.values()) > 1_000_000:
+        raise ValueError("The tensors of detector.safetensors take more than 1,000,000 bytes.")
+    pixels = torch.from_numpy(np.array(Image.open(BytesIO(sheet))))  # (n · 192, 192, 3)
+    images = pixels.view(-1, 192, 192, 3).permute(0, 3, 1, 2).contiguous()
+    maps = detect(images, detector)
+    if not (maps.dim() == 3 and len(maps) == len(images) and maps.is_floating_point()):
+        raise ValueError(f"detect returned {maps.dtype} of shape {tuple(maps.shape)}, not maps.")
+    return at_full_size(maps, 48)
+
+
+def detect_images(sheet):
+    """Return the scores (n,) of the capsules on a sheet."""
+    return image_scores(hidden_maps(sheet.numpy().tobytes()))
+
+
+def detect_pixels(sheet):
+    """Return the maps (n, 48, 48) of the capsules on a sheet."""
+    return hidden_maps(sheet.numpy().tobytes())
+
+
+# %% nbgrader={"grade": false, "grade_id": "save_detector", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+Path("detector.safetensors").unlink(missing_ok=True)  # so that no old one is handed in
+drawn = {split: mvtec_ad.load("capsule", split, size=192) for split in ("train", "test")}
+good = torch.stack([image for image, _, _ in drawn["train"]])
+save_handed_in("detector.safetensors", fit_detector(good))
+print(f"detector.safetensors: {Path('detector.safetensors').stat().st_size:,} bytes")
+images, masks, targets = zip(*drawn["test"], strict=True)
+maps = at_full_size(detect(torch.stack(images), load_handed_in("detector.safetensors")), 48)
+is_defect, places = torch.tensor(targets) > 0, F.max_pool2d(torch.stack(masks).float(), 4)
+print(f"test capsules: image AUROC {float(auroc(image_scores(maps), is_defect)):.1%}, "
+      f"pixel AUROC {float(auroc(maps.flatten(), places.flatten().bool())):.1%}")  # fmt: skip
+
+# %% nbgrader={"grade": true, "grade_id": "detector_images", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("detector_images", detect_images)
+### BEGIN HIDDEN TESTS
+check.hidden("detector_images", detect_images)
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "detector_pixels", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check.public("detector_pixels", detect_pixels)
+### BEGIN HIDDEN TESTS
+check.hidden("detector_pixels", detect_pixels)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 10 · Which way, and why
+#
+# Five questions of two points each. Write for somebody who has to decide, in a few sentences: a number from your own tables is worth more than an adjective.
+
+# %% [markdown]
+# **Question a** (2 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 kinds, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four kinds are too few to train a classifier or a segmenter (some kinds occur once or twice), and the kinds of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins near 66 %).
+#
+# During the year every alarm is looked at by somebody: so the kinds are labelled, and masks can be drawn in the found regions. With some dozens of a frequent kind, a classifier (balanced or focal loss, pretrained) can name kinds, or a U-Net find their outline. The anomaly detector stays for whatever is new.
+#
+# **Marking.** 1: trained on good parts only, with a reason from the numbers, and the nine kept for testing (not for training). 1: what is collected, and that supervised methods come in addition when there are enough of a kind.
+# ### END SOLUTION
+
+# %% [markdown]
+# **Question b** (2 points). What is the principle of finding defects by an autoencoder, and how does it fail? Use your pictures of section 4. *A full answer states the principle and the assumption in it; names two ways to fail, each with an example or a picture of yours; and a remedy for one.* (about 10 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "how_autoencoders_fail", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** It is trained to draw good parts from a narrow code. The assumption is that what it has never seen it cannot draw, so that the error is large where the part is defective. Failures: it generalises too well, and draws the defect too (a large smooth stain, a slight change of colour: a wide code or long training makes it worse), so the defect is missed. It draws good parts badly: sharp edges, print and texture are blurred, the error is large on every edge of a good part, and either the threshold rises or alarms are false. A defect that is dark on dark has a small squared error, however clear its form. Remedies: compare features instead of pixels; compare with the usual error of the place (mean and spread over good parts); structural similarity instead of squared error; a narrower code, noise on the input, or training to remove pasted defects (DRAEM).
+#
+# **Marking.** ½: principle and assumption. 1: two failures with something seen (½ each). ½: a remedy that fits one of them.
+# ### END SOLUTION
+
+# %% [markdown]
+# **Question c** (2 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 6 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 8 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Classification: one class for each photograph (a few seconds each). Detection: for each *instance* a box and a class, x and y of two corners, so two defects in one photograph are two boxes (10 to 30 seconds each); photographs without a defect have an empty list. Semantic segmentation: a class for each *pixel*, a mask of the size of the image (minutes each), with no word on how many instances there are; instance segmentation has a mask for each instance. A box of a thin diagonal scratch is nearly all good surface; its area says nothing about the size of the defect, and it cannot be measured against a limit ("scratches over 0.2 mm²"). It is enough when somebody only has to look there, when parts are thrown away whatever the defect's size, or to cut out the region for a second network.
+#
+# **Marking.** 1: the three kinds of labels, with a box *for each instance* and a class *for each pixel*. ½: effort compared. ½: what a box loses, and when that does not matter.
+# ### END SOLUTION
+
+# %% [markdown]
+# **Question d** (2 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 8 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from nothing needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time a part takes. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net does it. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
+#
+# **Marking.** ½: what it brings. ½: what it lacks here. ½: a condition for and one against. ½: a fair comparison.
+# ### END SOLUTION
+
+# %% [markdown]
+# **Question e** (2 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 8, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 8 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** A GAN or a diffusion model learns the distribution of its training images and draws new ones. Of good parts there are plenty; of defects it needs examples, or a model that was trained elsewhere, guided by a text, a mask or a few photographs. It can make pasted defects look real: paint a scratch into a given mask of a good photograph (inpainting), so that image and mask fit, in many lights and places; vary a rare kind of which there are ten examples; or fill up the long tail of section 3. Dangers: it draws what it has seen, so nothing of the kinds that nobody has seen; with ten examples it copies them (look for the nearest training image of each drawn one); it leaves traces of its own, and the network learns to find the traces, not the defects; its mask does not fit what it has drawn; it draws defects which are none. One notices by a test on *real* defects only, which never had a part in generating, against the network without generated images; and by letting an inspector tell real from drawn.
+#
+# **Marking.** ½: what is learned from what. ½: a use, with its reason. 1: two dangers (½), and how one is noticed, on real data (½).
+# ### END SOLUTION
+
