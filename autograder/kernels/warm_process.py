@@ -45,6 +45,7 @@ COURSE_IMPORTS = (
     "data_scripts.cifar10",
     "data_scripts.curves",
     "data_scripts.fer2013",
+    "data_scripts.mvtec_ad",
     "data_scripts.pretrained",
     "data_scripts.toy",
     "autograder.kernels.kernel",

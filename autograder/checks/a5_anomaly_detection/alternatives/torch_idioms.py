@@ -1,0 +1,258 @@
+"""Without loops, in the idioms of PyTorch."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def fit_gaussians(features, epsilon):
+    N, C, H, W = features.shape
+    mean = torch.einsum("nchw->chw", features) / N
+    d = features - mean[None]
+    covariance = torch.einsum("nchw,ndhw->hwcd", d, d).div(N - 1)
+    covariance.diagonal(dim1=-2, dim2=-1).add_(epsilon)
+    factor, _ = torch.linalg.cholesky_ex(covariance)
+    return mean, factor
+
+
+def mahalanobis(features, mean, factor):
+    d = (features - mean).movedim(0, -1).movedim(0, -2)  # (H, W, C, n)
+    solved = torch.cholesky_solve(d, factor)
+    return torch.einsum("hwcn,hwcn->nhw", d, solved).clamp(min=0).sqrt()
+
+
+def greedy_coreset(patches, size, first):
+    chosen = torch.full((size,), first, dtype=torch.int64)
+    distances = torch.cdist(patches, patches[first : first + 1])[:, 0]
+    for step in range(1, size):
+        _, chosen[step] = torch.max(distances, dim=0)
+        new = torch.cdist(patches, patches[chosen[step], None])[:, 0]
+        distances = torch.where(new < distances, new, distances)
+    return chosen
+
+
+def nearest_patches(queries, bank, k, chunk):
+    distances = queries.new_empty(len(queries), k)
+    indices = torch.empty(len(queries), k, dtype=torch.int64)
+    norms = (bank**2).sum(dim=1)
+    for start in range(0, len(queries), chunk):
+        part = queries[start : start + chunk]
+        squares = torch.addmm((part**2).sum(1, keepdim=True) + norms, part, bank.T, alpha=-2)
+        nearest, order = squares.clamp_(min=0).sort(dim=1)
+        distances[start : start + chunk] = nearest[:, :k].sqrt()
+        indices[start : start + chunk] = order[:, :k]
+    return distances, indices
+
+
+def reweighted_score(patches, bank, b):
+    table = torch.cdist(patches, bank)
+    s, stars = table.min(dim=1)
+    test = s.argmax()
+    around = torch.cdist(bank[stars[test]][None], bank)[0].argsort()[:b]
+    total = sum(torch.exp(table[test, m] - s[test]) for m in around)
+    return s[test] - s[test] / total
+
+
+class UNet(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.layers = nn.ModuleDict()
+        widths = {1: channels, 2: 2 * channels, 4: 4 * channels, 8: 8 * channels}
+        before = 3
+        for factor, c in widths.items():
+            self.layers[f"down{factor}"] = self.block(before, c)
+            before = c
+        for factor in (4, 2, 1):
+            c = widths[factor]
+            self.layers[f"enlarge{factor}"] = nn.ConvTranspose2d(2 * c, c, (2, 2), (2, 2))
+            self.layers[f"up{factor}"] = self.block(2 * c, c)
+        self.layers["last"] = nn.Conv2d(channels, 1, 1)
+        nn.init.zeros_(self.layers["last"].weight)  # a half is as good a start as any
+
+    def block(self, c_in, c_out):
+        first = nn.Conv2d(c_in, c_out, 3, 1, 1, bias=False)
+        second = nn.Conv2d(c_out, c_out, 3, 1, 1, bias=False)
+        return nn.ModuleList([first, nn.BatchNorm2d(c_out), second, nn.BatchNorm2d(c_out)])
+
+    def run(self, name, x):
+        first, norm, second, other = self.layers[name]
+        return F.gelu(other(second(F.gelu(norm(first(x))))))
+
+    def forward(self, x):
+        maps = {1: self.run("down1", x)}
+        for factor in (2, 4, 8):
+            halved = F.interpolate(maps[factor // 2], scale_factor=0.5, mode="area")
+            maps[factor] = self.run(f"down{factor}", halved)
+        x = maps[8]
+        for factor in (4, 2, 1):
+            x = torch.hstack([self.layers[f"enlarge{factor}"](x), maps[factor]])
+            x = self.run(f"up{factor}", x)
+        return self.layers["last"](x)
+
+
+def segmentation_loss(logits, masks, weight):
+    signed = torch.where(masks, logits, -logits)
+    cross_entropy = -F.logsigmoid(signed).mean()
+    p = (1 + torch.tanh(logits / 2)) / 2
+    both = (p * masks).mean(dim=(1, 2, 3))
+    total = (p + masks.float()).mean(dim=(1, 2, 3))
+    smooth = 1 / logits[0].numel()
+    return cross_entropy + weight * (1 - (2 * both + smooth) / (total + smooth)).mean()
+
+
+class Autoencoder(nn.Module):
+    """A flat code of 128 numbers, drawn by upsampling; the range is kept by clamping."""
+
+    def __init__(self, code=32):
+        super().__init__()
+        layers = []
+        for inputs, outputs in ((3, 12), (12, 24), (24, 32)):
+            layers += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.GroupNorm(4, outputs),
+                       nn.LeakyReLU(0.1)]  # fmt: skip
+        self.encode = nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1152, code))
+        self.widen = nn.Linear(code, 1152)
+        layers = []
+        for inputs, outputs in ((32, 32), (32, 24), (24, 12), (12, 3)):
+            layers += [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def decode(self, code):
+        return (self.layers(F.elu(self.widen(code)).view(-1, 32, 6, 6)) / 4 + 0.5).clamp(0, 1)
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+
+def error_maps(model, x, cell):
+    """Compute in NumPy, with the squares as axes of their own."""
+    modes = {module: module.training for module in model.modules()}
+    with torch.inference_mode():
+        drawn = model.eval()(x).numpy()
+    for module, mode in modes.items():
+        module.training = mode
+    N, C, H, W = x.shape
+    squares = ((x.numpy() - drawn) ** 2).reshape(N, C, H // cell, cell, W // cell, cell)
+    return torch.from_numpy(squares.mean(axis=(1, 3, 5)))
+
+
+def cut_paste(images, generator):
+    """Draw for all images at once, and gather every pixel from where it comes from."""
+    N, _, H, W = images.shape
+
+    def uniform(low, high):
+        return low + (high - low) * torch.rand(N, generator=generator, dtype=torch.float64)
+
+    area, ratio = uniform(0.02, 0.15) * H * W, uniform(math.log(0.3), math.log(3.3)).exp()
+    h = (area * ratio).sqrt().round().clamp(1, H)
+    w = (area / ratio).sqrt().round().clamp(1, W)
+    y, Y, x, X = ((uniform(0, 1) * (room + 1)).floor() for room in (H - h, H - h, W - w, W - w))
+    rows, columns = torch.arange(H)[None, :, None], torch.arange(W)[None, None, :]
+    y, Y, x, X, h, w = (v.long()[:, None, None] for v in (y, Y, x, X, h, w))
+    mask = (rows >= Y) & (rows < Y + h) & (columns >= X) & (columns < X + w)
+    row = torch.where(mask, rows + y - Y, rows)
+    column = torch.where(mask, columns + x - X, columns)
+    pasted = images[torch.arange(N)[:, None, None], :, row, column]  # (N, H, W, 3)
+    return pasted.permute(0, 3, 1, 2).contiguous(), mask[:, None]
+
+
+def detect(images, detector):
+    """Compute place by place, in NumPy."""
+    d, mean, whitening = (detector[n].double().numpy() for n in ("directions", "mean", "whitening"))
+    features = patch_features(images, "resnet_drawn", (0, 1)).double().numpy()
+    features = np.tensordot(features, d, axes=(1, 0)).transpose(0, 3, 1, 2)
+    N, K, H, W = features.shape
+    features = features.reshape(N, K, H // 2, 2, W // 2, 2).mean(axis=(3, 5))
+    maps = np.empty((N, H // 2, W // 2), np.float32)
+    for i, j in np.ndindex(H // 2, W // 2):
+        z = (features[:, :, i, j] - mean[:, i, j]) @ whitening[i, j].T
+        maps[:, i, j] = np.sqrt((z**2).sum(axis=1))
+    return torch.from_numpy(maps)
+
+
+def auroc(scores, labels):
+    """Add up trapezoids under the ROC curve, one threshold after the other."""
+    thresholds = scores.unique().flip(0)
+    called = scores[None] >= thresholds[:, None]
+    y, x = (called[:, labels.bool() == kind].float().mean(dim=1) for kind in (True, False))
+    start = torch.zeros(1)
+    return torch.trapezoid(torch.cat([start, y]), torch.cat([start, x]))
+
+
+def region_overlap(maps, masks, limit=0.3):
+    """Look each threshold up in the sorted values of each region."""
+    regions = []
+    for one, mask in zip(maps, masks):
+        labels, count = ndimage.label(mask.numpy(), structure=[[1] * 3] * 3)
+        regions += [one[torch.from_numpy(labels) == k] for k in range(1, count + 1)]
+    thresholds = maps.unique()  # ascending
+
+    def share(values):
+        below = torch.searchsorted(values.sort().values, thresholds)  # how many are less
+        return 1 - below.double() / len(values)
+
+    x = share(maps[~masks]).flip(0)
+    y = torch.stack([share(region) for region in regions]).mean(dim=0).flip(0)
+    x, y = (torch.cat([torch.zeros(1).double(), values]) for values in (x, y))
+    dx = x.diff()
+    part = ((limit - x[:-1]) / dx.where(dx > 0, torch.ones(1).double())).clamp(0, 1)
+    pieces = part * dx * (y[:-1] + part * y.diff() / 2)
+    return pieces.sum() / limit
+
+
+def mask_overlap(predicted, truth):
+    union = torch.logical_or(predicted, truth).sum()
+    if union == 0:
+        return torch.tensor(1.0), torch.tensor(1.0)
+    iou = torch.logical_and(predicted, truth).sum() / union
+    return iou, 2 * iou / (1 + iou)
+
+
+def false_alarm_threshold(scores, rate):
+    above = (scores[None] > scores[:, None]).double().mean(dim=1)
+    return scores[above <= rate].min()
+
+
+def boxes_of(mask, least=1):
+    """Flood from one pixel by growing a mask until it no longer grows."""
+    left, boxes = mask.clone(), []
+    while left.any():
+        piece = torch.zeros_like(mask)
+        piece[tuple(left.nonzero()[0])] = True
+        while True:
+            grown = F.max_pool2d(piece[None, None].float(), 3, 1, 1)[0, 0].bool() & mask
+            if torch.equal(grown, piece):
+                break
+            piece = grown
+        left &= ~piece
+        rows, columns = piece.any(dim=1).nonzero(), piece.any(dim=0).nonzero()
+        if int(piece.sum()) >= least:
+            ends = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            boxes.append([end.item() for end in ends])
+    boxes.sort(key=lambda b: (b[1], b[0], b[3], b[2]))
+    return torch.tensor(boxes, dtype=torch.int32).view(len(boxes), 4)
+
+
+def to_coco(boxes):
+    return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=-1)
+
+
+def to_yolo(boxes, height, width):
+    corners = boxes.reshape(-1, 2, 2) / torch.tensor([width, height], dtype=torch.float64)
+    return torch.cat([corners.mean(dim=1), corners[:, 1] - corners[:, 0]], dim=1)
+
+
+def from_yolo(rows, height, width):
+    size = torch.tensor([width, height])
+    centre, half = rows[:, :2] * size, rows[:, 2:] * size / 2
+    return torch.cat([(centre - half), (centre + half)], dim=1).add(0.5).floor().to(torch.int64)
+
+
+def run_lengths(mask):
+    from itertools import groupby
+
+    pixels = mask.t().reshape(-1).tolist()
+    lengths = [sum(1 for _ in run) for _, run in groupby(pixels)]
+    return [0, *lengths] if pixels[0] else lengths
