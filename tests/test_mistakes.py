@@ -18,7 +18,7 @@ from tests.conftest import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
 from tests.test_notebooks import ASSIGNMENTS
 
-QUICK = 10  # notebooks of an assignment
+QUICK = 5  # notebooks of an assignment
 KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
 
 

@@ -1,0 +1,3 @@
+# handed in alone
+# %% [markdown] labels_they_need
+# Classification: one label for each photograph. Detection: boxes. Segmentation: pixels.

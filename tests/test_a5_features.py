@@ -1,0 +1,335 @@
+"""PaDiM, PatchCore and the U-Net: cases, oracles and adapters of a5."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.spatial.distance import cdist, mahalanobis
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from autograder import plots
+from autograder.checks.a5_anomaly_detection import gaussians, memory, segmentation
+from autograder.solutions import grade_id
+from tests.submissions import source_notebook
+
+A5 = "a5_anomaly_detection"
+SEEDS = (0, 1, 2, 3)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def checks(request):
+    parts = (gaussians, memory, segmentation)
+    return {check.name: check for part in parts for check in part.checks(request.param)}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return {grade_id(cell): cell.source for cell in source_notebook(A5).cells}
+
+
+def case_of(checks, check, name):
+    return next(case for case in checks[check].cases if case.name == name)
+
+
+# PaDiM
+
+
+def test_the_oracle_of_distances_is_scipys(checks):
+    for case in checks["gaussians_distance"].cases:
+        x, mean, factor = (value.double().numpy() for value in case.inputs.values())
+        found = gaussians.distances(*case.inputs.values())["distance"].double()
+        for n, h, w in np.ndindex(len(x), *x.shape[2:]):
+            precision = np.linalg.inv(factor[h, w] @ factor[h, w].T)
+            expected = mahalanobis(x[n, :, h, w], mean[:, h, w], precision)
+            assert found[n, h, w].item() == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+def test_without_epsilon_some_covariances_have_no_inverse(checks):
+    for name in ("few", "dead"):
+        features = case_of(checks, "gaussians_fit", name).inputs["features"]
+        N, C = features.shape[:2]
+        ranks = [torch.linalg.matrix_rank(torch.cov(x.T)) for x in features.flatten(2).unbind(2)]
+        assert all(rank < C for rank in ranks)
+
+
+def fit_in_one_pass(features, epsilon):
+    """What loses its digits: the mean of the products minus the product of the means."""
+    N, mean = len(features), features.mean(dim=0)
+    moments = torch.einsum("nchw,ndhw->hwcd", features, features)
+    covariance = (moments - N * torch.einsum("chw,dhw->hwcd", mean, mean)) / (N - 1)
+    return torch.linalg.cholesky(covariance + epsilon * torch.eye(len(mean)))
+
+
+def test_one_pass_fails_clearly_and_every_two_passes_do_not(checks):
+    features, epsilon = case_of(checks, "gaussians_fit", "offset").inputs.values()
+    expected = gaussians.fitted(features, epsilon)["factor"]
+    assert (fit_in_one_pass(features, epsilon) - expected).abs().max() > 3 * 1.5e-3
+    total = torch.zeros_like(features[0])
+    for image in features:  # the worst way to add
+        total = total + image
+    d = features - total / len(features)
+    slow = torch.zeros(*features.shape[2:], *2 * features.shape[1:2])
+    for image in d:
+        slow = slow + torch.einsum("chw,dhw->hwcd", image, image)
+    factor = torch.linalg.cholesky(slow / (len(d) - 1) + epsilon * torch.eye(d.shape[1]))
+    error = (factor - expected).abs() / (expected.abs() + 0.1)  # atol / rtol
+    assert error.max() < 1e-3 / 10
+
+
+def test_narrow_gaussians_are_narrow(checks):
+    factor = case_of(checks, "gaussians_distance", "narrow").inputs["factor"]
+    assert torch.linalg.cond(factor).max() > 300
+
+
+# PatchCore
+
+
+def test_ties_are_many_and_exact(checks):
+    patches, size, first, _ = case_of(checks, "coreset", "ties").inputs.values()
+    every = cdist(patches, patches, "sqeuclidean")
+    found = memory.chosen_of(np.sqrt(every), size, first)
+    ties = 0
+    for step in range(1, size):
+        distances = every[found[:step]].min(axis=0)
+        farthest = np.flatnonzero(distances == distances.max())
+        assert found[step] == farthest[0]
+        ties += len(farthest) > 1
+    assert ties >= 3
+
+
+def test_first_is_never_number_0(checks):
+    assert all(case.inputs["first"] > 0 for case in checks["coreset"].cases)
+
+
+def test_the_greedy_choice_is_at_most_twice_as_far_as_any_other():
+    """Gonzalez (1985), on a few points, against all choices."""
+    from itertools import combinations
+
+    points = torch.randn(9, 2, generator=torch.Generator().manual_seed(1)).double()
+    every = memory.table(points, points)
+    found = every[memory.chosen_of(every, 3, 0)].min(axis=0).max()
+    best = min(every[list(chosen)].min(axis=0).max() for chosen in combinations(range(9), 3))
+    assert found <= 2 * best
+
+
+def test_distances_that_decide_are_apart(checks):
+    for case in checks["nearest_patch_values"].cases:
+        queries, bank, k, *_ = case.inputs.values()
+        found = np.sort(memory.table(queries, bank), axis=1)
+        assert np.diff(found)[:, :k].min() > 1e-3
+
+
+def test_some_queries_stand_in_the_bank(checks):
+    for case in checks["nearest_patch_values"].cases:
+        nearest = memory.nearest(*case.inputs.values())["distances"].min()
+        assert (nearest == 0) == case.name.endswith("copies")
+
+
+def test_the_weight_is_a_softmax(checks):
+    for case in checks["reweighted_score_value"].cases:
+        patches, bank, b = (v.double() if torch.is_tensor(v) else v for v in case.inputs.values())
+        table = torch.cdist(patches, bank, compute_mode="donot_use_mm_for_euclid_dist")
+        s, nearest = table.min(dim=1)
+        star = nearest[s.argmax()]
+        around = (bank - bank[star]).norm(dim=1).topk(b, largest=False).indices
+        share = table[s.argmax(), around].softmax(dim=0)[(around == star).nonzero()[0, 0]]
+        expected = ((1 - share) * s.max()).item()
+        found = memory.weighted(**case.inputs)["score"].item()
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_far_patches_overflow_a_plain_exponential(checks):
+    for name, dtype in (("far", torch.float64), ("float32", torch.float32)):
+        patches, bank, _ = case_of(checks, "reweighted_score_value", name).inputs.values()
+        assert torch.cdist(patches, bank).max().to(dtype).exp().isinf()
+
+
+# Memory
+
+
+def in_chunks(keep):
+    """Build a search that keeps something of each slice of the table."""
+
+    def search(queries, bank, k, chunk):
+        found = [keep(torch.cdist(part, bank), k) for part in queries.split(chunk)]
+        return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+
+    return search
+
+
+def sorted_view(table, k):
+    values, indices = table.sort(dim=1)
+    return values[:, :k], indices[:, :k]
+
+
+def sorted_copy(table, k):
+    return tuple(part.clone() for part in sorted_view(table, k))
+
+
+def in_numpy(whole):
+    def search(queries, bank, k, chunk):
+        q, m, found = queries.numpy(), bank.numpy(), []
+        step = len(q) if whole else chunk
+        for start in range(0, len(q), step):
+            table = np.sqrt(((q[start : start + step, None] - m) ** 2).sum(axis=2))
+            order = table.argsort(axis=1)[:, :k].copy()
+            found.append((np.take_along_axis(table, order, axis=1), order))
+        return tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*found, strict=True))
+
+    return search
+
+
+def by_a_tree(queries, bank, k, chunk):
+    from sklearn.neighbors import NearestNeighbors
+
+    distances, indices = NearestNeighbors(n_neighbors=k).fit(bank).kneighbors(queries)
+    return torch.from_numpy(distances), torch.from_numpy(indices)
+
+
+def in_python(queries, bank, k, chunk):
+    rows = []
+    for query in queries.tolist():
+        pairs = sorted((math.dist(query, patch), i) for i, patch in enumerate(bank.tolist()))
+        rows.append(pairs[:k])
+    found = torch.tensor(rows, dtype=torch.float64)
+    return found[..., 0].to(queries.dtype), found[..., 1].long()
+
+
+@pytest.mark.parametrize(
+    "search, within",
+    [
+        (in_chunks(lambda table, k: table.topk(k, largest=False)), 1),
+        (in_chunks(sorted_copy), 1),
+        (in_chunks(sorted_view), 0),  # keeps every slice alive
+        (lambda queries, bank, k, chunk: torch.cdist(queries, bank).topk(k, largest=False), 0),
+        (in_numpy(whole=False), 1),
+        (in_numpy(whole=True), 0),
+        (by_a_tree, 1),
+        (in_python, 1),
+    ],
+)
+def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
+    space = {"torch": torch, "TorchFunctionMode": TorchFunctionMode, "nearest_patches": search}
+    exec("\n\n".join(cells[name] for name in ("watch_memory", "watched_search")), space)
+    case = case_of(checks, "nearest_patch_values", "memory")
+    found = space["watched_search"](*case.inputs.values())
+    expected = memory.nearest(*case.inputs.values())
+    assert found["within_memory"] == within
+    assert torch.allclose(found["distances"], expected["distances"])
+    assert torch.equal(found["indices"], expected["indices"])
+
+
+# The U-Net
+
+
+def unet_properties(cells, network, *inputs):
+    space = {"torch": torch, "nn": nn, "F": F, "UNet": network}
+    names = ("cut_unet", "look_at_unet", "unet_properties")
+    exec("\n\n".join(cells[name] for name in names), space)
+    torch.manual_seed(inputs[0])
+    return space["unet_properties"](*inputs)
+
+
+def built(cells):
+    space = {"torch": torch, "nn": nn, "F": F}
+    exec(cells["UNet"], space)
+    return space["UNet"]
+
+
+@pytest.mark.parametrize("channels", [2, 3, 5, 8])
+def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells):
+    for seed in range(3):
+        torch.manual_seed(100 * channels + seed)
+        found = unet_properties(cells, built(cells), channels, 2, 8 * (seed + 1), 24)
+        assert all(found[name] == 1 for name in segmentation.PROMISES), found
+        assert found["without_gradient"] == 0
+
+
+def test_parameters_by_hand():
+    for c in (1, 8, 16):
+        found = segmentation.promised(c, 1, 8, 8)["parameters"].item()
+        assert found == 1878 * c**2 + 123 * c + 1
+    assert segmentation.promised(16, 1, 8, 8)["parameters"] == 482_737
+
+
+def closed(cells, level):
+    """Build the reference's network with one skip connection closed by force."""
+
+    class Closed(built(cells)):
+        def __init__(self, channels):
+            super().__init__(channels)
+            c = channels * 2**level
+
+            def close(module, inputs):
+                return torch.cat([0 * inputs[0][:, :c], inputs[0][:, c:]], dim=1)
+
+            self.merge[level].register_forward_pre_hook(close)
+
+    return Closed
+
+
+@pytest.mark.parametrize(
+    "level, name", [(0, "skip_at_full_size"), (1, "skip_at_a_half"), (2, "skip_at_a_quarter")]
+)
+def test_a_closed_skip_connection_is_seen(level, name, cells):
+    found = unet_properties(cells, closed(cells, level), 4, 1, 16, 16)
+    broken = {promise for promise in segmentation.PROMISES if found[promise] != 1}
+    # with nothing left of the uppermost level, it cannot be seen to bend either
+    assert broken == ({name, "activated"} if level == 0 else {name})
+
+
+# The loss
+
+
+def test_the_oracle_of_the_loss_is_autograd(checks):
+    for case in checks["dice_loss"].cases:
+        logits, masks, weight = case.inputs.values()
+        z, t = logits.double().clone().requires_grad_(), masks.double()
+        p = z.sigmoid()
+        loss = F.binary_cross_entropy_with_logits(z, t)
+        for n in range(len(z)):
+            dice = (2 * (p[n] * t[n]).sum() + 1) / (p[n].sum() + t[n].sum() + 1)
+            loss = loss + weight * (1 - dice) / len(z)
+        (gradient,) = torch.autograd.grad(loss, z)
+        found = segmentation.loss_by_hand(**case.inputs)
+        assert found["loss"].item() == pytest.approx(loss.item(), rel=1e-9)
+        assert torch.allclose(found["gradient"].double(), gradient, rtol=1e-6, atol=1e-9)
+
+
+def test_both_parts_of_the_loss_count(checks):
+    for case in checks["dice_loss"].cases:
+        logits, masks, weight = case.inputs.values()
+        value = segmentation.loss_by_hand(logits, masks, weight)["loss"].item()
+        alone = segmentation.loss_by_hand(logits, masks, 0.0)["loss"].item()
+        assert alone > 0.1
+        assert weight == 0 or value - alone > 0.05
+
+
+# Pictures
+
+
+def draw_all():
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    masks = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    masks[1, 0, 2:5, 3:6] = True
+    plots.heat_maps(images, masks, {"one": torch.rand(2, 4, 4), "two": torch.zeros(2, 8, 8)}, "ab")
+    plots.heat_maps(images[:1], masks[:1], {"one": torch.rand(1, 4, 4)}, "a")
+    plots.masks_beside(images, {"truth": masks[:, 0], "found": ~masks[:, 0]}, "ab")
+
+
+def test_every_picture_has_labelled_axes(drawn):
+    draw_all()
+    assert len(drawn) == 3
+    for figure in drawn:
+        assert {"x [pixels]"} <= {axes.get_xlabel() for axes in figure.axes}
+        assert all(axes.get_ylabel() for axes in figure.axes if axes.get_subplotspec() is None)
+        assert figure.axes[0].get_ylabel() == "y [pixels]"
+
+
+def test_nothing_is_drawn_while_a_notebook_is_graded(drawn, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw_all()
+    assert drawn == []

@@ -1,0 +1,124 @@
+"""What a5 makes: autoencoders, pasted defects, and the detector that is handed in."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from autograder.cases import Case, Level
+from autograder.checks import Check
+from autograder.checks.a5_anomaly_detection import detector, reconstruction, synthetic
+from autograder.evidence import observe
+from autograder.measure import auroc
+
+LEVELS = tuple(Level(name, at, share) for name, at, share in (("pass", 0.7, 0.5), ("good", 0.9, 1)))
+
+
+def measured(found, labels):
+    check = Check(name="d", title="d", records={"scores": "return"}, cases=(), oracle=dict)
+    case = Case("c", "c", {}, levels=LEVELS)
+    return auroc("scores", observe(found), observe(labels), case, check)
+
+
+def test_auroc_is_scikit_learns_also_with_ties():
+    rng = np.random.RandomState(0)
+    labels, scores = torch.tensor(rng.rand(6, 7) < 0.4), torch.tensor(rng.randint(0, 9, (6, 7)))
+    scores = scores.float() + labels * 4
+    value = roc_auc_score(labels.flatten(), scores.flatten())
+    assert 0.7 < value < 0.9
+    found = measured(scores, labels)
+    assert found.share == 0.5 and f"AUROC {value:.1%}: pass; 90% is needed for good" in found.note
+
+
+@pytest.mark.parametrize(
+    "scores, problem",
+    [
+        (torch.zeros(4), "AUROC 50.0%: 70% is needed for pass"),
+        (torch.tensor([0.1, 0.2, torch.nan, 0.4]), "NaN or infinity in 1 of 4"),
+        (torch.tensor([0.1, 0.2, 0.3]), r"shape \(3,\), expected \(4,\)"),
+        ([0.1, 0.2, 0.3, 0.4], "a list of numbers, expected a torch tensor"),
+    ],
+)
+def test_scores_that_tell_nothing_are_no_pass(scores, problem):
+    found = measured(scores, torch.tensor([True, False, True, False]))
+    assert found.share == 0 and re.search(problem, found.problem)
+
+
+def test_perfect_scores_have_every_point():
+    found = measured(torch.tensor([3.0, 1.0, 2.5]), torch.tensor([True, False, True]))
+    assert found.problem == "" and "AUROC 100.0%: good" in found.note
+
+
+@pytest.fixture(scope="module")
+def capsules():
+    """Images, and what is defective, of the hidden sets of two seeds, and of the public one."""
+    sets = {}
+    for seed in (0, 1):
+        images_check, pixels_check = detector.checks(seed)
+        for case in images_check.cases:
+            sheet = case.inputs["sheet"]
+            image = np.array(Image.open(io.BytesIO(sheet.numpy().tobytes())))
+            images = torch.from_numpy(image).view(-1, 192, 192, 3)
+            answers = images_check.oracle(sheet)["scores"], pixels_check.oracle(sheet)["scores"]
+            sets[seed, case.public] = images, *answers
+    return sets
+
+
+def test_a_capsule_is_defective_where_it_has_a_defective_place(capsules):
+    for images, is_defect, places in capsules.values():
+        assert len(images) == len(is_defect) == len(places)
+        assert torch.equal(is_defect, places.flatten(1).any(dim=1))
+        assert is_defect.float().mean() > 0.5 and places.float().mean() < 0.05
+
+
+def test_hidden_capsules_are_nobodys(capsules):
+    hidden, others, public = capsules[0, False][0], capsules[1, False][0], capsules[0, True][0]
+    assert len(hidden) == 65 and len(public) == 14
+    whole = {image.numpy().tobytes() for image in hidden}
+    assert len(whole) == 65
+    assert not whole & {i.numpy().tobytes() for i in (*others, *public)}
+    assert torch.equal(public, capsules[1, True][0])
+    drawn = detector.parts.draw("capsule", "good", 0, 192, "train")[0].tobytes()
+    assert drawn not in whole
+
+
+def test_order_says_nothing(capsules):
+    is_defect = capsules[0, False][1]
+    assert 0.3 < roc_auc_score(is_defect, torch.arange(len(is_defect))) < 0.7
+
+
+def test_comparing_pixels_with_their_mean_is_not_excellent(capsules):
+    good = np.stack([detector.parts.draw("capsule", "good", i, 192, "train")[0] for i in range(60)])
+    shrink = torch.nn.functional.adaptive_avg_pool2d
+    usual = shrink(torch.tensor(good).permute(0, 3, 1, 2).float() / 255, 48)
+    images, is_defect, places = capsules[0, False]
+    found = shrink(images.permute(0, 3, 1, 2).float() / 255, 48)
+    maps = ((found - usual.mean(0)) / usual.std(0)).abs().mean(dim=1)
+    assert roc_auc_score(is_defect, maps.flatten(1).amax(dim=1)) < detector.IMAGES[-1]
+    assert roc_auc_score(places.flatten(), maps.flatten()) < detector.PIXELS[0]
+
+
+@pytest.mark.parametrize("seed", (0, 5))
+def test_errors_of_drawings_are_those_of_torch(seed):
+    for _, _, inputs, *_ in reconstruction.drawers(np.random.RandomState(seed)):
+        w = {name: value.double() for name, value in inputs["weights"].items()}
+        x = inputs["x"].double()
+        z = torch.nn.functional.conv2d(x, w["layers.0.weight"], w["layers.0.bias"])
+        z = torch.nn.functional.batch_norm(
+            z, w["layers.1.running_mean"], w["layers.1.running_var"],
+            w["layers.1.weight"], w["layers.1.bias"],
+        )  # fmt: skip
+        squares = (x - z.sigmoid()).square().mean(dim=1, keepdim=True)
+        maps = torch.nn.functional.avg_pool2d(squares, inputs["cell"])[:, 0]
+        expected = reconstruction.errors(**inputs)["maps"]
+        assert torch.allclose(maps, expected.double(), rtol=1e-5)
+
+
+def test_margins_of_pasted_rectangles_are_six_standard_errors():
+    ((_, _, inputs, _, tolerance),) = synthetic.states(np.random.RandomState(0))
+    assert 6 * (1 / 12 / inputs["N"]) ** 0.5 <= tolerance.atol
+    assert (1 - tolerance.atol) ** inputs["N"] < 1e-12  # that no number is near an end

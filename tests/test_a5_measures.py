@@ -1,0 +1,263 @@
+"""How good is it, and where: the cases and oracles of sections 5 and 6 of a5."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage, stats
+
+from autograder import plots
+from autograder.checks.a5_anomaly_detection import measures, places
+from autograder.checks.a5_anomaly_detection.formats import grouped, rewritten, shares
+from autograder.checks.a5_anomaly_detection.measures import area, iou_and_dice
+from autograder.checks.a5_anomaly_detection.places import boxed, tried
+from autograder.checks.a5_anomaly_detection.regions import flooded, overlap
+
+SEEDS = (0, 1, 2)
+WHOLE = 1e-3  # how near to a whole number is too near
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def checks(request):
+    parts = (measures, places)
+    return {check.name: check for part in parts for check in part.checks(request.param)}
+
+
+def inputs_of(check):
+    return [tuple(case.inputs.values()) for case in check.cases]
+
+
+def test_no_long_answer_of_a_hidden_case_is_that_of_a_public_one(checks):
+    for check in checks.values():
+        answers = {True: set(), False: set()}
+        for case in check.cases:
+            leaves = check.oracle(**case.inputs).values()
+            answers[case.public] |= {leaf.numpy().tobytes() for leaf in leaves}
+        assert not [a for a in answers[True] & answers[False] if len(a) >= 64]
+
+
+# AUROC
+
+
+def test_the_area_is_the_share_of_pairs_and_a_sum_of_ranks(checks):
+    for scores, labels in inputs_of(checks["auroc_values"]):
+        good, defective = (scores[labels == kind].double().numpy() for kind in (0, 1))
+        difference = defective[:, None] - good[None]
+        found = area(scores, labels)["AUROC"].item()
+        assert found == pytest.approx(((difference > 0) + 0.5 * (difference == 0)).mean())
+        n = len(defective)
+        ranks = stats.rankdata(scores.double().numpy())[labels.numpy() == 1].sum()
+        assert found == pytest.approx((ranks - n * (n + 1) / 2) / n / len(good))
+
+
+def test_scores_tie_only_where_a_case_says_so(checks):
+    for case in checks["auroc_values"].cases:
+        scores = case.inputs["scores"]
+        says = any(word in case.about for word in ("tied", "equal", "values"))
+        assert (len(scores.unique()) < len(scores)) == says, case.name
+
+
+# PRO
+
+
+def two_regions():
+    """One region of four pixels, found; one of one pixel, missed; eleven good pixels."""
+    masks = torch.zeros(1, 4, 4, dtype=torch.bool)
+    masks[0, :2, :2] = masks[0, 3, 3] = True
+    maps = torch.where(masks, 5.0, torch.arange(16.0).reshape(1, 4, 4) / 10)
+    maps[0, 3, 3] = -1.0
+    return maps, masks
+
+
+def test_overlap_by_hand():
+    maps, masks = two_regions()
+    assert overlap(maps, masks, 0.3)["PRO"].item() == pytest.approx(0.5)
+    maps[0, 3, 3] = 5.0
+    assert overlap(maps, masks, 0.3)["PRO"].item() == pytest.approx(1)
+    assert overlap(-maps, masks, 0.3)["PRO"].item() == pytest.approx(0)
+    assert overlap(0 * maps, masks, 0.3)["PRO"].item() == pytest.approx(0.15)
+
+
+def test_pixels_that_touch_at_a_corner_are_one_piece_and_holes_have_their_own():
+    mask = np.eye(5, dtype=bool)
+    assert [len(piece) for piece in flooded(mask)] == [5]
+    ring = np.ones((5, 5), bool)
+    ring[1:4, 1:4] = False
+    ring[2, 2] = True
+    assert sorted(len(piece) for piece in flooded(ring)) == [1, 16]
+
+
+def published(maps, masks, limit):
+    """Compute what MVTec's evaluation does: one pass over the sorted pixels.
+
+    Bergmann et al., IJCV 2021; its code merges points of equal values, puts (0, 0) before
+    them, and cuts the last trapezoid at the limit.
+    """
+    good, weight, regions = ~masks, np.zeros(masks.shape), 0
+    for n, mask in enumerate(masks):
+        labels, count = ndimage.label(mask, np.ones((3, 3)))
+        for k in range(1, count + 1):
+            weight[n][labels == k] = 1 / (labels == k).sum()
+        regions += count
+    order = np.argsort(maps.ravel(), kind="stable")[::-1]
+    fpr = np.cumsum(good.ravel()[order]) / good.sum()
+    pro = np.cumsum(weight.ravel()[order]) / regions
+    last = np.append(np.diff(maps.ravel()[order]) != 0, True)
+    fpr, pro = np.append(0, fpr[last]), np.append(0, pro[last])
+    inside = fpr <= limit
+    k = inside.sum()
+    end = [] if k == len(fpr) else [
+        pro[k - 1] + (pro[k] - pro[k - 1]) * (limit - fpr[k - 1]) / (fpr[k] - fpr[k - 1])
+    ]  # fmt: skip
+    x, y = np.append(fpr[inside], [limit] * len(end)), np.append(pro[inside], end)
+    return ((x[1:] - x[:-1]) * (y[1:] + y[:-1])).sum() / 2 / limit
+
+
+def test_the_overlap_is_that_of_the_published_evaluation(checks):
+    for maps, masks, limit in inputs_of(checks["region_overlap_values"]):
+        expected = published(maps.numpy(), masks.numpy(), limit)
+        assert overlap(maps, masks, limit)["PRO"].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_rate_of_false_alarms_is_the_limit(checks):
+    """There a curve may go straight up, and its height is a matter of taste."""
+    for _, masks, limit in inputs_of(checks["region_overlap_values"]):
+        pixels = limit * int((~masks).sum())
+        assert limit == 1 or abs(pixels - round(pixels)) > WHOLE
+
+
+def test_values_of_maps_tie_only_where_a_case_says_so(checks):
+    for case in checks["region_overlap_values"].cases:
+        maps = case.inputs["maps"]
+        assert (len(maps.unique()) < maps.numel()) == ("value" in case.about.split("largest")[0])
+
+
+def test_a_limit_of_one_takes_in_the_whole_curve():
+    maps, masks = two_regions()
+    assert overlap(maps, masks, 1.0)["PRO"].item() == pytest.approx(0.5)
+
+
+# Masks
+
+
+def test_iou_and_dice_by_hand():
+    predicted, truth = torch.tensor([[1, 1, 1, 0]]).bool(), torch.tensor([[0, 1, 1, 1]]).bool()
+    found = iou_and_dice(predicted, truth)
+    assert (found["IoU"].item(), found["Dice"].item()) == pytest.approx((2 / 4, 4 / 6))
+    nothing = torch.zeros(3, 5).bool()
+    assert all(value == 1 for value in iou_and_dice(nothing, nothing).values())
+
+
+# Thresholds
+
+
+def test_thresholds_by_hand():
+    scores = torch.tensor([5.0, 1.0, 4.0, 2.0, 3.0])
+    expected = {0.0: 5, 0.19: 5, 0.25: 4, 0.41: 3, 0.99: 1}
+    for rate, threshold in expected.items():
+        assert tried(scores, rate)["threshold"] == threshold
+
+
+def test_how_many_may_is_beyond_doubt(checks):
+    for scores, rate in inputs_of(checks["false_alarm_values"]):
+        alarms = rate * len(scores)
+        exact = rate in (0.0, 0.25)
+        assert exact or abs(alarms - round(alarms)) > 0.05
+
+
+def test_ties_lie_at_the_threshold(checks):
+    for case in checks["false_alarm_values"].cases:
+        if "ties" in case.name:
+            scores, threshold = case.inputs["scores"], tried(**case.inputs)["threshold"]
+            assert (scores == threshold).sum() > 1
+
+
+# Boxes
+
+
+def test_boxes_by_hand():
+    mask = torch.zeros(4, 7).bool()
+    mask[1:3, 2] = mask[3, 3] = True
+    mask[0, 5:] = True
+    assert boxed(mask, 1)["boxes"].tolist() == [[5, 0, 7, 1], [2, 1, 4, 4]]
+    assert boxed(mask, 3)["boxes"].tolist() == [[2, 1, 4, 4]]
+    assert boxed(mask, 4)["boxes"].shape == (0, 4)
+
+
+def test_order_is_not_that_of_labels_and_takes_all_four_numbers(checks):
+    case = next(c for c in checks["boxes_of_masks"].cases if c.name == "corners")
+    boxes = boxed(**case.inputs)["boxes"]
+    assert any(one[:2].equal(other[:2]) for one, other in pairwise(boxes))
+    labels, _ = ndimage.label(case.inputs["mask"].numpy(), np.ones((3, 3)))
+    found = [[x.start, y.start, x.stop, y.stop] for y, x in ndimage.find_objects(labels)]
+    assert found != boxes.tolist() and sorted(found) == sorted(boxes.tolist())
+
+
+def test_a_piece_lies_in_the_hole_of_another(checks):
+    for case in checks["boxes_of_masks"].cases:
+        if case.name.endswith("hole"):
+            boxes = boxed(**case.inputs)["boxes"]
+            inside = (boxes[:, None, :2] < boxes[None, :, :2]).all(2)
+            inside &= (boxes[:, None, 2:] > boxes[None, :, 2:]).all(2)
+            assert inside.any()
+
+
+# Formats
+
+
+def test_rows_of_a_file_give_back_their_boxes(checks):
+    for boxes, _, height, width in inputs_of(checks["box_formats"]):
+        rows = shares(boxes, height, width).round(decimals=6)
+        assert rewritten(boxes, rows, height, width)["read"].equal(boxes)
+
+
+def test_corners_of_rows_are_near_whole_numbers_but_not_whole(checks):
+    cut = 0
+    for _, rows, height, width in inputs_of(checks["box_formats"]):
+        centre, size = rows[:, :2], rows[:, 2:]
+        corners = torch.cat([centre - size / 2, centre + size / 2], dim=1)
+        corners = corners * torch.tensor([width, height, width, height])
+        assert not len(rows) or (corners - corners.round()).abs().max() < 0.02
+        cut += int((corners.long() != corners.round().long()).sum())
+    assert cut > 5  # who cuts off is seen
+
+
+def test_run_lengths_by_hand():
+    mask = torch.tensor([[True, False, True], [True, False, False]])
+    assert grouped(mask)["lengths"].tolist() == [0, 2, 2, 1, 1]
+    assert grouped(~mask)["lengths"].tolist() == [2, 2, 1, 1]
+
+
+def test_run_lengths_can_be_decoded(checks):
+    for (mask,) in inputs_of(checks["run_length_values"]):
+        lengths = grouped(mask)["lengths"].int().numpy()
+        pixels = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+        assert torch.from_numpy(pixels.reshape(mask.T.shape).T).equal(mask)
+
+
+# Pictures
+
+
+def draw_all():
+    images, masks = torch.zeros(2, 3, 12, 16, dtype=torch.uint8), torch.zeros(2, 1, 12, 16).bool()
+    masks[0, 0, 3:6, 4:9] = True
+    curve, steps = ([0, 0.5, 1], [0, 0.9, 1]), ([0, 0.1, 0.3], [0.2, 0.8])
+    plots.detection_curves({"one": curve, "two": curve}, {"one": steps, "two": steps})
+    plots.score_strips({"good": torch.rand(9), "defective": torch.rand(3)}, {"5 %": 0.5})
+    boxes = [torch.tensor([[4, 3, 9, 6]]), torch.zeros(0, 4, dtype=torch.int64)]
+    plots.found_boxes(images, (masks[:, 0], boxes), (~masks[:, 0], boxes), ["one", "two"])
+    plots.found_boxes(images[:1], (masks[:1, 0], boxes[:1]), (masks[:1, 0], boxes[:1]), ["one"])
+
+
+def test_every_picture_has_labelled_axes(drawn):
+    draw_all()
+    assert len(drawn) == 6
+    for axes in (axes for figure in drawn for axes in figure.axes):
+        assert axes.get_ylabel() and (axes.get_xlabel() or axes.get_label() == "<colorbar>")
+
+
+def test_nothing_is_drawn_while_a_notebook_is_graded(drawn, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    draw_all()
+    assert drawn == []
