@@ -120,7 +120,9 @@ class Tensors:
 
     def add(self, tensor: torch.Tensor) -> str:
         """Store a tensor. Returns its name."""
-        raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        # a copy: strides of what has one entry may be any, also if it is contiguous
+        flat = tensor.detach().reshape(-1).clone(memory_format=torch.contiguous_format)
+        raw = flat.view(torch.uint8).numpy().tobytes()
         content = tensor.dtype, tuple(tensor.shape), raw
         name = self._names.setdefault(content, str(len(self._names)))
         self.by_name.setdefault(name, tensor)

@@ -206,6 +206,13 @@ def test_equal_tensors_are_stored_once_and_keep_their_shape_and_sign():
         assert torch.equal(found.leaves[name].tensor.signbit(), leaf.tensor.signbit())
 
 
+def test_a_single_entry_of_a_larger_tensor_is_recorded_whatever_its_stride():
+    single = torch.arange(18).reshape(3, 6)[:1, 2]
+    assert single.is_contiguous() and single.stride() == (6,)
+    outcome = there_and_back(Outcome({"x": Leaf("tensor", single)}))
+    assert outcome.leaves["x"].tensor.equal(torch.tensor([2]))
+
+
 def test_a_tensor_that_is_recorded_often_counts_every_time():
     big = torch.zeros(LIMIT_BYTES // 8 // 2 + 1, dtype=torch.float64)
     outcomes = {str(i): Outcome({"x": Leaf("tensor", big)}) for i in range(2)}
