@@ -252,7 +252,7 @@ def draw_all():
 
 def test_every_picture_has_labelled_axes(drawn):
     draw_all()
-    assert len(drawn) == 6
+    assert len(drawn) == 4
     for axes in (axes for figure in drawn for axes in figure.axes):
         assert axes.get_ylabel() and (axes.get_xlabel() or axes.get_label() == "<colorbar>")
 

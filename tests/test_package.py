@@ -33,7 +33,7 @@ def test_a_student_installs_only_the_student_s_package(wheel):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info" not in name}
     modules = {"__init__", "by_hand", "cases", "check", "cli"}
-    modules |= {"evidence", "given", "judge", "measure", "table"}
+    modules |= {"evidence", "given", "handed_in", "judge", "measure", "table"}
     rooms = (ROOT / "autograder").glob("kernels/*.py"), (ROOT / "autograder").glob("plots/*.py")
     modules |= {f"{path.parent.name}/{path.stem}" for path in chain(*rooms)}
     public = {f"autograder/public/{name}.safetensors" for name in ASSIGNMENTS}

@@ -40,7 +40,7 @@ def pairs(images: torch.Tensor, masks: torch.Tensor, titles: Sequence[str]) -> N
     below = torch.cat(list(masks.float()), 2).expand(3, -1, -1)
     with figure(1.7 * n, 3.6) as axes:
         axes.imshow(torch.cat([picture, below], 1).permute(1, 2, 0).numpy())
-        H, W = images.shape[2:]
+        _, _, H, W = images.shape
         axes.set_xticks([W * (i + 0.5) for i in range(n)], titles, fontsize=9)
         axes.set_yticks([H / 2, 3 * H / 2], ["part", "mask"])
         axes.grid(False)
