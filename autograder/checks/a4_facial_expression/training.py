@@ -13,6 +13,14 @@ from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 Tensors = dict[str, torch.Tensor]
 FLOAT32_EXACT = Tolerance(rtol=1e-5, atol=1e-7)
 RATE = Tolerance(rtol=1e-5, atol=1e-6)  # a cosine in float32 will do
+KEPT = (
+    "epochs", "history", "best_epoch", "best_score", "kept", "weight", "running_mean",
+    "returned_it",
+)  # fmt: skip
+RESUMED = (
+    "epochs", "steps", "same_parameters", "same_statistics", "same_scores",
+    "same_random_numbers", "best_epoch",
+)  # fmt: skip
 
 
 def checks(seed: int) -> Iterator[Check]:
@@ -35,30 +43,14 @@ def checks(seed: int) -> Iterator[Check]:
     yield Check(
         name="fit_keeps_the_best",
         title="the best epoch, and when to stop",
-        records={
-            name: f"return.{name}"
-            for name in (
-                "epochs",
-                "history",
-                "best_epoch",
-                "best_score",
-                "kept",
-                "weight",
-                "running_mean",
-                "returned_it",
-            )
-        },
+        records={name: f"return.{name}" for name in KEPT},
         cases=public_and_hidden(courses_of_scores, seed),
         oracle=kept,
     )
-    names = (
-        "epochs", "steps", "same_parameters", "same_statistics", "same_scores",
-        "same_random_numbers", "best_epoch",
-    )  # fmt: skip
     yield Check(
         name="fit_resumes",
         title="as if no connection had been lost",
-        records={name: f"return.{name}" for name in names},
+        records={name: f"return.{name}" for name in RESUMED},
         cases=public_and_hidden(lost_connections, seed),
         oracle=resumed,
     )

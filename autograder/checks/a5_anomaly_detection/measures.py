@@ -9,7 +9,6 @@ from sklearn import metrics
 
 from autograder.cases import Tolerance
 from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
-from autograder.checks.a5_anomaly_detection import regions
 
 Tensors = dict[str, torch.Tensor]
 AREA = Tolerance(rtol=1e-5, atol=1e-9)  # in pairs counted in float32
@@ -26,7 +25,6 @@ def checks(seed: int) -> Iterator[Check]:
         oracle=area,
         pure=True,
     )
-    yield from regions.checks(seed)
     yield Check(
         name="mask_overlap_values",
         title="IoU and Dice",
@@ -123,7 +121,6 @@ SMOOTHED = "(both + 1) / (either + 1), (2 * both + 1) / (both + either + 1)"
 MASKS = partial(Mistake, cell="mask_overlap", checks=("mask_overlap_values",))
 
 MISTAKES = (
-    *regions.MISTAKES,
     AUROC(
         name="ties_are_lost",
         change={"(below + good / 2)": "below"},

@@ -8,7 +8,6 @@ import torch
 
 from autograder.cases import FLOAT32
 from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
-from autograder.checks.a5_anomaly_detection import formats
 from autograder.checks.a5_anomaly_detection.regions import flooded
 
 Tensors = dict[str, torch.Tensor]
@@ -32,7 +31,6 @@ def checks(seed: int) -> Iterator[Check]:
         oracle=boxed,
         pure=True,
     )
-    yield from formats.checks(seed)
 
 
 # Thresholds
@@ -255,5 +253,4 @@ MISTAKES = (
         share=0.7,
         hint="without any piece the result has shape (0,). It is (0, 4): reshape(-1, 4).",
     ),
-    *formats.MISTAKES,
 )
