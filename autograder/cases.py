@@ -24,7 +24,7 @@ from autograder.evidence import (
 )
 from autograder.given import Given
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PUBLIC_DIRECTORY = Path(__file__).parent / "public"
 REFERENCE_DIRECTORY = Path(__file__).parent / "references"
 
@@ -167,8 +167,10 @@ def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:
 
 
 def _check_to_json(check: RecordedCheck, tensors: Tensors) -> dict:
-    plain = ("name", "title", "records", "criterion", "threshold", "by_hand", "pure", "any_case")
+    plain = ("name", "title", "criterion", "threshold", "by_hand", "pure", "any_case")
     document = {name: getattr(check, name) for name in plain}
+    # a list, because the order of the records is the order of the reasons
+    document["records"] = [list(record) for record in check.records.items()]
     document["cases"] = [_case_to_json(case, tensors) for case in check.cases]
     document["mistakes"] = [
         {"name": m.name, "hint": m.hint, "share": m.share, "outcomes": {
@@ -186,7 +188,8 @@ def _check_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> 
             case: outcome_from_json(outcome, tensors) for case, outcome in m["outcomes"].items()})
         for m in document["mistakes"]
     )  # fmt: skip
-    return RecordedCheck(**{**document, "cases": cases, "mistakes": mistakes})
+    records = dict(document["records"])
+    return RecordedCheck(**{**document, "records": records, "cases": cases, "mistakes": mistakes})
 
 
 def _case_to_json(case: Case, tensors: Tensors) -> dict:

@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -241,7 +242,7 @@ def _observe(value: Any) -> Leaf:
         if tensor.dtype not in DTYPES:
             return Leaf("other", text=f"a NumPy array of {array.dtype}")
         return Leaf("array", tensor)
-    if kind in (bool, int, float):
+    if kind in (bool, int, float, Fraction):
         return Leaf("number", torch.tensor(float(value), dtype=torch.float64))
     if value is None:
         return Leaf("other", text="None")
@@ -258,7 +259,7 @@ def _observe(value: Any) -> Leaf:
 def _is_number(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
         return type(value) is torch.Tensor and value.dim() == 0 and value.dtype in DTYPES
-    return isinstance(value, (bool, int, float, np.number, np.bool_))
+    return isinstance(value, (bool, int, float, Fraction, np.number, np.bool_))
 
 
 def _observe_tensor(tensor: torch.Tensor) -> Leaf:

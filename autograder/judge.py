@@ -13,6 +13,7 @@ from autograder.evidence import Outcome
 from autograder.measure import CRITERIA, same_leaf
 
 NOT_WRITTEN = "not written yet (this function, or one that it calls)"
+SEVERAL = 3  # broken promises that a reason names
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ def _judge_case(
         )
         for name in check.records
     ]
-    for failed in measured:
-        if failed.problem:
-            reasons = [(reveal and failed.quote) or failed.problem]
-            reasons += [spoilt] if outcome.modified and not case.expected.modified else []
-            share = min(m.share for m in measured if m.problem)
-            return verdict(share, "; ".join(reasons), failed.error)
+    failed = [m for m in measured if m.problem]
+    if failed:
+        told = [m for m in failed if m.is_count] if failed[0].is_count else failed[:1]
+        reasons = [(reveal and m.quote) or m.problem for m in told[:SEVERAL]]
+        reasons += [f"and {len(told) - SEVERAL} more"] if len(told) > SEVERAL else []
+        reasons += [spoilt] if outcome.modified and not case.expected.modified else []
+        return verdict(min(m.share for m in failed), "; ".join(reasons), failed[0].error)
     errors = [m.error for m in measured if m.error is not None]
     return verdict(1.0, measured[0].note, max(errors, default=None))
 

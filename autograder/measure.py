@@ -19,7 +19,8 @@ class Measurement:
 
     `share` is what it is worth nevertheless, from 0 to 1; `error` is the relative error
     where there is one, `note` a figure worth showing, and `quote` the worst entry,
-    expected and found: for public cases only.
+    expected and found: for public cases only. `is_count` says that it is a wrong whole
+    number: a count, or a promise that was not kept.
     """
 
     problem: str = ""
@@ -27,6 +28,7 @@ class Measurement:
     error: float | None = None
     note: str = ""
     quote: str = ""
+    is_count: bool = False
 
 
 def close(
@@ -47,8 +49,12 @@ def close(
         return Measurement(error=error)
     quote = worst_entry(name, found.tensor, expected.tensor)
     if found.kind == expected.kind == "number" and expected.tensor == expected.tensor.round():
-        return Measurement(f"{name} is {found.tensor.item():g}, which is not right", quote=quote)
+        problem = f"{name} is {found.tensor.item():g}, which is not right"
+        return Measurement(problem, quote=quote, is_count=True)
     problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
+    off = (found.tensor.double() - expected.tensor.double()).abs().max().item()
+    if case.tolerance.atol > rtol * expected.tensor.abs().max():
+        problem = f"{name}: off by {off:.2g}, at most {case.tolerance.atol:g} allowed"
     if single_precision(found.tensor, expected.tensor):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
     return Measurement(problem, error=error, quote=quote)
@@ -126,7 +132,8 @@ def auroc(
 
     is_defective = expected.tensor.flatten().numpy()
     value = float(roc_auc_score(is_defective, found.tensor.double().flatten().numpy()))
-    return against_levels(value, f"AUROC {value:.1%}", case.levels)
+    turned = " (below 50%: larger numbers have to mean more defective)" if value < 0.45 else ""
+    return against_levels(value, f"AUROC {value:.1%}{turned}", case.levels)
 
 
 def against_levels(value: float, note: str, levels: Sequence[Level]) -> Measurement:

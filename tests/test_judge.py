@@ -1,15 +1,27 @@
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from autograder.cases import FLOAT32, Case, KnownMistake, Level, RecordedCheck
+from autograder.cases import (
+    FLOAT32,
+    Case,
+    KnownMistake,
+    Level,
+    RecordedCheck,
+    Tolerance,
+    from_bytes,
+    to_bytes,
+)
 from autograder.evidence import Outcome, observe
 from autograder.judge import judge
 from autograder.measure import relative_error
 
 RIGHT = torch.tensor([[1.0, -2.0], [0.0, 4.0]], dtype=torch.float64)
+
+WIDE = Tolerance(rtol=1e-9, atol=0.5)
 
 
 def returned(value) -> Outcome:
@@ -297,3 +309,38 @@ def test_macro_f1_is_the_mean_over_the_classes_that_occur(labels, fraction):
 def with_levels(count=1):
     measured = check(*[torch.arange(4)] * count, criterion="accuracy")
     return replace(measured, cases=tuple(replace(c, levels=LEVELS) for c in measured.cases))
+
+
+def test_broken_promises_are_named_together_in_the_order_of_the_records():
+    names = ("shape", "bends", "alone", "budget", "twice")
+    kept = Outcome({name: observe(1) for name in names})
+    cases = (Case("case0", "case 0", {}, expected=kept),)
+    promises = RecordedCheck("c", "a check", {name: f"return.{name}" for name in names}, cases)
+    broken = Outcome({name: observe(int(name == "alone")) for name in names})
+    reason = judge(promises, {"case0": broken}).reason
+    assert reason == (
+        "shape is 0, which is not right; bends is 0, which is not right; "
+        "budget is 0, which is not right; and 1 more"
+    )
+    again = from_bytes(to_bytes({"c": promises}))["c"]
+    assert list(again.records) == list(names)
+
+
+def test_where_the_tolerance_is_absolute_the_reason_is_too():
+    wide = replace(check(RIGHT), cases=(replace(check(RIGHT).cases[0], tolerance=WIDE),))
+    assert judge(wide, {"case0": returned(RIGHT + 0.25)}).fraction == 1
+    reason = judge(wide, {"case0": returned(RIGHT + 0.75)}).reason
+    assert reason == "value: off by 0.75, at most 0.5 allowed"
+
+
+def test_a_fraction_is_a_number():
+    assert verdict(0.25, Fraction(1, 4)).fraction == 1
+
+
+def test_an_auroc_far_below_a_half_asks_for_the_sign():
+    labels = torch.tensor([True, True, False, False])
+    levels = replace(check(labels), criterion="auroc", cases=(
+        Case("case0", "", {}, expected=returned(labels), levels=(Level("pass", 0.8, 1.0),)),
+    ))  # fmt: skip
+    reason = judge(levels, {"case0": returned(torch.tensor([0.0, 1.0, 2.0, 3.0]))}).reason
+    assert "larger numbers have to mean more defective" in reason
