@@ -230,14 +230,19 @@ def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
 
 
 def same_leaf(one: Leaf, other: Leaf | None, tolerance: Tolerance) -> bool:
-    """Say whether two leaves are of one form and equal within a tolerance (NaN equals NaN)."""
-    if other is None or one.kind != other.kind:
+    """Say whether two leaves are of one form and equal within a tolerance (NaN equals NaN).
+
+    As in `wrong_form`, a tensor of shape () is as good as a Python number.
+    """
+    if other is None:
         return False
-    if one.tensor is None:
-        return one.text == other.text
+    if one.tensor is None or other.tensor is None:
+        return one.kind == other.kind and one.text == other.text
     a, b = one.tensor, other.tensor
+    python_numbers = {one.kind, other.kind} & {"number", "numbers"}
     return (
-        a.shape == b.shape
-        and a.dtype == b.dtype
+        (one.kind == other.kind or bool(python_numbers))
+        and a.shape == b.shape
+        and (a.dtype == b.dtype or bool(python_numbers))
         and torch.allclose(a.double(), b.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
     )

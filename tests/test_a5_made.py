@@ -102,6 +102,18 @@ def test_comparing_pixels_with_their_mean_is_not_excellent(capsules):
     assert roc_auc_score(places.flatten(), maps.flatten()) < detector.PIXELS[0]
 
 
+def test_a_map_that_never_looks_at_its_image_has_no_point(capsules):
+    """An ellipse, and where 300 other capsules are defective."""
+    kinds = [kind for kind in detector.parts.CATEGORIES["capsule"]["test"] if kind != "good"]
+    drawn = [detector.parts.draw("capsule", kinds[i % 5], i, 192, "other")[1] for i in range(300)]
+    usual = torch.nn.functional.max_pool2d(torch.tensor(np.stack(drawn)).float(), 4).mean(dim=0)
+    y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, 48)], indexing="ij")
+    for images, _, places in (capsules[0, False], capsules[1, False]):
+        for constant in (-(x**2 + 4 * y**2), usual):
+            maps = constant.expand(len(images), 48, 48)
+            assert roc_auc_score(places.flatten(), maps.flatten()) < detector.PIXELS[0] - 0.01
+
+
 @pytest.mark.parametrize("seed", (0, 5))
 def test_errors_of_drawings_are_those_of_torch(seed):
     for _, _, inputs, *_ in reconstruction.drawers(np.random.RandomState(seed)):

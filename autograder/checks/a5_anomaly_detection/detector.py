@@ -15,7 +15,8 @@ from data_scripts.drawn import parts
 Tensors = dict[str, torch.Tensor]
 SIZE, CELL = 192, 4  # pixels of an image, and of a place that has a score
 SHARES = tuple(zip(("pass", "good", "excellent"), (0.5, 0.8, 1.0), strict=True))
-IMAGES, PIXELS = (0.85, 0.92, 0.945), (0.88, 0.93, 0.96)
+# the best map that never looks at its image has 50 % and 91.4 %
+IMAGES, PIXELS = (0.85, 0.92, 0.945), (0.93, 0.95, 0.965)
 
 MISTAKES: tuple[Mistake, ...] = ()
 

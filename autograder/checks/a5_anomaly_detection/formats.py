@@ -7,9 +7,11 @@ from itertools import groupby
 import numpy as np
 import torch
 
+from autograder.cases import Tolerance
 from autograder.checks import Check, Kind, Mistake, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
+EXACT = Tolerance(rtol=1e-9, atol=1e-12)  # no float32 on the way
 
 
 def checks(seed: int) -> Iterator[Check]:
@@ -43,10 +45,10 @@ def box_cases(rng: np.random.RandomState) -> Iterator[Kind]:
     ):
         boxes, others = draw_boxes(rng, n, H, W), draw_boxes(rng, m, H, W)
         inputs = {"boxes": boxes, "rows": shares(others, H, W).round(decimals=6)}
-        yield name, about, {**inputs, "height": H, "width": W}
+        yield name, about, {**inputs, "height": H, "width": W}, 1, EXACT
     whole = torch.tensor([[0, 0, 33, 21]])
     inputs = {"boxes": whole, "rows": torch.tensor([[0.5, 0.5, 1.0, 1.0]]).double()}
-    yield "whole", "the whole image of 21 x 33", {**inputs, "height": 21, "width": 33}
+    yield "whole", "the whole image of 21 x 33", {**inputs, "height": 21, "width": 33}, 1, EXACT
 
 
 def draw_boxes(rng: np.random.RandomState, n: int, H: int, W: int) -> torch.Tensor:
@@ -94,6 +96,9 @@ def run_cases(rng: np.random.RandomState) -> Iterator[Kind]:
         mask = rng.rand(H, W) < 0.4
         mask[0, 0], mask[-1, -1] = first, last
         yield name, about, {"mask": torch.tensor(mask)}
+    mask = rng.rand(31, 37) < 0.01
+    mask[:, 5:20], mask[:, 20:30] = False, True
+    yield "long", "31 x 37, with runs of hundreds of pixels", {"mask": torch.tensor(mask)}
     for name, about, H, W, value in (
         ("empty", "6 x 10, all 0", 6, 10, False),
         ("full", "9 x 7, all 1", 9, 7, True),
@@ -175,6 +180,32 @@ MISTAKES = (
         share=0.7,
         hint="YOLO's numbers are float32, which an int64 tensor becomes when it is divided. Use "
         ".double() first.",
+    ),
+    FORMAT(
+        name="centre_in_whole_pixels",
+        cell="to_yolo",
+        change={"(x1 + x2) / 2": "(x1 + x2) // 2", "(y1 + y2) / 2": "(y1 + y2) // 2"},
+        share=0.6,
+        hint="the centre was rounded down to a whole pixel. Divide by 2 with /, not with //.",
+    ),
+    FORMAT(
+        name="rounded_in_float32",
+        cell="to_yolo",
+        change={"torch.stack(columns, dim=1)": "torch.stack(columns, dim=1).float().double()"},
+        share=0.7,
+        hint="YOLO's numbers went through float32. Compute in float64 from the beginning.",
+    ),
+    FORMAT(
+        name="rounded_before_the_corners",
+        cell="from_yolo",
+        change={
+            "rows.unbind(dim=1)": "(rows * torch.tensor([width, height, width, height])).round()"
+            ".unbind(dim=1)",
+            "(torch.stack(corners, dim=1) * scale)": "torch.stack(corners, dim=1)",
+        },
+        share=0.5,
+        hint="centre and size were rounded before the corners were computed, which moves them by "
+        "up to a pixel. Round once, at the end.",
     ),
     FORMAT(
         name="corners_cut_off",

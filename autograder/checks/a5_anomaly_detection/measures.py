@@ -134,6 +134,16 @@ MISTAKES = (
         hint="a pair of equal scores counted as won. It counts half.",
     ),
     AUROC(
+        name="ties_by_position",
+        change={
+            "values, place = scores.unique(return_inverse=True)": "values, place = scores, "
+            "scores.argsort(stable=True).argsort()"
+        },
+        share=0.5,
+        hint="equal scores got different ranks, by their place in the list. They share one: a pair "
+        "of equal scores counts half.",
+    ),
+    AUROC(
         name="good_ones_above",
         change={
             "(won / (defective.sum() * good.sum()))": "(1 - won / (defective.sum() * good.sum()))"

@@ -79,8 +79,17 @@ def mask_cases(rng: np.random.RandomState) -> Iterator[Kind]:
         ("empty", "no pixel is true", np.zeros((11, 8), bool), 1),
         ("none_left", "all pieces are too small", np.eye(6, 10, k=1, dtype=bool), 7),
         ("row", "a single row", rng.rand(1, 23) < 0.5, 1),
+        ("large", "20 x 300 pixels, most of them true", wide(rng), 2),
     ):
         yield name, about, {"mask": torch.tensor(mask), "least": least}, 1
+
+
+def wide(rng: np.random.RandomState) -> np.ndarray:
+    """Draw a piece of thousands of pixels, and specks beyond the 255th column."""
+    mask = np.zeros((20, 300), bool)
+    mask[:, :270] = rng.rand(20, 270) < 0.97
+    mask[1:19, 272:298] = rng.rand(18, 26) < 0.1
+    return mask
 
 
 def ring(rng: np.random.RandomState) -> np.ndarray:
@@ -146,6 +155,13 @@ MISTAKES = (
         share=0.5,
         hint="this is a quantile, which may lie between two scores. Take the smallest of the "
         "scores that few enough others exceed.",
+    ),
+    THRESHOLD(
+        name="alarm_quantile_rounded_up",
+        change={CHOSEN: 'scores.double().quantile(1 - rate, interpolation="higher").item()'},
+        share=0.5,
+        hint="a quantile rounded up to a score counts from 0 to N - 1. Count the images: the "
+        "smallest score that at most rate * N others exceed.",
     ),
     THRESHOLD(
         name="one_alarm_too_few",
@@ -246,6 +262,12 @@ MISTAKES = (
         change={"key=lambda box: (box[1], box[0], box[3], box[2])": ""},
         share=0.6,
         hint="the boxes are sorted by x1 first. Sort by y1, then x1, then y2, then x2.",
+    ),
+    BOXES(
+        name="boxes_in_eight_bits",
+        change={RESULT: RESULT + ".to(torch.uint8)"},
+        share=0.7,
+        hint="uint8 ends at 255, and an image does not. Return int64.",
     ),
     BOXES(
         name="nothing_without_columns",

@@ -50,6 +50,10 @@ def map_cases(rng: np.random.RandomState) -> Iterator[Kind]:
     inputs = overlapping(draw_maps(rng, masks), masks, 0.3)
     inputs["maps"] = inputs["maps"].float()
     yield "float32", "3 images, maps in float32", inputs, 1, OVERLAP
+    masks = draw_masks(rng, 3, 11, 15, 0.3)
+    ranks = draw_maps(rng, masks).ravel().argsort().argsort().reshape(masks.shape)
+    inputs = overlapping(1 + 1e-9 * ranks, masks, 0.3)
+    yield "near", "3 images, maps whose values differ by 1e-9", inputs, 1, OVERLAP
 
 
 def draw_masks(
@@ -144,6 +148,29 @@ MISTAKES = (
         change={"in masks.numpy():": "in masks.numpy().reshape(1, -1, masks.shape[2]):"},
         share=0.5,
         hint="regions grew from one image into the next one. Label each image by itself.",
+    ),
+    PRO(
+        name="regions_reach_the_next_image",
+        change={
+            "in masks.numpy():": "in [masks.numpy()]:",
+            "np.ones((3, 3))": "np.ones((3, 3, 3))",
+        },
+        share=0.5,
+        hint="all masks were labelled at once, as one solid, so regions of neighbouring images "
+        "became one. Label each image by itself.",
+    ),
+    PRO(
+        name="maps_in_float32",
+        change={"maps.flatten()": "maps.float().flatten()"},
+        share=0.7,
+        hint="values that differ by 1e-9 were taken for equal. Keep the maps in float64.",
+    ),
+    PRO(
+        name="flat_to_the_limit",
+        change={"np.interp(limit, *curve)": "curve[1][curve[0] < limit][-1]"},
+        share=0.5,
+        hint="up to the limit the curve was continued at the height of its last point. It goes on "
+        "in a straight line to the next point: interpolate at the limit.",
     ),
     PRO(
         name="pixels_count_alike",
