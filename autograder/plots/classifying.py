@@ -13,19 +13,24 @@ SHADES = ("#000000", "#56b4e9", "#0072b2", "#d55e00", "#009e73")
 
 @for_people
 def defect_rows(rows: Mapping[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
-    """Draw a row of images for each name, with the edge of each mask.
+    """Draw a row of images for each name, each without and with the edge of its mask.
 
     Images are (n, 3, H, W), uint8, masks (n, 1, H, W), bool.
     """
     H, W = next(iter(rows.values()))[0].shape[2:]
-    columns = max(len(images) for images, _ in rows.values())
+    columns = 2 * max(len(images) for images, _ in rows.values())
     picture = torch.full((len(rows) * H, columns * W, 3), 255, dtype=torch.uint8)
     for place, (images, masks) in enumerate(rows.values()):
-        across = torch.cat([*_outlined(images, masks)], dim=2).permute(1, 2, 0)
+        both = torch.cat([images, _outlined(images, masks)], dim=3)  # side by side
+        across = torch.cat([*both], dim=2).permute(1, 2, 0)
         picture[place * H : (place + 1) * H, : across.shape[1]] = across
     with figure(1.5 + 1.3 * columns, 0.5 + 1.3 * len(rows)) as axes:
         axes.imshow(picture.numpy())
-        axes.set(xlabel="the first test images of each kind", ylabel="kind", xticks=[])
+        axes.set(
+            xlabel="the first test images of each kind, without and with the mask",
+            ylabel="kind",
+            xticks=[],
+        )
         axes.set_yticks([H * (place + 0.5) for place in range(len(rows))], list(rows))
 
 
