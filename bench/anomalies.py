@@ -6,7 +6,7 @@
 import argparse
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,7 @@ SIDE = 64  # of the maps that per-region overlap is measured on
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__)
-    parser.add_argument("category")
-    parser.add_argument("--real", action="store_true", help="photographs, not drawn parts")
-    parser.add_argument("--backbone", default="resnet_drawn")
-    parser.add_argument("--stages", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--size", type=int, default=192, help="pixels")
-    parser.add_argument("--coresets", type=float, nargs="+", default=[0.01, 0.1])
-    parser.add_argument("--directions", type=int, default=32, help="of the greedy search")
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
+    options = parsed()
     print("| | image AUROC | pixel AUROC | PRO | fit [s] | image [ms] | model [MB] |")
     print("|---|---:|---:|---:|---:|---:|---:|", flush=True)
     for name, found in methods(options):
@@ -54,10 +45,24 @@ def main() -> None:
         print(f"Peak of the GPU {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB.")
 
 
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or arguments like it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.anomalies", description=__doc__)
+    parser.add_argument("category")
+    parser.add_argument("--real", action="store_true", help="photographs, not drawn parts")
+    parser.add_argument("--backbone", default="resnet_drawn")
+    parser.add_argument("--stages", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--size", type=int, default=192, help="pixels")
+    parser.add_argument("--coresets", type=float, nargs="*", default=[0.01, 0.1])
+    parser.add_argument("--directions", type=int, default=32, help="of the greedy search")
+    parser.add_argument("--device", default="cpu")
+    return parser.parse_args(arguments)
+
+
+@torch.no_grad()
 def methods(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each method's name and what was measured of it."""
     given = functions()
-    torch.set_grad_enabled(False)
     train, _, _ = load(options, "train")
     test, masks, is_defect = load(options, "test")
     times: dict[str, float] = {}
