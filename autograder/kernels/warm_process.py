@@ -37,6 +37,8 @@ COURSE_IMPORTS = (
     "numpy",
     "matplotlib.pyplot",
     "tqdm.auto",
+    "scipy.ndimage",
+    "scipy.stats",
     "ipykernel.debugger",
     "ipykernel.ipkernel",
     "autograder.check",
