@@ -1570,7 +1570,7 @@ for most in (0, 4, 8):
           f"PaDiM {roc_auc_score(defective, scores):.3f}")  # fmt: skip
 
 # %% [markdown]
-# PatchCore is not in this table because nothing changes for it: an image that was moved has the same patches. Its 0.93 is now ahead. PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles: at each place it now has seen capsule, edge and background, so everything is usual everywhere. Parts in a holder: PaDiM. Parts that lie any way, such as the real screws: PatchCore, or align the images first.
+# How to read it: PaDiM falls with every pixel. (Here what leaves on one side comes in on the other; a real part would not.) PatchCore is not in this table because nothing changes for it: an image that was moved has the same patches. Its 0.93 is now ahead. PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles: at each place it now has seen capsule, edge and background, so everything is usual everywhere. Parts in a holder: PaDiM. Parts that lie any way, such as the real screws: PatchCore, or align the images first. And then give it enough patches. For the real screws we measured, with MobileNetV2 at 256 pixels, 0.89 for PaDiM, 0.90 for a coreset of 1 % of all patches, and 0.95 for one of 10 %.
 
 # %% [markdown]
 # ## 5 · How good is it?
