@@ -190,6 +190,87 @@ def test_a_network_that_breaks_a_promise_is_told_which(space, pool, depth, broke
     assert found == broken
 
 
+def test_what_is_in_the_features_or_the_head_besides_is_seen(space):
+    def pooled(pool):
+        return lambda: nn.Sequential(*features(space), pool)
+
+    def more(*layers):
+        class Longer(network(lambda: features(space), 40, mean)):
+            def __init__(self, num_classes):
+                super().__init__(num_classes)
+                self.head.linear = nn.Sequential(*layers, self.head.linear)
+
+        return Longer
+
+    for pool in (nn.AdaptiveMaxPool2d(1), nn.AdaptiveAvgPool2d(1)):
+        assert described(space, network(pooled(pool), 40, mean)) == {"maps_have_places"}
+    for layers in ([nn.Linear(40, 40)], [nn.BatchNorm1d(40)], [nn.LayerNorm(40)]):
+        assert described(space, more(*layers)) == {"one_linear_layer"}
+    assert described(space, more(nn.Dropout(0.4))) == set()
+    halved_six_times = nn.Sequential(features(space), nn.MaxPool2d(2), nn.AvgPool2d(2, padding=1))
+    assert described(space, network(lambda: halved_six_times, 40, mean)) == set()
+
+
+def beginning(block, start):
+    """Build a class of blocks that begin otherwise."""
+
+    class Block(block):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            start(self)
+
+    return Block
+
+
+def looked_at(space, block, checks):
+    space["ResidualBlock"] = block
+    for case in checks["small_resnet"].cases:
+        found = space["look_at_block"](*list(case.inputs.values())[:4])
+        yield {name for name in classify.BLOCK if not found[name]}
+
+
+def test_a_block_that_cannot_learn_or_drops_numbers_is_seen(space, checks):
+    right = space["ResidualBlock"]
+
+    def first_at_zero(block):
+        nn.init.zeros_(block.residual[1].weight)
+
+    def second_as_ever(block):
+        nn.init.ones_(block.residual[-1].weight)
+
+    def of_he(block):
+        nn.init.kaiming_normal_(block.residual[0].weight)
+        nn.init.orthogonal_(block.residual[3].weight)
+
+    def both_switched(block):
+        first_at_zero(block)
+        second_as_ever(block)
+
+    for start, broken in (
+        (of_he, set()),
+        (second_as_ever, {"begins_as_shortcut"}),
+        (first_at_zero, {"every_part_learns"}),
+        (both_switched, {"every_part_learns"}),
+    ):
+        assert all(found == broken for found in looked_at(space, beginning(right, start), checks))
+    drops = beginning(right, of_he)
+    drops.forward = lambda self, x: F.relu(
+        F.dropout(self.residual(x), 0.2, self.training) + self.shortcut(x)
+    )
+    assert all(found == {"nothing_dropped"} for found in looked_at(space, drops, checks))
+
+
+def test_a_lambda_is_no_sub_module(space, checks):
+    class Block(space["ResidualBlock"]):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            del self.shortcut
+            self.shortcut = lambda x: x
+
+    with pytest.raises(TypeError, match="shortcut is no sub-module"):
+        next(looked_at(space, Block, checks))
+
+
 def test_the_oracle_of_the_block_is_torchs(space, checks):
     for case in checks["small_resnet"].cases:
         x, c_out, stride, sequence, *_ = case.inputs.values()

@@ -354,17 +354,17 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 #
 # **Task** (40 min, medium). Write two classes. `ResidualBlock(c_in, c_out, stride)` has two sub-modules, and computes the formula above:
 #
-# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut. (Goyal et al. 2017: a deep network then begins as a shallow one.)
-# - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere the shapes do not fit, so it is a convolution 1 × 1 with this stride and without bias, and a batch norm.
+# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut, and learns to. (Goyal et al. 2017: a deep network then begins as a shallow one.) Nothing else is 0 but the shifts, and nothing is dropped.
+# - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere the shapes do not fit, so it is a convolution 1 × 1 with this stride and without bias, and a batch norm. `x` itself stays as it is.
 #
 # `SmallResNet(num_classes)` takes normalised images (N, 3, H, W) to logits (N, `num_classes`). What is in it is up to you, but
 #
-# 1. its two sub-modules are `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`.
-# 2. `head` takes the mean of each map over all its places (global average pooling), and then a single linear layer. So images may have any size from 32 × 32 on.
+# 1. its two sub-modules are `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`. From 128 × 128 on, maps have more than one row and column: nothing is pooled over all places before the head.
+# 2. `head` takes the mean of each map over all its places (global average pooling), and then a single linear layer, with or without bias. So images may have any size from 32 × 32 on.
 # 3. it has at most **150,000** parameters, and all of them matter for the output.
 # 4. in evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits, not probabilities.
 #
-# <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> returns what it is given.</details>
+# <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> returns what it is given, and is a sub-module, as a <code>lambda</code> is not.</details>
 # <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(norm.weight)</code>, when the layer is there. In an <code>nn.Sequential</code> the last one is <code>self.residual[-1]</code>.</details>
 # <details><summary>Hint 3: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes that makes 78,486 parameters.</details>
 
@@ -432,15 +432,32 @@ def nearly(one, other):
     return int((one - other).abs().max() <= 1e-3 * other.abs().max() + 1e-6)
 
 
-def number_of_parameters(model):
+def number_of_parameters(model, *names):
+    """Count the parameters of a model, or of a sub-module."""
+    for name in names:
+        model = getattr(model, name, None)
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"{name} is no sub-module, no nn.Module")
     return sum(p.numel() for p in model.parameters())
 
 
-@torch.no_grad()
-def look_at_block(x, c_out, stride, sequence):
-    """Describe a block for x (N, c_in, H, W): how it begins, and what it computes when filled."""
-    block = ResidualBlock(x.shape[1], c_out, stride).to(x.dtype).eval()
-    begins = nearly(block(x), block.shortcut(x).relu())
+@torch.enable_grad()
+def every_part_learns(block, x):
+    """Say whether all parameters of a new block get a gradient in the first training steps."""
+    steps, parameters = torch.optim.SGD(block.parameters(), lr=0.1), list(block.parameters())
+    target, has_learned = torch.randn_like(block(x)), [False] * len(parameters)
+    for _ in range(3):
+        steps.zero_grad()
+        with suppress(RuntimeError):  # what autograd needs was overwritten
+            (block(x) - target).square().mean().backward()
+        learns = [p.grad is not None and bool(p.grad.any()) for p in parameters]
+        has_learned = [any(pair) for pair in zip(has_learned, learns, strict=True)]
+        steps.step()
+    return int(all(has_learned))
+
+
+def fill(block, sequence):
+    """Fill a block with given numbers, by kind and shape."""
     for name, values in block.state_dict().items():
         C, kind = len(values) if values.dim() else 0, name.rpartition(".")[2]
         if values.dim() == 4:  # filter k is sequence[k : k + fan_in]
@@ -451,8 +468,19 @@ def look_at_block(x, c_out, stride, sequence):
             values.copy_(sequence.flip(0)[start : start + C])
         elif kind == "running_var":
             values.copy_(0.5 + sequence[:C] ** 2)
-    sizes = [number_of_parameters(part) for part in (block.residual, block.shortcut)]
-    return {"begins_as_shortcut": begins, "parameters": torch.tensor(sizes), "block": block(x)}
+
+
+@torch.no_grad()
+def look_at_block(x, c_out, stride, sequence):
+    """Describe a block for x (N, c_in, H, W): how it begins, and what it computes when filled."""
+    block = ResidualBlock(x.shape[1], c_out, stride).to(x.dtype).eval()
+    found = {"parameters": [number_of_parameters(block, part) for part in ("residual", "shortcut")]}
+    found["begins_as_shortcut"] = nearly(block(x), block.shortcut(x).relu())
+    found["every_part_learns"] = every_part_learns(block, x.clone())
+    fill(block, sequence)
+    found["block"] = block(x)
+    block.train()
+    return {**found, "nothing_dropped": nearly(block(x.clone()), block(x.clone()))}
 
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -471,18 +499,23 @@ def gradient_is_missing(model, images):
     return [gradient is None or not bool(gradient.any()) for gradient in found]
 
 
-def look_at_head(model, images):
-    """Say whether images may have any size, and what of the maps matters for the head."""
-    maps, sizes = model.features(images), []
+def look_at_maps(model, images):
+    """Say whether images may have any size, and what of their maps matters for the head."""
+    names = "any_size", "maps_have_places", "places_do_not_matter", "mean_of_each_map"
+    found = dict.fromkeys((*names, "one_linear_layer"), 0)
     with suppress(RuntimeError):
-        sizes = [model(images[..., :side, :side]).shape for side in (32, 35)]
-    logits, means = model.head(maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
-    return {
-        "any_size": int(len(sizes) == 2),
-        "places_do_not_matter": nearly(model.head(maps.flip(2).roll(1, 3)), logits),
-        "mean_of_each_map": nearly(model.head(means), logits),
-        "one_linear_layer": nearly(3 * model.head(0 * maps) - 2 * logits, model.head(-2 * maps)),
-    }
+        found["any_size"] = int(all(len(model(images[..., :n, :n])) == 2 for n in (32, 35)))
+    shape = model.features(torch.randn(1, 3, 128, 128)).shape
+    found["maps_have_places"] = int(len(shape) == 4 and min(shape[2:]) > 1)
+    with suppress(RuntimeError, IndexError):
+        maps = torch.randn(2, shape[1], 3, 5)
+        logits, means = model.head(maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
+        found["places_do_not_matter"] = nearly(model.head(maps.flip(2).roll(1, 3)), logits)
+        found["mean_of_each_map"] = nearly(model.head(means), logits)
+        straight = nearly(3 * model.head(0 * maps) - 2 * logits, model.head(-2 * maps))
+        size, C = number_of_parameters(model, "head"), logits.shape[1]
+        found["one_linear_layer"] = straight * int(size in (shape[1] * C, shape[1] * C + C))
+    return found
 
 
 # %% nbgrader={"grade": false, "grade_id": "resnet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -499,11 +532,12 @@ def resnet_properties(x, c_out, stride, sequence, size, num_classes):
         outputs.append(model(images).detach())
     with torch.no_grad():
         logits = outputs[-1]
-        head = look_at_head(model, images)
+        head = look_at_maps(model, images)
         alone = torch.cat([model(image[None]) for image in images])
         composed = nearly(model.head(model.features(images)), logits)
     outputs = torch.cat(outputs)
-    are_logarithms = (outputs.exp().sum(dim=1) - 1).abs().max() < 1e-3
+    sums = {"probabilities": outputs.sum(dim=1), "logarithms": outputs.exp().sum(dim=1)}
+    add_up = {f"no_{name}": int((sum - 1).abs().max() > 1e-3) for name, sum in sums.items()}
     blocks = sum(isinstance(part, ResidualBlock) for part in model.features.modules())
     return {
         **look_at_block(x, c_out, stride, sequence),
@@ -514,7 +548,7 @@ def resnet_properties(x, c_out, stride, sequence, size, num_classes):
         "within_budget": int(number_of_parameters(model) <= 150_000),
         "same_answer_twice": nearly(model(images).detach(), logits),
         "image_for_itself": nearly(alone, logits),
-        "logits": int(outputs.min() < 0 and not are_logarithms),
+        "some_below_0": int(outputs.min() < 0), **add_up,
         "without_gradient": sum(map(all, zip(*unused, strict=True))),
     }
 

@@ -10,21 +10,23 @@ from scipy import stats
 from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 
 Tensors = dict[str, torch.Tensor]
-KEPT = ("three_blocks", "head_of_features", "any_size", "places_do_not_matter",
+BLOCK = "begins_as_shortcut", "every_part_learns", "nothing_dropped"
+KEPT = ("three_blocks", "head_of_features", "any_size", "maps_have_places", "places_do_not_matter",
         "mean_of_each_map", "one_linear_layer", "within_budget", "same_answer_twice",
-        "image_for_itself", "logits")  # fmt: skip
+        "image_for_itself", "some_below_0", "no_probabilities", "no_logarithms")  # fmt: skip
 EPS = 1e-5  # of batch norm
 
 
 def checks(seed: int) -> Iterator[Check]:
     """Yield the checks of this part; `seed` draws the hidden cases."""
-    names = ("begins_as_shortcut", "parameters", "block", "shape", *KEPT, "without_gradient")
+    names = (*BLOCK, "parameters", "block", "shape", *KEPT, "without_gradient")
     yield Check(
         name="small_resnet",
         title="a residual block, and a network of them",
         records={name: f"return.{name}" for name in names},
         cases=public_and_hidden(blocks, seed),
         oracle=resnet_properties,
+        pure=True,
     )
     yield Check(
         name="right_count_values",
@@ -98,7 +100,7 @@ def resnet_properties(
     projects = stride != 1 or c_in != c_out
     sizes = [9 * c_out * (c_in + c_out) + 4 * c_out, projects * c_out * (c_in + 2)]
     return {
-        "begins_as_shortcut": number(1),
+        **dict.fromkeys(BLOCK, number(1)),
         "parameters": torch.tensor(sizes),
         "block": filled_block(x, c_out, stride, sequence),
         "shape": torch.tensor([2, num_classes]),
@@ -231,6 +233,17 @@ MISTAKES: tuple[Mistake, ...] = (
     block("scale_begins_at_one", {ZERO: ""}, 0.7,
           "a new block is not relu(shortcut(x)). Let the scale (weight) of the second batch norm "
           "begin at 0."),
+    block("first_scale_begins_at_zero", {ZERO: "nn.init.zeros_(self.residual[1].weight)"}, 0.5,
+          "the scale of the first batch norm begins at 0. The ReLU behind it gives 0 and passes no "
+          "gradient on, so the block would never learn. It is the second whose scale is 0, and no "
+          "other."),
+    block("dropout_in_the_residual", {"nn.ReLU(),": "nn.ReLU(), nn.Dropout2d(0.1),"}, 0.7,
+          "in training mode two passes through the block differ. There is no dropout in it."),
+    block("shortcut_in_place",
+          {SUM: "out = self.shortcut(x)\n        out += self.residual(x)\n"
+                "        return F.relu(out)"}, 0.6,
+          "the block overwrites its input. With the identity, self.shortcut(x) is x itself, and "
+          "out += … changes it: write out = out + …"),
     block("always_projected", {NEEDED: "if True:"}, 0.6,
           "the shortcut has parameters where the shapes agree. There it is the identity."),
     block("projected_without_norm", {PROJECTED: "projection"}, 0.7,
@@ -246,10 +259,16 @@ MISTAKES: tuple[Mistake, ...] = (
         "places."),
     net("largest_instead_of_mean", {HEAD: HEAD.replace("Avg", "Max")}, 0.6,
         "the head takes the largest number of each map, not the mean."),
+    net("pooled_in_the_features",
+        {"nn.ReLU(), *blocks)": "nn.ReLU(), *blocks, nn.AdaptiveMaxPool2d(1))",
+         HEAD: "nn.Flatten(), nn.Linear(64, num_classes)"}, 0.6,
+        "features pools over all places already, so there is nothing left to average. Let it "
+        "return maps, and take their means in the head."),
     net("hidden_layer_in_the_head",
         {HEAD: "nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 40), nn.ReLU(), "
          "nn.Linear(40, num_classes)"}, 0.7,
-        "behind the means the head has more than a single linear layer."),
+        "behind the means the head has more than a single linear layer: another one, an activation "
+        "or a norm."),
     net("one_size_only",
         {HEAD: "nn.Flatten(), nn.LazyLinear(num_classes)"}, 0.3,
         "only images of one size can be computed. Global average pooling makes one number of each "
@@ -259,8 +278,16 @@ MISTAKES: tuple[Mistake, ...] = (
         "73,984."),
     net("class_probabilities", {FORWARD: "return self.head(maps).softmax(dim=1)"}, 0.5,
         "forward is not head(features(x)), or its outputs are probabilities. Return logits."),
+    net("softmax_in_the_head", {HEAD: HEAD + ", nn.Softmax(dim=1)"}, 0.6,
+        "the outputs are probabilities. Return logits: cross_entropy does the softmax."),
+    net("largest_and_softmax", {HEAD: HEAD.replace("Avg", "Max") + ", nn.Softmax(dim=1)"}, 0.4,
+        "the head takes the largest number of each map, not the mean, and its outputs are "
+        "probabilities. Take the mean, and return logits: cross_entropy does the softmax."),
+    net("negative_logits_cut_off", {HEAD: HEAD + ", nn.ReLU()"}, 0.6,
+        "no output is ever negative: there is something behind the linear layer, a ReLU perhaps."),
     net("logarithms_of_probabilities", {HEAD: HEAD + ", nn.LogSoftmax(dim=1)"}, 0.6,
-        "there is something behind the linear layer. cross_entropy does the softmax."),
+        "the outputs are logarithms of probabilities. Return logits: cross_entropy does the "
+        "softmax and the logarithm."),
     net("dropout_without_mode", {FORWARD: "return self.head(F.dropout(maps, 0.5))"},
         0.4, "in evaluation mode two passes differ. nn.Dropout knows the mode; F.dropout has to be "
         "told: training=self.training."),
