@@ -2,18 +2,23 @@
 
 import io
 import re
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from autograder.cases import Case, Level
 from autograder.checks import Check
 from autograder.checks.a5_anomaly_detection import detector, reconstruction, synthetic
 from autograder.evidence import observe
 from autograder.measure import auroc
+from autograder.solutions import grade_id
+from tests.submissions import source_notebook
 
 LEVELS = tuple(Level(name, at, share) for name, at, share in (("pass", 0.7, 0.5), ("good", 0.9, 1)))
 
@@ -134,3 +139,68 @@ def test_margins_of_pasted_rectangles_are_six_standard_errors():
     ((_, _, inputs, _, tolerance),) = synthetic.states(np.random.RandomState(0))
     assert 6 * (1 / 12 / inputs["N"]) ** 0.5 <= tolerance.atol
     assert (1 - tolerance.atol) ** inputs["N"] < 1e-12  # that no number is near an end
+
+
+@pytest.fixture
+def space():
+    """What the notebook defines up to the description of an autoencoder."""
+    cells = {grade_id(c): c.source for c in source_notebook("a5_anomaly_detection").cells}
+    found = {"nn": nn, "F": F, "torch": torch, "suppress": suppress}
+    for name in ("look_at_block", "look_at_resnet", "Autoencoder", "describe_autoencoder"):
+        exec(cells[name], found)
+    return found
+
+
+def broken_promises(space, decoded, start=lambda model: None):
+    """Describe the instructor's autoencoder with another end, and say what is not as promised."""
+
+    class Other(space["Autoencoder"]):
+        def __init__(self):
+            super().__init__()
+            start(self)
+
+        def decode(self, code):
+            return decoded(self.decoder(code))
+
+    space["Autoencoder"] = Other
+    (check, _) = reconstruction.checks(0)
+    inputs = check.cases[-1].inputs
+    found, right = space["describe_autoencoder"](**inputs), check.oracle(**inputs)
+    return {name for name in right if not torch.equal(torch.as_tensor(found[name]), right[name])}
+
+
+def ends_at_0(model):
+    nn.init.zeros_(model.decoder[-1].weight)
+    nn.init.zeros_(model.decoder[-1].bias)
+
+
+def without_norms(model):
+    for part in (*model.encoder, *model.decoder):
+        if isinstance(part, nn.Sequential):
+            part[1], part[2] = nn.Identity(), nn.Sigmoid()
+
+
+@pytest.mark.parametrize(
+    "end", [torch.sigmoid, F.hardsigmoid, lambda z: z.clamp(0, 1), lambda z: z.softmax(dim=1)]
+)
+@pytest.mark.parametrize("start", [ends_at_0, without_norms, lambda model: None])
+def test_right_autoencoders_may_begin_and_end_as_they_like(space, start, end):
+    assert broken_promises(space, end, start) == set()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [F.relu, torch.abs, lambda z: z + 0.5, lambda z: z.softmax(dim=1) * 1.5 - 0.2,
+     lambda z: (-z).exp() / 2],
+)  # fmt: skip
+def test_drawings_that_can_leave_the_range_are_seen(space, end):
+    assert broken_promises(space, end) == {"between_0_and_1"}
+
+
+def test_parameters_times_0_do_not_take_part(space):
+    def more(model):
+        model.extra = nn.Linear(3, 3)
+        model.decoder.register_forward_hook(lambda *a: a[2] + 0 * model.extra.weight.sum())
+
+    assert broken_promises(space, torch.sigmoid, more) == {"unused_parameters"}
+    assert "unused_parameters" in broken_promises(space, lambda z: z.detach().sigmoid())

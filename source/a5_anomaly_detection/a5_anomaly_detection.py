@@ -485,17 +485,20 @@ def look_at_block(x, c_out, stride, sequence):
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @torch.no_grad()
-def shaken(model, begin):
+def shaken(model, begin, strength=1.0):
     """Move all parameters from where they began: what is 0 on purpose is no mistake."""
     for parameter, value in zip(model.parameters(), begin, strict=True):
-        spread = 0.05 + value.std(correction=0)
+        spread = strength * (0.05 + value.std(correction=0))
         parameter.copy_(value + spread * torch.randn_like(value))
 
 
 def gradient_is_missing(model, images):
     """Say for each parameter whether the logits do not depend on it."""
     loss = model(images).square().sum()
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not loss.requires_grad:
+        return [True] * len(parameters)
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
     return [gradient is None or not bool(gradient.any()) for gradient in found]
 
 
@@ -1045,7 +1048,7 @@ compare_losses(penalty=0.0)
 # - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. However you shape the rest, the code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
 # - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
 # - `forward(x)` is `decode(encode(x))`: nothing goes round the code.
-# - In evaluation mode the same image gives the same answer, alone or among others. Every parameter takes part, and there are at most 400,000 of them. `Autoencoder()` needs no arguments.
+# - In evaluation mode the same image gives the same answer, alone or among others. Every parameter takes part, and there are at most 400,000 of them. `Autoencoder()` needs no arguments, and after `.double()` it works in `float64`, as every network of layers does.
 #
 # <details><summary>Hint 1: down</summary>Four convolutions with stride 2 bring 96 pixels to 6. With 32 channels there, the code has 32 · 6 · 6 = 1,152 numbers.</details>
 # <details><summary>Hint 2: up</summary><code>nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)</code> doubles height and width. So does <code>nn.Upsample(scale_factor=2)</code> before a convolution of 3 × 3.</details>
@@ -1087,32 +1090,43 @@ class Autoencoder(nn.Module):
 
 
 # %% [markdown]
-# The check builds an `Autoencoder()`, shows it images, and looks at what it does: the shapes, the size of the code, whether anything goes round it, and which parameters the answer depends on.
+# The check builds an `Autoencoder()`, moves all its weights at random, a little and a lot, shows it images in `float64`, and looks at what it does: the shapes, the size of the code, whether anything goes round it, and which parameters the answer depends on.
 
 # %% nbgrader={"grade": false, "grade_id": "describe_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def describe_autoencoder(images):
-    """Look at what a new Autoencoder promises, with images (N, 3, 96, 96)."""
-    torch.manual_seed(0)
-    model = Autoencoder()
-    model.train()
-    model(images).square().mean().backward()  # batch norm meets the images, too
-    unused = [p.grad is None for p in model.parameters() if p.requires_grad]
-    with torch.no_grad():
-        for parameter in model.parameters():  # weights as large as they get
-            parameter.mul_(1.5)
-        found, code = model.eval()(images), model.encode(images)
-        drawn, alone = model.decode(code), model(images[:1])
-        mixed = model.decode(code.flip(0))
+@torch.no_grad()
+def describe_drawings(model, images):
+    """Look at what an Autoencoder with its present weights makes of images."""
+    found, code = model(images), model.encode(images)
+    drawn, alone = model.decode(code), model(images[:1])
+    mixed = model.decode(code.flip(0))
     return {
-        "shape": torch.tensor(found.shape),
         "code_is_narrow": int(16 * code.numel() <= images.numel() and len(code) == len(images)),
         "between_0_and_1": int(bool(((found >= 0) & (found <= 1)).all())),
         "nothing_goes_round": int(torch.allclose(found, drawn, atol=1e-5)),
         "drawn_from_the_code": int(torch.allclose(mixed, drawn.flip(0), atol=1e-5)),
-        "codes_differ": int(not torch.allclose(mixed, drawn, atol=1e-6)),
+        "codes_differ": int((mixed - drawn).abs().max() > 1e-9),
         "image_for_itself": int(torch.allclose(alone, found[:1], atol=1e-5)),
-        "within_budget": int(sum(p.numel() for p in model.parameters()) <= 400_000),
-        "unused_parameters": sum(unused),
+    }
+
+
+def describe_autoencoder(images):
+    """Look at what a new Autoencoder promises, with images (N, 3, 96, 96)."""
+    torch.manual_seed(0)
+    model, images, seen, unused = Autoencoder().train().double(), images.double(), [], []
+    with torch.no_grad():
+        shape = model(images).shape  # batch norm meets the images, too
+    begin = [parameter.detach().clone() for parameter in model.eval().parameters()]
+    for strength in (0.1, 0.2, 0.5, 1.0, 2.0):
+        shaken(model, begin, strength)
+        seen.append(describe_drawings(model, images))
+        unused.append(gradient_is_missing(model, images))
+    found = {name: min(one[name] for one in seen) for name in seen[0]}
+    found["codes_differ"] = max(one["codes_differ"] for one in seen)
+    return {
+        **found,
+        "shape": torch.tensor(shape),
+        "within_budget": int(number_of_parameters(model) <= 400_000),
+        "unused_parameters": sum(map(all, zip(*unused, strict=True))),
     }
 
 
@@ -1125,7 +1139,7 @@ check.hidden("autoencoder_structure", describe_autoencoder)
 # %% [markdown]
 # The error of a drawing, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
 #
-# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`): the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in, and is in the mode that it came in afterwards; no gradients are attached to what you return.
+# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`), of the dtype of `x`: the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in, and is in the mode that it came in afterwards; no gradients are attached to what you return.
 #
 # <details><summary>Hint: squares</summary><code>F.avg_pool2d(…, cell)</code> averages over squares.</details>
 
@@ -1134,7 +1148,7 @@ check.hidden("autoencoder_structure", describe_autoencoder)
 def error_maps(model: nn.Module, x: torch.Tensor, cell: int) -> torch.Tensor:
     """Compute the mean squared error of a model's drawing of x (N, 3, H, W), square by square.
 
-    Returns maps (N, H / cell, W / cell).
+    Returns maps (N, H / cell, W / cell), of the dtype of x.
     """
     ### BEGIN SOLUTION
     was_training = model.training

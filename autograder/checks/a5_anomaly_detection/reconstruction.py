@@ -100,7 +100,8 @@ MISTAKES = (
         {"self.decoder(code).sigmoid()": "self.decoder(code)"},
         STRUCTURE,
         0.5,
-        "the drawings leave the range 0…1. End decode with a sigmoid.",
+        "the drawings can leave the range 0…1, with these weights or with others that training may "
+        "find. End decode with a sigmoid.",
     ),
     Mistake(
         "code_too_wide",
@@ -124,6 +125,30 @@ MISTAKES = (
         0.3,
         "something of the image goes round the code, and so does every defect. forward(x) is "
         "decode(encode(x)) and nothing else.",
+    ),
+    Mistake(
+        "wide_and_round_the_code",
+        "Autoencoder",
+        {
+            "widths = down(3, 16), down(16, 32), down(32, 64), down(64, 64)": (
+                "widths = down(3, 16), down(16, 32), down(32, 64)"
+            ),
+            "up(32, 64), up(64, 32), up(32, 16), last": "up(32, 64), up(64, 16), last",
+            "return self.decode(self.encode(x))": "return (self.decode(self.encode(x)) + x) / 2",
+        },
+        STRUCTURE,
+        0.2,
+        "two promises are broken: the code is wider than a sixteenth of the image's numbers, and "
+        "something of the image goes round it. forward(x) is decode(encode(x)) and nothing else.",
+    ),
+    Mistake(
+        "leaves_the_range_with_a_skip",
+        "Autoencoder",
+        {"return self.decode(self.encode(x))": "return self.decode(self.encode(x)) + x"},
+        STRUCTURE,
+        0.2,
+        "the image is added to its drawing. So every defect goes round the code, and the result "
+        "leaves 0…1. forward(x) is decode(encode(x)) and nothing else.",
     ),
     Mistake(
         "too_many_parameters",
