@@ -19,7 +19,7 @@ from tests.submissions import source_notebook
 SEEDS = (0, 1, 2, 3)
 PARTS = card, classify, long_tail
 CELLS = ("write_category", "stratified_split", "promises_of_split", "ResidualBlock",
-         "look_at_block", "look_at_resnet", "resnet_properties")  # fmt: skip
+         "watch_block", "look_at_block", "look_at_resnet", "resnet_properties")  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SEEDS)

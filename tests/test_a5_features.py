@@ -227,7 +227,7 @@ def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
 
 def unet_properties(cells, network, *inputs):
     space = {"torch": torch, "nn": nn, "F": F, "UNet": network}
-    names = ("cut_unet", "look_at_unet", "unet_properties")
+    names = ("cut_unet", "watch_calls", "look_at_unet", "unet_properties")
     exec("\n\n".join(cells[name] for name in names), space)
     torch.manual_seed(inputs[0])
     return space["unet_properties"](*inputs)
@@ -245,7 +245,43 @@ def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells
         torch.manual_seed(100 * channels + seed)
         found = unet_properties(cells, built(cells), channels, 2, 8 * (seed + 1), 24)
         assert all(found[name] == 1 for name in segmentation.PROMISES), found
-        assert found["without_gradient"] == 0
+        assert all(found[name] == count for name, count in segmentation.COUNTS.items()), found
+
+
+@pytest.mark.parametrize(
+    "activation",
+    ["Sigmoid()", "Hardsigmoid()", "Tanhshrink()", "Softshrink()", "Softplus(beta=0.3)", "Tanh()",
+     "ReLU6()", "CELU(inplace=True)"],
+)  # fmt: skip
+def test_every_activation_is_one(activation, cells):
+    network = changed(cells, {"nn.ReLU()": f"nn.{activation}"})
+    found = unet_properties(cells, network, 4, 2, 16, 24)
+    assert all(found[name] == 1 for name in segmentation.PROMISES), found
+    assert all(found[name] == count for name, count in segmentation.COUNTS.items()), found
+
+
+def changed(cells, change):
+    """Build the reference's network with a change."""
+    source = cells["UNet"]
+    for right, wrong in change.items():
+        assert right in source
+        source = source.replace(right, wrong)
+    return built({"UNet": source})
+
+
+@pytest.mark.parametrize(
+    "activation, missing",
+    [("nn.ReLU() if c_in == 3 else nn.Identity()", 14), ("nn.Identity()", 17)],
+)
+def test_norms_without_activation_are_counted(activation, missing, cells):
+    network = changed(cells, {"nn.ReLU()": activation})
+    found = unet_properties(cells, network, 4, 2, 16, 24)
+    assert found["norms_not_activated"] == missing  # a skip counts twice
+
+
+def test_what_is_clipped_far_away_is_no_logit(cells):
+    network = changed(cells, {"return self.last(x)": "return self.last(x).clamp(-20, 20)"})
+    assert unet_properties(cells, network, 4, 2, 16, 24)["logits"] == 0
 
 
 def test_parameters_by_hand():
@@ -277,8 +313,7 @@ def closed(cells, level):
 def test_a_closed_skip_connection_is_seen(level, name, cells):
     found = unet_properties(cells, closed(cells, level), 4, 1, 16, 16)
     broken = {promise for promise in segmentation.PROMISES if found[promise] != 1}
-    # with nothing left of the uppermost level, it cannot be seen to bend either
-    assert broken == ({name, "activated"} if level == 0 else {name})
+    assert broken == {name}
 
 
 # The loss

@@ -146,7 +146,7 @@ def space():
     """What the notebook defines up to the description of an autoencoder."""
     cells = {grade_id(c): c.source for c in source_notebook("a5_anomaly_detection").cells}
     found = {"nn": nn, "F": F, "torch": torch, "suppress": suppress}
-    for name in ("look_at_block", "look_at_resnet", "Autoencoder", "describe_autoencoder"):
+    for name in ("watch_block", "look_at_resnet", "Autoencoder", "describe_autoencoder"):
         exec(cells[name], found)
     return found
 

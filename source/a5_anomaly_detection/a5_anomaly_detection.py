@@ -424,7 +424,7 @@ class SmallResNet(nn.Module):
 # The check fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
 
 
-# %% nbgrader={"grade": false, "grade_id": "look_at_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "watch_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def nearly(one, other):
     """Say whether two results are equal, up to rounding in float32 where numbers are large."""
     if one.shape != other.shape:
@@ -456,6 +456,7 @@ def every_part_learns(block, x):
     return int(all(has_learned))
 
 
+# %% nbgrader={"grade": false, "grade_id": "look_at_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def fill(block, sequence):
     """Fill a block with given numbers, by kind and shape."""
     for name, values in block.state_dict().items():
@@ -2168,7 +2169,7 @@ print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(len
 # - **Up**, three times: a transposed convolution, 2 × 2 with stride 2, *with* bias, doubles height and width and halves the channels; its maps are concatenated with the encoder's last maps of that size; and a block brings the 2·4c, 2·2c, 2·c channels to 4c, 2c, c.
 # - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing behind it.
 #
-# Pooling and activation are yours to choose; the paper has max pooling and ReLU. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
+# Pooling and activation are yours to choose, an activation without parameters; the paper has max pooling and ReLU. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
 #
 # Count by hand before you run anything: how many parameters has `UNet(16)`? The answer is **482,737**. If you have another number, something is different from the list.
 #
@@ -2214,7 +2215,7 @@ class UNet(nn.Module):
 
 
 # %% [markdown]
-# How does a check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the uppermost skip connection is left, and the middle of the output still depends on a strip of the image some 9 pixels wide. With the maps of half the size back again, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128.
+# How does a check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the uppermost skip connection is left, and the middle of the output still depends on a strip of the image 9 pixels wide, as four convolutions 3 × 3 see. With the maps of half the size back again, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128. It also looks at the calls: whether there are three transposed convolutions, and whether what a batch norm returns goes into the next layer as it is, with no activation between.
 
 # %% nbgrader={"grade": false, "grade_id": "cut_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from torch.overrides import TorchFunctionMode
@@ -2243,11 +2244,28 @@ def strip_seen(model, images, factors):
     return int(columns.max() - columns.min()) + 1 if len(columns) else 0
 
 
-def bends(model, images):
-    """Say whether the uppermost level alone is more than a linear map."""
-    with Cut(images, (2, 4, 8)), torch.no_grad():
-        there, back, zero = model(images), model(-images), model(0 * images)
-    return int(not torch.allclose(there + back, 2 * zero, rtol=1e-3, atol=1e-4))
+# %% nbgrader={"grade": false, "grade_id": "watch_calls", "locked": true, "schema_version": 3, "solution": false, "task": false}
+class Calls(TorchFunctionMode):
+    """Count transposed convolutions, and norms whose maps go on without an activation."""
+
+    def __init__(self):
+        super().__init__()
+        self.norms, self.straight, self.transposed = [], 0, 0
+
+    def is_of_a_norm(self, x):
+        return any(x is maps and x._version == version for maps, version in self.norms)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(func, "__name__", "")
+        self.transposed += name == "conv_transpose2d"
+        if "conv" in name or "pool" in name or name in ("cat", "concat", "hstack", "interpolate"):
+            given = [*args, *kwargs.values()]
+            maps = [x for one in given for x in (one if isinstance(one, (list, tuple)) else [one])]
+            self.straight += sum(self.is_of_a_norm(x) for x in maps)
+        result = func(*args, **kwargs)
+        if name == "batch_norm":
+            self.norms.append((result, result._version))
+        return result
 
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -2263,6 +2281,16 @@ def shake(model, strength=0.05):
         parameter += strength * torch.randn_like(parameter)
 
 
+@torch.no_grad()
+def settle(model, images):
+    """Let each batch norm know the mean and variance of what it gets, as after training."""
+    for part in model.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = 1.0
+    model.train()(images)
+    model.eval()
+
+
 def idle_parameters(model, images):
     """Count the parameters that the output does not depend on."""
     parameters = list(model.parameters())
@@ -2272,11 +2300,15 @@ def idle_parameters(model, images):
 
 @torch.no_grad()
 def follows_its_last_bias(model, images):
-    """Say whether logits come out: a bias moved by -3 moves all of them by -3."""
+    """Say whether logits come out: a bias moved by 100 moves all of them by 100."""
     logits, biases = model(images), [p for p in model.parameters() if p.numel() == 1]
-    for bias in biases[-1:]:
-        bias -= 3
-    return int(bool(biases) and same_maps(model(images), logits - 3))
+    same = bool(biases)
+    for by in (100, -200, 100):
+        for bias in biases[-1:]:
+            bias += by
+        logits = logits + by
+        same = same and same_maps(model(images), logits)
+    return int(same)
 
 
 # %% nbgrader={"grade": false, "grade_id": "unet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -2287,8 +2319,10 @@ def unet_properties(channels, N, H, W):
         model(images)  # a lazy layer learns its shape
     parameters = sum(p.numel() for p in model.parameters())
     shake(model)
-    with torch.no_grad():
+    settle(model, long)
+    with torch.no_grad(), Calls() as calls:
         logits = model(images)
+    with torch.no_grad():
         alone = torch.cat([model(image[None]) for image in images])
         again = model(images)
     strips = [strip_seen(model, long, cut) for cut in ((2, 4, 8), (4, 8), (8,), ())]
@@ -2297,7 +2331,8 @@ def unet_properties(channels, N, H, W):
         "finite": int(logits.isfinite().all()),
         "skip_at_full_size": int(strips[0] > 0), "skip_at_a_half": int(strips[1] > strips[0]),
         "skip_at_a_quarter": int(strips[2] > strips[1]),
-        "bottom_matters": int(strips[3] > strips[2]), "activated": bends(model, long),
+        "bottom_matters": int(strips[3] > strips[2]), "norms_not_activated": calls.straight,
+        "columns_at_full_size": strips[0], "transposed_convolutions": calls.transposed,
         "logits": follows_its_last_bias(model, images),
         "same_answer_twice": same_maps(again, logits), "image_for_itself": same_maps(alone, logits),
         "without_gradient": idle_parameters(model, torch.cat([images, images.flip(-1)])),

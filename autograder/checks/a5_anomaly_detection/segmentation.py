@@ -12,13 +12,21 @@ from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
 Tensors = dict[str, torch.Tensor]
 LOSSES = Tolerance(rtol=1e-6, atol=1e-9)
 PROMISES = ("finite", "skip_at_full_size", "skip_at_a_half", "skip_at_a_quarter",
-            "bottom_matters", "activated", "logits", "same_answer_twice", "image_for_itself",
+            "bottom_matters", "logits", "same_answer_twice", "image_for_itself",
             "batch_norm")  # fmt: skip
+
+
+COUNTS = {
+    "columns_at_full_size": 9,
+    "transposed_convolutions": 3,
+    "norms_not_activated": 0,
+    "without_gradient": 0,
+}
 
 
 def checks(seed: int) -> Iterator[Check]:
     """Yield the checks; `seed` draws the hidden cases."""
-    names = ("shape", "parameters", *PROMISES, "without_gradient")
+    names = ("shape", "parameters", *COUNTS, *PROMISES)
     yield Check(
         name="unet_structure",
         title="how the U-Net is built, and what it does",
@@ -55,7 +63,8 @@ def promised(channels: int, N: int, H: int, W: int) -> Tensors:
     parameters = sum(9 * (a * b + b * b) + 4 * b for a, b in pairs)
     parameters += sum(4 * 2 * c * c + c for c in widths[:3]) + channels + 1
     found = {"shape": torch.tensor([N, 1, H, W]), "parameters": number(parameters)}
-    return found | {name: number(1) for name in PROMISES} | {"without_gradient": number(0)}
+    found |= {name: number(count) for name, count in COUNTS.items()}
+    return found | {name: number(1) for name in PROMISES}
 
 
 # The loss
@@ -156,14 +165,47 @@ MISTAKES: tuple[Mistake, ...] = (
     net("convolutions_with_bias", {CONVOLUTION: CONVOLUTION.replace(", bias=False", "")}, 0.7,
         "the 3 × 3 convolutions have a bias: batch norm subtracts it again. bias=False."),
     net("no_batch_norm", {NORM: "nn.Identity()"}, 0.4, "the batch norms are missing."),
+    net("norm_of_each_image", {NORM: "nn.GroupNorm(1, c_out)"}, 0.5,
+        "the norms are of another kind, over all places of one image, so that every pixel depends "
+        "on all others. The list asks for batch norm."),
     net("one_convolution_a_block", {"for c in (c_in, c_out):": "for c in (c_in,):"}, 0.5,
         "each block has one convolution. It has two."),
     net("no_activation", {"nn.ReLU()": "nn.Identity()"}, 0.3,
-        "at full size, everything is linear: the activations are missing."),
+        "the activations are missing: two convolutions in a row are no more than one."),
+    net("one_activation_a_block",
+        {"nn.BatchNorm2d(c_out), nn.ReLU()]": "nn.BatchNorm2d(c_out)]",
+         "return nn.Sequential(*layers)": "return nn.Sequential(*layers, nn.ReLU())"}, 0.6,
+        "only the second batch norm of each block has an activation behind it. Both have."),
+    net("decoder_without_activations",
+        {"c_out: int) ->": "c_out: int, a=nn.ReLU) ->",
+         "nn.ReLU()]": "a()]", "(block(2 * c, c) for": "(block(2 * c, c, nn.Identity) for"}, 0.6,
+        "the blocks of the decoder have no activations. Every block has two."),
     net("enlarged_without_parameters",
         {LARGER: "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(2 * c, c, 1))"}, 0.6,
         "the maps are enlarged by another layer than a transposed convolution, 2 × 2 with stride "
         "2: the number of parameters is not the same."),
+    net("enlarged_and_convolved",
+        {LARGER: "nn.Sequential(nn.Upsample(scale_factor=2), nn.ZeroPad2d((0, 1, 0, 1)), "
+                 "nn.Conv2d(2 * c, c, 2))"}, 0.8,
+        "as many parameters, and yet no transposed convolution, 2 × 2 with stride 2: the maps are "
+        "enlarged by another layer."),
+    net("dilated", {CONVOLUTION: CONVOLUTION.replace("padding=1", "padding=2, dilation=2")}, 0.6,
+        "with only the uppermost skip connection left, an output depends on a wider strip than the "
+        "nine pixels of four convolutions 3 × 3: they are dilated, or there are others."),
+    net("skip_from_the_middle_of_a_block",
+        {"x = block(F.max_pool2d(x, 2) if level else x)":
+         "x = F.max_pool2d(x, 2) if level else x\n            half, x = block[:3](x), block(x)",
+         "skipped.append(x)": "skipped.append(half)"}, 0.7,
+        "a skip connection begins in the middle of an encoder's block. Hand over the last maps of "
+        "each size, behind both convolutions."),
+    net("activation_with_parameters", {"nn.ReLU()]": "nn.PReLU()]"}, 0.7,
+        "the activations have parameters of their own, one each. Choose one without, as nn.ReLU or "
+        "nn.LeakyReLU."),
+    net("biases_and_sigmoid", {CONVOLUTION: CONVOLUTION.replace(", bias=False", ""),
+                               OUTPUT: "return self.last(x).sigmoid()"}, 0.4,
+        "the 3 × 3 convolutions have a bias, which batch norm subtracts again (bias=False), and "
+        "there is something behind the last convolution, a sigmoid perhaps. Return logits: the "
+        "loss does the sigmoid."),
     net("channels_fixed", {WIDTHS: f"channels = 16\n        {WIDTHS}"}, 0.6,
         "the number of channels is always the same. Use the argument."),
     net("channels_do_not_double", {WIDTHS: "widths = [channels] * 4",
