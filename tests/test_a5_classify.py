@@ -308,6 +308,13 @@ def test_one_percentage_cannot_be_and_some_stand_for_several(checks):
     assert found["none"] == 0 and found["several"] > 1 and found["all"] > 1
 
 
+def test_a_percentage_that_ends_in_0_is_always_there(checks):
+    for case in checks["right_count_values"].cases:
+        if case.name.endswith("ends_in_0"):
+            assert case.inputs["reported"].endswith("0")
+            assert str(float(case.inputs["reported"])) != case.inputs["reported"]
+
+
 def test_mcnemar_by_hand():
     a = torch.tensor([True] * 10 + [False] * 6)
     b = torch.tensor([True] * 9 + [False] + [True] * 3 + [False] * 3)

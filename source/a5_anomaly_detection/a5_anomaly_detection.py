@@ -739,7 +739,7 @@ for total, percentages in reports.items():
 #
 # <details><summary>Hint 1: only one of them</summary><code>right_a &amp; ~right_b</code></details>
 # <details><summary>Hint 2: large numbers</summary><code>0.5 ** 1100</code> is 0 for a computer, and <code>math.comb(1100, 550)</code> fits into no float. But Python's whole numbers have no limit: add up the whole numbers first, and divide by <code>2**n</code> at the end.</details>
-# <details><summary>Hint 3: somebody has written it</summary><code>stats.binomtest(b, n).pvalue</code>, for n ≥ 1.</details>
+# <details><summary>Hint 3: somebody has written it</summary>SciPy's <code>stats</code> has an exact test for tosses of a coin. Read what it takes and gives, whether it looks at both sides, and what it says to no toss at all.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "paired_difference", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2389,7 +2389,7 @@ def loss_and_gradient(logits, masks, weight):
     logits = logits.clone().requires_grad_()
     loss = segmentation_loss(logits, masks, weight)
     (gradient,) = torch.autograd.grad(loss, logits)
-    return {"loss": loss.item(), "gradient": gradient}
+    return {"loss": loss.item(), "dimensions": loss.dim(), "gradient": gradient}
 
 
 # %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}

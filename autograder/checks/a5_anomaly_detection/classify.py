@@ -119,6 +119,8 @@ def percentages(rng: np.random.RandomState) -> Iterator[Kind]:
         return f"{100 * rng.randint(1, total) / total:.{digits}f}", total
 
     odd = [2 * int(n) + 1 for n in rng.randint((40, 90, 200), (60, 130, 400))]
+    printed = [(f"{100 * k / n:.2f}", n) for n in (35, 66, 81, 119) for k in range(1, n)]
+    ending = [pair for pair in printed if pair[0].endswith("0")]
     possible = {f"{100 * k / 49:.0f}" for k in range(50)}
     impossible = [str(p) for p in range(20, 80) if str(p) not in possible]
     for name, about, (reported, total) in (
@@ -132,6 +134,7 @@ def percentages(rng: np.random.RandomState) -> Iterator[Kind]:
         ("all", "100 %, rounded", ("100", 2 * int(rng.randint(150, 300)) + 1)),
         ("nothing", "0 %, rounded", ("0", 2 * int(rng.randint(150, 300)) + 1)),
         ("single", "one image", ("100.0", 1)),
+        ("ends_in_0", "two digits, the last of them 0", ending[rng.randint(len(ending))]),
     ):  # fmt: skip
         yield name, f"{about}: {reported} % of {total}", {"reported": reported, "total": total}
 
@@ -315,6 +318,17 @@ MISTAKES: tuple[Mistake, ...] = (
            "by half a unit at most."),
     counts("exact_percentages_only", {PRINTED: "100 * k / total == float(reported)"}, 0.3,
            "only percentages that need no rounding were found."),
+    counts("always_two_digits",
+           {DIGITS: "digits = 2",
+            PRINTED: "round(100 * k / total, digits) == float(reported)"}, 0.4,
+           "everything was rounded to two digits. Round to as many as this percentage shows: 100 % "
+           "without a point may be 99.6 %."),
+    counts("zeros_at_the_end_lost",
+           {PRINTED: "str(round(100 * k / total, digits or None)) == reported"}, 0.7,
+           "a percentage such as 50.00 was not found: the text of a rounded number loses the zeros "
+           "at its end. Format it instead, with a fixed number of digits."),
+    counts("digits_by_the_length", {DIGITS: "digits = max(len(reported) - 3, 0)"}, 0.7,
+           "the digits were counted as if two always stood before the point. 100.0 has three."),
     counts("none_missing", {EVERY: "every = range(1, total + 1)"}, 0.7,
            "no image right at all is a possibility, too: begin at 0."),
     counts("all_missing", {EVERY: "every = range(total)"}, 0.7,
@@ -323,6 +337,10 @@ MISTAKES: tuple[Mistake, ...] = (
            "the percentage was compared with a share: 74.24 % is 0.7424."),
     paired("one_sided", {P: "min(1.0, ways / 2 ** (b + c))"}, 0.5,
            "p is one-sided. The test asks for as much difference in either direction: twice that."),
+    paired("first_better_only",
+           {P: "stats.binomtest(b, b + c, alternative='greater').pvalue if b + c else 1.0"}, 0.4,
+           "p is one-sided: it only asks whether the first is better. The test asks for as much "
+           "difference in either direction."),
     paired("larger_than_one", {P: "2 * ways / 2 ** (b + c)"}, 0.7,
            "p is larger than 1 where both sides are equal: min(1, …)."),
     paired("equal_case_left_out", {"range(min(b, c) + 1)": "range(min(b, c))"}, 0.5,

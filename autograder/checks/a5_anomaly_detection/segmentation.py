@@ -37,7 +37,7 @@ def checks(seed: int) -> Iterator[Check]:
     yield Check(
         name="dice_loss",
         title="cross-entropy and Dice: value and gradient",
-        records={name: f"return.{name}" for name in ("loss", "gradient")},
+        records={name: f"return.{name}" for name in ("loss", "dimensions", "gradient")},
         cases=public_and_hidden(mask_cases, seed),
         oracle=loss_by_hand,
         pure=True,
@@ -115,7 +115,8 @@ def loss_by_hand(logits: torch.Tensor, masks: torch.Tensor, weight: float) -> Te
         loss += weight * (1 - above / below) / len(z)
         slope = (2 * true * below - above) / below**2  # of Dice by p
         gradient[n] -= weight * slope * p * (1 - p) / len(z)
-    return {"loss": number(loss), "gradient": torch.tensor(gradient).to(logits.dtype)}
+    gradient = torch.tensor(gradient).to(logits.dtype)
+    return {"loss": number(loss), "dimensions": number(0), "gradient": gradient}
 
 
 CONVOLUTION = "nn.Conv2d(c, c_out, 3, padding=1, bias=False)"
@@ -228,6 +229,9 @@ MISTAKES: tuple[Mistake, ...] = (
          {BOTH: "both = (p * target).sum()", TOTAL: "total = p.sum() + target.sum()"}, 0.5,
          "Dice was computed over the whole batch. Compute it for each image, then average: "
          "otherwise a large defect in one image hides a small one in another."),
+    loss("loss_of_one_dimension",
+         {RETURNED: "return (cross_entropy + weight * (1 - dice).mean())[None]"}, 0.8,
+         "the loss has shape (1,). It is a single number: shape ()."),
     loss("dice_added", {RETURNED: RETURNED.replace("1 - dice", "dice")}, 0.4,
          "Dice was added to the loss, so a better overlap is punished. Add 1 − Dice."),
     loss("dice_not_smoothed", {DICE: "dice = 2 * both / total"}, 0.5,
