@@ -421,7 +421,7 @@ class SmallResNet(nn.Module):
 
 
 # %% [markdown]
-# The check fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
+# The check trains a new block for three steps and looks whether each of its parameters gets a gradient. Then it fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
