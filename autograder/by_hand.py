@@ -19,6 +19,7 @@ AUTOGRAD = {
     "torch.Tensor.requires_grad_",
     "torch.Tensor.requires_grad.__set__",
     "torch.autograd.grad",
+    "torch._make_dual",  # forward mode: torch.func.jvp, jacfwd, hessian, linearize
 }
 GRADIENT_SET = "torch.Tensor.grad.__set__"  # how an optimiser is given one
 WHOLE_ANSWERS = {  # of torch itself

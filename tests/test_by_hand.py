@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.autograd import forward_ad
 
 from autograder.by_hand import NotByHand, by_hand
 
@@ -12,6 +13,11 @@ def step(optimiser):
     w = x.clone()
     w.grad = torch.ones_like(x)
     optimiser([w], lr=0.1).step()
+
+
+def forward_mode():
+    with forward_ad.dual_level():
+        forward_ad.make_dual(x, x)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +38,17 @@ def step(optimiser):
         (lambda: torch.conv1d(x[None], x[None]), "whole answer"),
         (lambda: step(torch.optim.Adam), "without torch.optim"),
         (lambda: step(torch.optim.SGD), "without torch.optim"),
-        (lambda: torch.func.grad(lambda t: (t**2).sum())(x), "requires_grad|autograd|grad"),
+        *(
+            (lambda f=f: f(lambda t: (t**2).sum())(x), "without autograd")
+            for f in (torch.func.grad, torch.func.jacfwd, torch.func.jacrev, torch.func.hessian)
+        ),
+        (lambda: torch.func.vjp(torch.sin, x)[1](x), "without autograd"),
+        (lambda: torch.func.jvp(torch.sin, (x,), (x,)), "without autograd"),
+        (lambda: torch.autograd.functional.jacobian(torch.sin, x), "without autograd"),
+        (forward_mode, "without autograd"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")  # torch.func.jvp, of itself
 def test_ready_made_functions_are_refused_by_name(function, name):
     with pytest.raises(NotByHand, match=name), by_hand():
         function()
