@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from scipy.spatial.distance import cdist, mahalanobis
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from autograder import plots
 from autograder.checks.a5_anomaly_detection import gaussians, memory, segmentation
@@ -160,6 +159,36 @@ def in_chunks(keep):
     return search
 
 
+def nested_loops(queries, bank, k, chunk):
+    found = [
+        (bank - query).norm(dim=1).topk(k, largest=False)
+        for part in queries.split(chunk)
+        for query in part
+    ]
+    return tuple(torch.stack(parts) for parts in zip(*found, strict=True))
+
+
+def mapped(only_a_chunk):
+    def search(queries, bank, k, chunk):
+        nearest = torch.vmap(
+            lambda query: tuple((bank - query).norm(dim=1).topk(k, largest=False)),
+            chunk_size=chunk if only_a_chunk else None,
+        )
+        return nearest(queries)
+
+    return search
+
+
+def in_parts(split):
+    """Build a search that has its own idea of how many queries to take at a time."""
+
+    def search(queries, bank, k, chunk):
+        found = [torch.cdist(part, bank).topk(k, largest=False) for part in split(queries, chunk)]
+        return tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+
+    return search
+
+
 def sorted_view(table, k):
     values, indices = table.sort(dim=1)
     return values[:, :k], indices[:, :k]
@@ -209,10 +238,16 @@ def in_python(queries, bank, k, chunk):
         (in_numpy(whole=True), 0),
         (by_a_tree, 1),
         (in_python, 1),
+        (nested_loops, 1),
+        (mapped(only_a_chunk=True), 1),
+        (mapped(only_a_chunk=False), 0),
+        (in_parts(lambda queries, chunk: queries.split(1)), 1),
+        (in_parts(lambda queries, chunk: queries.chunk(chunk)), 0),
+        (in_parts(lambda queries, chunk: queries.split(256)), 0),
     ],
 )
 def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
-    space = {"torch": torch, "TorchFunctionMode": TorchFunctionMode, "nearest_patches": search}
+    space = {"torch": torch, "nearest_patches": search}
     exec("\n\n".join(cells[name] for name in ("watch_memory", "watched_search")), space)
     case = case_of(checks, "nearest_patch_values", "memory")
     found = space["watched_search"](*case.inputs.values())

@@ -122,7 +122,7 @@ def query_cases(rng: np.random.RandomState) -> Iterator[Kind]:
         ("every", "6 queries, all of 7 patches in order", 6, (7, 5), 7, 4, False),
         ("copies", "13 queries, some of them in the bank", 13, (30, 3), 4, 6, False),
         ("float32", "float32", 11, (29, 4), 3, 4, False),
-        ("memory", "20 queries, and 2,000 in little memory", 20, (30, 2), 3, 50, True),
+        ("memory", "20 queries, and 1,000 in little memory", 20, (30, 2), 3, 4, True),
     ):
         while True:
             queries, bank = drawn(rng, Q, C), drawn(rng, M, C)
@@ -276,9 +276,10 @@ MISTAKES: tuple[Mistake, ...] = (
             "patch chosen last."),
     neighbour("whole_table_in_memory",
               {FOUND: "found = [torch.cdist(queries, bank).topk(k, largest=False)]"}, 0.6,
-              "the numbers are right, but too much of the table was in memory at once: all of it "
-              "was computed, or all its pieces were kept. `sorted[:, :k]` keeps the whole "
-              "`sorted` alive; its .clone() does not."),
+              "the numbers are right, but too much of the table was in memory at once. Either it "
+              "was computed for more than `chunk` queries at a time (queries.split(chunk) makes "
+              "parts of that size, queries.chunk(chunk) makes that many parts), or all its pieces "
+              "were kept: `sorted[:, :k]` keeps the whole `sorted` alive, its .clone() does not."),
     neighbour("last_chunk_dropped",
               {"queries.split(chunk)]": "queries.split(chunk) if len(part) == chunk]"}, 0.4,
               "the last chunk is missing where it is smaller than the others."),

@@ -188,15 +188,13 @@ def greedy_coreset(patches, size, first):
 
 
 def nearest_patches(queries, bank, k, chunk):
-    q, m = queries.numpy(), bank.numpy()
     distances, indices = [], []
-    for start in range(0, len(q), chunk):
-        part = q[start : start + chunk]
-        table = np.sqrt(((part[:, None] - m[None]) ** 2).sum(axis=2))
-        order = np.argsort(table, axis=1)[:, :k].copy()
-        indices.append(order)
-        distances.append(np.take_along_axis(table, order, axis=1))
-    return torch.from_numpy(np.concatenate(distances)), torch.from_numpy(np.concatenate(indices))
+    for part in queries.split(chunk):
+        for query in part:
+            nearest = (bank - query).norm(dim=1).topk(k, largest=False)
+            distances.append(nearest.values)
+            indices.append(nearest.indices)
+    return torch.stack(distances), torch.stack(indices)
 
 
 def reweighted_score(patches, bank, b):
