@@ -248,7 +248,10 @@ def in_python(queries, bank, k, chunk):
 )
 def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
     space = {"torch": torch, "nearest_patches": search}
-    exec("\n\n".join(cells[name] for name in ("watch_memory", "watched_search")), space)
+    exec(
+        "\n\n".join(cells[name] for name in ("watch_memory", "bytes_in_use", "watched_search")),
+        space,
+    )
     case = case_of(checks, "nearest_patch_values", "memory")
     found = space["watched_search"](*case.inputs.values())
     expected = memory.nearest(*case.inputs.values())

@@ -136,9 +136,18 @@ def test_errors_of_drawings_are_those_of_torch(seed):
 
 
 def test_margins_of_pasted_rectangles_are_six_standard_errors():
-    ((_, _, inputs, _, tolerance),) = synthetic.states(np.random.RandomState(0))
-    assert 6 * (1 / 12 / inputs["N"]) ** 0.5 <= tolerance.atol
-    assert (1 - tolerance.atol) ** inputs["N"] < 1e-12  # that no number is near an end
+    N, tolerance = synthetic.SIZES[0][0], synthetic.MARGIN
+    assert tolerance.atol >= 6 * (1 / 12 / N) ** 0.5
+    assert (1 - tolerance.atol) ** N < 1e-12  # that no number is near an end
+
+
+def test_usual_sides_are_those_of_many_rectangles():
+    rng, (N, H, W) = np.random.RandomState(0), synthetic.SIZES[1]
+    area = H * W * rng.uniform(0.02, 0.15, 10**6)
+    ratio = np.exp(rng.uniform(np.log(0.3), np.log(3.3), 10**6))
+    sides = [np.sqrt(area * ratio).round().clip(1, H) / H, np.sqrt(area / ratio).round() / W]
+    assert synthetic.usual_sides(H, W).tolist() == pytest.approx(np.mean(sides, 1), abs=1e-3)
+    assert 6 * max(np.std(sides, axis=1)) / N**0.5 <= synthetic.MARGIN.atol
 
 
 @pytest.fixture

@@ -834,7 +834,7 @@ print_answers(attempts)
 #
 # γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is a weight for each class: 1, or more for a class that is to count more.
 #
-# **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$ and the **mean over the N images**: the sum of the losses divided by N, also if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.) `logits` (N, C), `y` (N,), `int64`, `weights` (C,) of the dtype of the logits. It returns a tensor of shape () of this dtype, and has to be right and finite for logits of ±10,000. You may use all of `torch.nn.functional`.
+# **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$ and the **mean over the N images**: the sum of the losses divided by N, also if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.) `logits` (N, C), `y` (N,), `int64`, `weights` (C,) of the dtype of the logits. It returns a tensor of shape () of this dtype, and has to be right and finite for logits of ±10,000, also in `float32`, where a number of that size keeps only three digits behind the point: subtract logits from each other before anything else happens to them. Gradients flow through it, for a network is to learn from it. You may use all of `torch.nn.functional`.
 #
 # <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> knows the logarithm without the detour, and <code>exp</code> of it is the probability.</details>
 # <details><summary>Hint 2: the entry of the true class</summary><code>log_p[torch.arange(len(y)), y]</code>, or <code>log_p.gather(1, y[:, None])</code>, or the negative of <code>F.cross_entropy(logits, y, reduction="none")</code>.</details>
@@ -855,10 +855,20 @@ def focal_loss(
     ### END SOLUTION
 
 
+# %% nbgrader={"grade": false, "grade_id": "focal_loss_and_slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def focal_loss_and_slope(logits, y, gamma, weights):
+    """Return the loss and, where logits are of a usual size, its gradient by autograd."""
+    logits = logits.clone().requires_grad_()
+    loss, slope = focal_loss(logits, y, gamma, weights), torch.zeros_like(logits)
+    if loss.requires_grad and logits.abs().max() < 100:
+        (slope,) = torch.autograd.grad(loss, logits)
+    return {"loss": loss.detach(), "slope": slope}
+
+
 # %% nbgrader={"grade": true, "grade_id": "focal_loss_value", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("focal_loss_value", focal_loss)
+check.public("focal_loss_value", focal_loss_and_slope)
 ### BEGIN HIDDEN TESTS
-check.hidden("focal_loss_value", focal_loss)
+check.hidden("focal_loss_value", focal_loss_and_slope)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -877,7 +887,7 @@ check.hidden("focal_loss_value", focal_loss)
 #
 # **Task** (35 min, hard). Write `focal_gradient`: the gradient of `focal_loss` by the logits, (N, C), of their dtype, with the same arguments. By hand: no autograd, and nothing of `torch.nn` but `F.one_hot`. (`torch.softmax`, `torch.log_softmax` and `torch.where` are allowed.) For logits of ±10,000 it has to be right, too, whether the network is right with $p = 1$ or wrong with $p = 0$, for every γ ≥ 0. The inputs are not modified.
 #
-# <details><summary>Hint 1: what comes out of step 3</summary>∂L/∂z<sub>c</sub> = α<sub>y</sub> (1 − p)<sup>γ</sup> [1 − γ p log p / (1 − p)] (p<sub>c</sub> − [c = y]). And the loss is a mean over N images.</details>
+# <details><summary>Hint 1: step 3</summary>([c = y] − p<sub>c</sub>) is the last factor, for all c the same number stands before it, and p of step 1 goes into both terms of step 2: it cancels in one of them. Check what you get: γ = 0 has to give α<sub>y</sub> (p<sub>c</sub> − [c = y]), and the brackets have to go to 1 + γ where p goes to 1. And the loss is a mean over N images.</details>
 # <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry; in a forward pass the NaN that is not chosen does no harm. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
 # <details><summary>Hint 3: shapes</summary>Everything but the last bracket is one number for each image: keep it as (N, 1), and it is multiplied with (N, C) as it should be.</details>
 
@@ -1436,6 +1446,7 @@ class Watch(TorchDispatchMode):
         self.used -= size
 
 
+# %% nbgrader={"grade": false, "grade_id": "bytes_in_use", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def bytes_in_use(function, *arguments):
     """Call a function twice, and measure how much memory tensors and NumPy arrays have in use."""
     with Watch(*(a for a in arguments if isinstance(a, torch.Tensor))) as watch:
@@ -2511,10 +2522,10 @@ plots.masks_beside(test.X[held_out][rows], columns, headings)
 # **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. To each image, by itself:
 #
 # - draw the area of a rectangle as a share of the image, uniformly from 2 to 15 %, and its height divided by its width, from 0.3 to 3.3 (so that tall and wide ones are equally likely, draw the logarithm uniformly); round height and width to whole pixels, at least 1, at most the image's;
-# - draw where it is cut, and where it is pasted, each uniformly from all places where it lies inside the image, the same image;
+# - draw where it is cut, and where it is pasted, each uniformly from all places where it lies inside the image, the same image, the first and the last place as often as any other;
 # - paste it there, as it is.
 #
-# It returns the new images and the masks (N, 1, H, W), `bool`, of what was pasted over, the whole rectangle. The images that came in stay as they were. All randomness comes from `generator`, a `torch.Generator`: the same state gives the same defects, and no other random numbers are touched.
+# It returns the new images and the masks (N, 1, H, W), `bool`, of what was pasted over: the whole rectangle, also where the pixels are the same as before. The images that came in stay as they were. All randomness comes from `generator`, a `torch.Generator`: the same state gives the same defects, drawing moves it on, so that the next call gives others, and no other random numbers (torch's, NumPy's, Python's) are touched.
 #
 # <details><summary>Hint 1: height and width</summary>With area A (in pixels) and ratio r = h / w: h = √(A r), w = √(A / r).</details>
 # <details><summary>Hint 2: numbers from a generator</summary><code>torch.rand((), generator=generator)</code> is uniform in 0…1; <code>torch.randint(high, (), generator=generator)</code> is a whole number below <code>high</code>. There are H − h + 1 places for the upper edge.</details>
@@ -2551,7 +2562,7 @@ def cut_paste(
 
 
 # %% [markdown]
-# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 300 images it computes six numbers each, area, ratio, and the places of cutting and pasting, scaled so that each should be uniform between 0 and 1, and compares their means (½), spreads (√(1/12)) and ranges with wide margins.
+# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 1,200 images it computes six numbers each: `area`, `ratio`, and the rows and columns of the places of cutting and pasting, scaled so that each should be uniform between 0 and 1. Of each it compares mean (½), spread (√(1/12)), smallest and largest, with a wide margin. Then come images of 6 × 9 and of 3 × 16 pixels, where rounding, bounds and the last places count: of the former it compares the mean `sides`, as shares of the image.
 
 # %% nbgrader={"grade": false, "grade_id": "where_it_was_cut", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def where_it_was_cut(pasted, masks):
@@ -2573,56 +2584,112 @@ def where_it_was_cut(pasted, masks):
     return torch.stack(rectangles, dim=1).double(), torch.stack(shifts, dim=1)
 
 
-def uniform_numbers(rectangles, shifts, H, W):
-    """Turn rectangles and shifts into the six numbers (6, N) that are uniform in 0..1."""
-    top, left, h, w = rectangles
+# %% nbgrader={"grade": false, "grade_id": "drawn_numbers", "locked": true, "schema_version": 3, "solution": false, "task": false}
+NUMBERS = ("area", "ratio", "pasted_row", "pasted_column", "cut_row", "cut_column")
+
+
+def drawn_numbers(rectangles, shifts, H, W):
+    """Measure what was drawn: the six numbers, the mean sides, and how the ends were drawn.
+
+    A whole number from 0 to n, plus a random fraction, divided by n + 1, is uniform in 0..1.
+    """
+    corner, (h, w) = rectangles[:2], rectangles[2:]
+    place, room = torch.cat([corner, corner + shifts.nan_to_num()]), torch.stack([H - h, W - w]).repeat(2, 1)
+    more = torch.rand(place.shape, generator=torch.Generator().manual_seed(0)).double()
     area = (h * w / (H * W) - 0.02) / (0.15 - 0.02)
     ratio = (h / w / 0.3).log() / math.log(3.3 / 0.3)
-    pasted, cut = torch.stack([top, left]), torch.stack([top, left]) + shifts
-    room = torch.stack([H - h, W - w])
-    return torch.cat([torch.stack([area, ratio]), pasted / room, cut / room])
+    six = torch.cat([torch.stack([area, ratio]), (place + more) / (room + 1)])
+    known = [six.mean(dim=1), six.std(dim=1), six.amin(dim=1), six.amax(dim=1)]
+    share = 1 / (room + 1)  # of each place, if all are drawn alike
+    spread = (share * (1 - share)).sum(dim=1).sqrt()
+    off = [((place == end).double() - share).sum(dim=1) / spread for end in (0 * room, room)]
+    first, last = (1 + int(bool((z > 7).any())) - int(bool((z < -7).any())) for z in off)
+    alike = torch.corrcoef(six).fill_diagonal_(0).abs().max()
+    return {
+        "sides": torch.stack([h.mean() / H, w.mean() / W]),
+        **dict(zip(NUMBERS, torch.stack(known, dim=1), strict=True)),
+        "first_places": first,  # 0: drawn too seldom, 2: too often
+        "last_places": last,
+        "independent": int(not bool(alike >= 0.35)),
+    }
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watch_cut_paste(seed, N, H, W):
+import random
+
+
+def pasted_with(images, generator):
+    """Call cut_paste, and see that what it returns has the right form."""
+    found = cut_paste(images, generator)
+    N, _, H, W = images.shape
+    wanted = ((N, 3, H, W), torch.uint8), ((N, 1, H, W), torch.bool)
+    for name, one, (shape, dtype) in zip(("images", "masks"), found, wanted, strict=True):
+        form = (tuple(one.shape), one.dtype) if isinstance(one, torch.Tensor) else type(one)
+        if form != (shape, dtype):
+            raise TypeError(f"the {name} are {form}, expected {(shape, dtype)}")
+    return found
+
+
+def other_randomness():
+    """Return the states of all generators that everybody uses."""
+    numpy = np.random.get_state()
+    return torch.get_rng_state().tolist(), numpy[1].tolist(), numpy[2], random.getstate()
+
+
+def look_at_chance(images, seed):
+    """Say what becomes of 20 images with one state of the generator, and with others."""
+    few, plain = images[:20], torch.full_like(images[:20], 99)
+    state, generator = other_randomness(), torch.Generator().manual_seed(seed)
+    first, masks = pasted_with(few.clone(), generator)
+    untouched = state == other_randomness()
+    following, _ = pasted_with(few.clone(), generator)
+    again, _ = pasted_with(few.clone(), torch.Generator().manual_seed(seed))
+    other, _ = pasted_with(few.clone(), torch.Generator().manual_seed(seed + 1))
+    _, masks_of_plain = pasted_with(plain, torch.Generator().manual_seed(seed))
+    return {
+        "other_randomness_untouched": int(untouched),
+        "same_state_same_defects": int(torch.equal(first, again)),
+        "other_state_other_defects": int(not torch.equal(first, other)),
+        "next_call_other_defects": int(not torch.equal(first, following)),
+        "masks_whatever_the_image": int(torch.equal(masks, masks_of_plain)),
+    }
+
+
+# %% nbgrader={"grade": false, "grade_id": "measure_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def look_at_pasted(seed, N, H, W):
     """Measure what cut_paste does to images whose pixels hold row, column and number."""
     rows, columns = torch.meshgrid(torch.arange(H), torch.arange(W), indexing="ij")
     numbers = (torch.arange(N) % 251)[:, None, None].expand(N, H, W)
     images = torch.stack([rows.expand(N, H, W), columns.expand(N, H, W), numbers], dim=1)
     images = images.to(torch.uint8)
-    given, state = images.clone(), torch.get_rng_state()
-    pasted, masks = cut_paste(given, torch.Generator().manual_seed(seed))
-    few, *others = (
-        cut_paste(images[:20].clone(), torch.Generator().manual_seed(number))[0]
-        for number in (seed, seed, seed + 1)
-    )
+    given = images.clone()
+    pasted, masks = pasted_with(given, torch.Generator().manual_seed(seed))
     rectangles, shifts = where_it_was_cut(pasted, masks[:, 0])
-    found = uniform_numbers(rectangles, shifts, H, W)
-    inside = masks.expand_as(images)
-    alike = torch.corrcoef(found).fill_diagonal_(0).abs().max()
+    outside = ~masks.expand_as(images)
     return {
-        "images_are": torch.tensor(pasted.shape),
-        "masks_are": torch.tensor(masks.shape),
-        "forms": int(pasted.dtype == torch.uint8 and masks.dtype == torch.bool),
         "inputs_untouched": int(torch.equal(given, images)),
-        "other_randomness_untouched": int(torch.equal(state, torch.get_rng_state())),
-        "same_state_same_defects": int(torch.equal(few, others[0])),
-        "other_state_other_defects": int(not torch.equal(few, others[1])),
-        "outside_untouched": int(torch.equal(pasted[~inside], images[~inside])),
+        **look_at_chance(images, seed),
+        "outside_untouched": int(torch.equal(pasted[outside], images[outside])),
         "of_the_same_image": int(torch.equal(pasted[:, 2], images[:, 2])),
-        "pasted_as_it_is": int(not bool(shifts.isnan().any())),
         "whole_rectangles": int(torch.equal(masks.sum((1, 2, 3)), rectangles[2:].prod(0).long())),
-        "independent": int(bool(alike < 0.35)),
-        "means": found.mean(dim=1),
-        "spreads": found.std(dim=1),
-        "ranges": torch.stack([found.amin(dim=1), found.amax(dim=1)]),
-    }  # fmt: skip
+        "pasted_as_it_is": int(not bool(shifts.isnan().any())),
+        **drawn_numbers(rectangles, shifts, H, W),
+    }
+
+
+def measure_cut_paste(seed, sizes):
+    """Look at wide images, tiny ones and flat ones: promises have to be kept in all of them."""
+    wide, tiny, flat = (look_at_pasted(seed + n, *size) for n, size in enumerate(sizes))
+    of_tiny = ("sides", "first_places", "last_places")
+    every = [name for name, kept in wide.items() if type(kept) is int and name != "independent"]
+    kept = {name: min(wide[name], tiny[name], flat[name]) for name in every}
+    return {**wide, **kept, **{name: tiny[name] for name in of_tiny}}
 
 
 # %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("cut_paste_statistics", watch_cut_paste)
+check.public("cut_paste_statistics", measure_cut_paste)
 ### BEGIN HIDDEN TESTS
-check.hidden("cut_paste_statistics", watch_cut_paste)
+check.hidden("cut_paste_statistics", measure_cut_paste)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "draw_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
