@@ -106,6 +106,31 @@ def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
             assert keeps(y, groups, share, is_first) == (True, True, True)
 
 
+def test_a_single_group_may_be_on_either_side_by_chance(space, checks):
+    split = space["stratified_split"]
+
+    def tossed(y, groups, share, seed):
+        inside = torch.isin(torch.arange(len(y)), split(y, groups, share, seed)[0])
+        for kind in y.unique():
+            if len(groups[y == kind].unique()) == 1:
+                inside[y == kind] = bool(np.random.RandomState(seed).randint(2))
+        return inside.nonzero().flatten(), (~inside).nonzero().flatten()
+
+    space["stratified_split"] = tossed
+    for case in checks["split_values"].cases:
+        found = space["promises_of_split"](*case.inputs.values())
+        expected = card.promised(*case.inputs.values())
+        assert found == {name: value.item() for name, value in expected.items()}, case.name
+
+
+def test_a_seed_that_changes_nothing_is_seen(space, checks):
+    split = space["stratified_split"]
+    space["stratified_split"] = lambda *a: split(*a[:3], a[3] // 4)
+    case = next(c for c in checks["split_values"].cases if c.name == "images")
+    found = space["promises_of_split"](*case.inputs.values())
+    assert [name for name in card.PROMISES[:-2] if not found[name]] == ["other_seeds_other_splits"]
+
+
 def test_the_classes_of_the_report_are_halved(space):
     y = torch.arange(6).repeat_interleave(torch.tensor([23, 23, 22, 21, 23, 20]))
     for seed in range(20):

@@ -99,6 +99,8 @@ def load_parts(split):
 #
 # A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect. Some categories (screw, zipper, grid) are grey: their images have one channel and not three.
 #
+# Files are numbered, but some numbers may be missing.
+#
 # **Task** (25 min, medium). Write `card_from_disk`. It returns a dictionary with four keys:
 #
 # - `"images"`: how many images there are, by split and kind: `{"train/good": 219, "test/good": 23, "test/crack": 23, …}`. Masks are no images.
@@ -140,7 +142,7 @@ def card_from_disk(folder: Path) -> dict:
 
 
 # %% [markdown]
-# The check writes small categories to a folder of its own and asks for their cards. You do not have to change the next cell.
+# The check writes small categories, with a gap in the numbers, to a folder of its own and asks for their cards. You do not have to change the next cell.
 
 
 # %% nbgrader={"grade": false, "grade_id": "card_of_small_category", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -219,7 +221,7 @@ plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in thre
 # 2. a group is never on both sides.
 # 3. a kind that has at least two groups is on both sides. A kind with only one is on whichever side you like.
 # 4. of the $n$ images of a kind, about `share` · $n$ are on the first side, with 0 < `share` < 1: not further from it than the number of images in the largest group of this kind.
-# 5. within each kind chance decides which groups go where, and `seed` decides about chance: the same seed gives the same split whatever was drawn before, and other seeds give others. So where all groups of a kind have the same size, each of them is sometimes on one side and sometimes on the other.
+# 5. within each kind chance decides which groups go where, and `seed` decides about chance: the same seed gives the same split whatever was drawn before, and other seeds give others. So where all groups of a kind have the same size, each of them is sometimes on one side and sometimes on the other, and two of them are sometimes together and sometimes apart.
 #
 # <details><summary>Hint 1: groups first</summary>For each kind: <code>groups[y == kind].unique(return_counts=True)</code> are its groups and how many images each has. Put them in random order and take one after the other.</details>
 # <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n. Then see to it that at least one group is taken, and at least one is left, if there are two. That keeps promises 3 and 4.</details>
@@ -278,13 +280,15 @@ def promises_of_split(y, groups, share, seed, times):
     np.random.seed(seed + 100)
     splits.append(stratified_split(y, groups, share, seed))
     sides = [side for pair in splits for side in pair]
-    forms = [isinstance(side, torch.Tensor) and side.dtype is torch.int64 for side in sides]
+    forms = [isinstance(s, torch.Tensor) and (s.dtype, s.dim()) == (torch.int64, 1) for s in sides]
     splits = [[torch.as_tensor(side, dtype=torch.int64) for side in pair] for pair in splits]
     whole = [torch.equal(torch.cat(pair).sort().values, every) for pair in splits]
     is_first = torch.stack([torch.isin(every, first) for first, _ in splits])
     kept = [keeps_promises(y, groups, share, side) for side in is_first]
     together, both_sides, near = map(all, zip(*kept, strict=True))
     stay = (is_first == is_first[0]).all(dim=0)  # images that are on the same side every time
+    different = len({tuple(side.tolist()) for side in is_first[:-1]})
+    changes = different >= (times - 3 if times >= 64 else 2)
     return {
         "int64_tensors": int(all(forms)),
         "sorted": int(all(bool((side.diff() > 0).all()) for pair in splits for side in pair)),
@@ -293,9 +297,16 @@ def promises_of_split(y, groups, share, seed, times):
         "kinds_on_both_sides": int(both_sides),
         "close_to_share": int(near),
         "same_seed_same_split": int(torch.equal(is_first[0], is_first[-1])),
-        "other_seeds_other_splits": int(not stay.all()),
+        "other_seeds_other_splits": int(changes or len(groups.unique()) == len(y.unique())),
         "images_that_never_move": int(stay.sum()) if times >= 64 else 0,
+        "pairs_always_apart": always_apart(y, is_first) if times >= 64 else 0,
     }
+
+
+def always_apart(y, is_first):
+    """Count the pairs of images of one kind that no seed puts on the same side."""
+    together = (is_first[:, :, None] == is_first[:, None]).any(dim=0)
+    return int(((y[:, None] == y) & ~together).sum()) // 2
 
 
 # %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}

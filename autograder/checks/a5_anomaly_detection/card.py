@@ -14,7 +14,7 @@ SHARES = Tolerance(rtol=1e-5, atol=1e-9)  # a mean of shares, in float32 as well
 MANY = 64  # seeds in a row: then images that never move are counted
 PROMISES = ("int64_tensors", "sorted", "each_image_once", "groups_together", "kinds_on_both_sides",
             "close_to_share", "same_seed_same_split", "other_seeds_other_splits",
-            "images_that_never_move")  # fmt: skip
+            "images_that_never_move", "pairs_always_apart")  # fmt: skip
 
 
 def checks(seed: int) -> Iterator[Check]:
@@ -66,6 +66,7 @@ def draw_category(
     for part, count in numbers.items():
         split, kind = part.split("/")
         for place in range(count):
+            place += (place > 0 and part == "test/good") or place > 1  # numbers are missing
             high, wide = ((17, 30), (29, 41)) if split == "test" else ((30, 52), (13, 28))
             height, width = int(rng.randint(*high)), int(rng.randint(*wide))
             sizes[f"{part}/{place:03}"] = [height, width, channels]
@@ -128,11 +129,9 @@ def grouped_images(rng: np.random.RandomState) -> Iterator[Kind]:
 
 
 def promised(y: torch.Tensor, groups: torch.Tensor, share: float, seed: int, times: int) -> Tensors:
-    """Say that every promise is kept; where there is one group only, no seed moves it."""
-    kept = dict.fromkeys(PROMISES, number(1))
-    kept["other_seeds_other_splits"] = number(len(groups.unique()) > len(y.unique()))
-    kept["images_that_never_move"] = number(0)
-    return kept
+    """Say that every promise is kept."""
+    never = dict.fromkeys(("images_that_never_move", "pairs_always_apart"), number(0))
+    return dict.fromkeys(PROMISES, number(1)) | never
 
 
 GLOB = 'folder.glob("*/*/*.png")'
@@ -190,6 +189,11 @@ MISTAKES: tuple[Mistake, ...] = (
          "Compare the pixels with 0."),
     card("mean_grey_value", {SHARE: "np.asarray(image).mean() / 255"}, 0.6,
          "the mean grey value of the masks was taken. Count the pixels that are not 0."),
+    card("number_of_the_last_file",
+         {COUNT: 'images[f"{split}/{kind}"] = '
+          'max(images.get(f"{split}/{kind}", 0), int(path.stem) + 1)'}, 0.6,
+         "images were counted by the number of the last file, and some numbers are missing. Count "
+         "the files."),
     card("share_in_percent", {SHARE: "100 * (np.asarray(image) > 0).mean()"}, 0.7,
          "the shares are in percent. They go from 0 to 1."),
     card("pixels_for_shares", {SHARE: "(np.asarray(image) > 0).sum()"}, 0.4,
@@ -222,7 +226,20 @@ MISTAKES: tuple[Mistake, ...] = (
     split("always_half", {"share * reached[-1]": "0.5 * reached[-1]"}, 0.4,
           "the sides are halves, whatever share is."),
     split("no_chance", {ORDER: "order = torch.arange(len(names))"}, 0.5,
-          "every seed gives the same split. Put the groups in random order."),
+          "every seed gives the same split: the groups are not in random order, or their order "
+          "does not depend on the seed."),
+    split("rotated_by_the_seed", {ORDER: "order = torch.arange(len(names)).roll(seed)"}, 0.6,
+          "the seed only says where to begin, and the groups keep their order, so that some of "
+          "them are never on the same side. Put them in random order."),
+    split("only_neighbours_make_a_group",
+          {"groups[y == kind].unique(return_counts=True)":
+           "groups[y == kind].unique_consecutive(return_counts=True)",
+           BOUNDED: f"{BOUNDED}\n        names = names.clone()"}, 0.5,
+          "images of a group that do not follow each other were taken for several groups, as "
+          "unique_consecutive and itertools.groupby do. Use unique, or sort first."),
+    split("one_group_only", {TAKEN: "taken = 1"}, 0.4,
+          "there is always one group of each kind on the first side. Take groups until about "
+          "share · n images are there."),
     split("seed_not_used", {SEEDED: "torch.default_generator"}, 0.5,
           "the same seed gave two splits: chance depends on what was drawn before. Make a "
           "generator with this seed."),
@@ -236,6 +253,8 @@ MISTAKES: tuple[Mistake, ...] = (
     split("lists_for_tensors",
           {RETURNED: "return torch.where(inside)[0].tolist(), torch.where(~inside)[0].tolist()"},
           0.8, "the sides are lists, or an empty one is float32. Return int64 tensors."),
+    split("not_flattened", {RETURNED: "return inside.nonzero(), (~inside).nonzero()"}, 0.8,
+          "the index tensors have the shape (n, 1), as nonzero returns it. Flatten them."),
     split("some_images_lost",
           {RETURNED: "return inside.nonzero().flatten()[1:], (~inside).nonzero().flatten()"}, 0.3,
           "not every image is on exactly one side."),
