@@ -2650,6 +2650,7 @@ def other_randomness():
 def look_at_chance(images, seed):
     """Say what becomes of 20 images with one state of the generator, and with others."""
     few, plain = images[:20], torch.full_like(images[:20], 99)
+    torch.rand(1), np.random.rand(), random.random()  # then a seed set anew is seen
     state, generator = other_randomness(), torch.Generator().manual_seed(seed)
     first, masks = pasted_with(few.clone(), generator)
     untouched = state == other_randomness()
