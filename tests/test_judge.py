@@ -344,3 +344,10 @@ def test_an_auroc_far_below_a_half_asks_for_the_sign():
     ))  # fmt: skip
     reason = judge(levels, {"case0": returned(torch.tensor([0.0, 1.0, 2.0, 3.0]))}).reason
     assert "larger numbers have to mean more defective" in reason
+
+
+@pytest.mark.parametrize("value", [2.5, torch.tensor(2.5), torch.tensor(2.5).double()])
+def test_a_mistake_is_known_as_a_number_and_as_a_tensor(value):
+    mistake = KnownMistake("doubled", "half of it.", 0.5, {"case0": returned(2.5)})
+    found = judge(check(1.25, mistakes=(mistake,)), {"case0": returned(value)})
+    assert (found.mistake, found.fraction) == ("doubled", 0.5)
