@@ -563,7 +563,8 @@ def resnet_properties(x, c_out, stride, sequence, size, num_classes):
         "within_budget": int(number_of_parameters(model) <= 150_000),
         "same_answer_twice": nearly(model(images).detach(), logits),
         "image_for_itself": nearly(alone, logits),
-        "some_below_0": int(outputs.min() < 0), **add_up,
+        "some_below_0": int(outputs.min() < 0),
+        **add_up,
         "without_gradient": sum(map(all, zip(*unused, strict=True))),
     }
 
@@ -870,7 +871,7 @@ def focal_loss(
 def focal_loss_and_slope(logits, y, gamma, weights):
     """Return the loss and, where logits are of a usual size, its gradient by autograd."""
     logits = logits.clone().requires_grad_()
-    loss, slope = focal_loss(logits, y, gamma, weights), torch.zeros_like(logits)
+    loss, slope = focal_loss(logits, y, gamma, weights), logits.new_zeros(())
     if loss.requires_grad and logits.abs().max() < 100:
         (slope,) = torch.autograd.grad(loss, logits)
     return {"loss": loss.detach(), "slope": slope}
@@ -2609,7 +2610,8 @@ def drawn_numbers(rectangles, shifts, H, W):
     A whole number from 0 to n, plus a random fraction, divided by n + 1, is uniform in 0..1.
     """
     corner, (h, w) = rectangles[:2], rectangles[2:]
-    place, room = torch.cat([corner, corner + shifts.nan_to_num()]), torch.stack([H - h, W - w]).repeat(2, 1)
+    place = torch.cat([corner, corner + shifts.nan_to_num()])
+    room = torch.stack([H - h, W - w]).repeat(2, 1)
     more = torch.rand(place.shape, generator=torch.Generator().manual_seed(0)).double()
     area = (h * w / (H * W) - 0.02) / (0.15 - 0.02)
     ratio = (h / w / 0.3).log() / math.log(3.3 / 0.3)
