@@ -1580,7 +1580,7 @@ patchcore_maps = bank_maps["coreset of 3,000"]
 #
 # $$s = \left( 1 - \frac{\exp \lVert m^{test} - m^* \rVert}{\sum_{m \in \mathcal{N}_b(m^*)} \exp \lVert m^{test} - m \rVert} \right) s^*$$
 #
-# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (And with $b = 1$?)
+# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight of every image is 0. So $b \ge 2$.)
 #
 # **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a Python number, or a tensor of shape (). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
 #
@@ -2820,7 +2820,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # **Task** (40 min, hard; 7 points by what it finds). Write two functions.
 #
 # - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary of tensors, any you like. It may take a minute. It runs on your machine only; what it returns is saved in `detector.safetensors`, **which you hand in with the notebook**.
-# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks in that place. A few seconds for a hundred images, on a CPU.
+# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks in that place. A few seconds for a hundred images, on a CPU. It works with these two and reads no other file.
 #
 # The locked cell below enlarges your maps to 48 × 48 places. The score of a capsule is the largest number of its map. A place is defective if one of its 4 × 4 pixels is.
 #
