@@ -1580,7 +1580,7 @@ patchcore_maps = bank_maps["coreset of 3,000"]
 #
 # $$s = \left( 1 - \frac{\exp \lVert m^{test} - m^* \rVert}{\sum_{m \in \mathcal{N}_b(m^*)} \exp \lVert m^{test} - m \rVert} \right) s^*$$
 #
-# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight of every image is 0. So $b \ge 2$.)
+# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight is 0 for every image. Nobody wants that, but the formula says so.)
 #
 # **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a Python number, or a tensor of shape (). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
 #
