@@ -259,7 +259,7 @@ def stratified_split(
 # Many splits keep these promises, so the check does not compare yours with another one. It makes several, with different seeds, and says for each promise whether it was kept in all of them: 1 for yes, 0 for no.
 
 
-# %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "keeps_promises", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def keeps_promises(y, groups, share, is_first):
     """Say whether promises 2, 3 and 4 are kept; is_first (N,) is True for images of that side."""
     together, both_sides, near = True, True, True
@@ -272,6 +272,13 @@ def keeps_promises(y, groups, share, is_first):
     return together, both_sides, near
 
 
+def always_apart(y, is_first):
+    """Count the pairs of images of one kind that no seed puts on the same side."""
+    together = (is_first[:, :, None] == is_first[:, None]).any(dim=0)
+    return int(((y[:, None] == y) & ~together).sum()) // 2
+
+
+# %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def promises_of_split(y, groups, share, seed, times):
     """Split with `times` seeds in a row. Returns which promises were kept every time."""
     every = torch.arange(len(y))
@@ -301,12 +308,6 @@ def promises_of_split(y, groups, share, seed, times):
         "images_that_never_move": int(stay.sum()) if times >= 64 else 0,
         "pairs_always_apart": always_apart(y, is_first) if times >= 64 else 0,
     }
-
-
-def always_apart(y, is_first):
-    """Count the pairs of images of one kind that no seed puts on the same side."""
-    together = (is_first[:, :, None] == is_first[:, None]).any(dim=0)
-    return int(((y[:, None] == y) & ~together).sum()) // 2
 
 
 # %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -578,7 +579,7 @@ check.hidden("small_resnet", resnet_properties)
 # %% [markdown]
 # Train it. The images are made smaller (64 × 64; you know from the card what that costs), and there are only 66 of them, so an epoch is over in no time.
 
-# %% nbgrader={"grade": false, "grade_id": "train_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "prepare_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 def prepared(images, size):
     """Make normalised images (N, 3, size, size) of uint8 ones."""
@@ -604,6 +605,8 @@ def one_thread():
         torch.set_num_threads(threads)
 
 
+# %% nbgrader={"grade": false, "grade_id": "train_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
 @one_thread()
 def train_resnet(size=64, epochs=30, peak=3e-3, augment=False, dropout=0.0, seed=0):
     """Train on `learn`. Returns which of the images of `held_out` are right, (N,) bool."""
