@@ -18,8 +18,10 @@ from tests.submissions import source_notebook
 
 SEEDS = (0, 1, 2, 3)
 PARTS = card, classify, long_tail
-CELLS = ("write_category", "stratified_split", "keeps_promises", "promises_of_split", "ResidualBlock",
-         "watch_block", "look_at_block", "look_at_resnet", "resnet_properties")  # fmt: skip
+CELLS = (
+    "write_category", "stratified_split", "keeps_promises", "promises_of_split", "ResidualBlock",
+    "watch_block", "look_at_block", "look_at_resnet", "resnet_properties",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SEEDS)
