@@ -52,9 +52,9 @@ def close(
         problem = f"{name} is {found.tensor.item():g}, which is not right"
         return Measurement(problem, quote=quote, is_count=True)
     problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
-    off = (found.tensor.double() - expected.tensor.double()).abs().max().item()
     if case.tolerance.atol > rtol * expected.tensor.abs().max():
-        problem = f"{name}: off by {off:.2g}, at most {case.tolerance.atol:g} allowed"
+        off = (found.tensor.double() - expected.tensor.double()).abs().max()
+        problem = f"{name}: off by {off:.3g}, at most {case.tolerance.atol:g} allowed"
     if single_precision(found.tensor, expected.tensor):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
     return Measurement(problem, error=error, quote=quote)
@@ -232,7 +232,7 @@ def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
 def same_leaf(one: Leaf, other: Leaf | None, tolerance: Tolerance) -> bool:
     """Say whether two leaves are of one form and equal within a tolerance (NaN equals NaN).
 
-    As in `wrong_form`, a tensor of shape () is as good as a Python number.
+    As in `wrong_form`, a tensor is as good as a Python number or a list of numbers.
     """
     if other is None:
         return False
