@@ -10,7 +10,7 @@ from math import floor
 
 from autograder.cases import Case, KnownMistake, RecordedCheck
 from autograder.evidence import Outcome
-from autograder.measure import CRITERIA, same_leaf
+from autograder.measure import CRITERIA, Measurement, same_leaf
 
 NOT_WRITTEN = "not written yet (this function, or one that it calls)"
 SEVERAL = 3  # broken promises that a reason names
@@ -112,13 +112,18 @@ def _judge_case(
     ]
     failed = [m for m in measured if m.problem]
     if failed:
-        told = [m for m in failed if m.is_count] if failed[0].is_count else failed[:1]
-        reasons = [(reveal and m.quote) or m.problem for m in told[:SEVERAL]]
-        reasons += [f"and {len(told) - SEVERAL} more"] if len(told) > SEVERAL else []
+        reasons = _reasons(failed, reveal)
         reasons += [spoilt] if outcome.modified and not case.expected.modified else []
         return verdict(min(m.share for m in failed), "; ".join(reasons), failed[0].error)
     errors = [m.error for m in measured if m.error is not None]
     return verdict(1.0, measured[0].note, max(errors, default=None))
+
+
+def _reasons(failed: Sequence[Measurement], reveal: bool) -> list[str]:
+    """Tell the first failure, or with it the other broken promises."""
+    told = [m for m in failed if m.is_count] if failed[0].is_count else failed[:1]
+    reasons = [(reveal and m.quote) or m.problem for m in told[:SEVERAL]]
+    return reasons + ([f"and {len(told) - SEVERAL} more"] if len(told) > SEVERAL else [])
 
 
 def _recognise(

@@ -229,20 +229,21 @@ def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
     return f"{place}: expected {values[0]:.{digits}g}, found {values[1]:.{digits}g}"
 
 
-def same_leaf(one: Leaf, other: Leaf | None, tolerance: Tolerance) -> bool:
-    """Say whether two leaves are of one form and equal within a tolerance (NaN equals NaN).
+def same_leaf(wanted: Leaf, found: Leaf | None, tolerance: Tolerance) -> bool:
+    """Say whether a leaf is of the form of another, and equal within a tolerance (NaN equals NaN).
 
-    As in `wrong_form`, a tensor is as good as a Python number or a list of numbers.
+    As in `wrong_form`, a tensor is as good as a Python number or a list of numbers that is
+    wanted, and not the reverse.
     """
-    if other is None:
+    if found is None:
         return False
-    if one.tensor is None or other.tensor is None:
-        return one.kind == other.kind and one.text == other.text
-    a, b = one.tensor, other.tensor
-    python_numbers = {one.kind, other.kind} & {"number", "numbers"}
+    if wanted.tensor is None or found.tensor is None:
+        return wanted.kind == found.kind and wanted.text == found.text
+    a, b = wanted.tensor, found.tensor
+    python_numbers = wanted.kind in ("number", "numbers")
     return (
-        (one.kind == other.kind or bool(python_numbers))
+        (wanted.kind == found.kind or python_numbers)
         and a.shape == b.shape
-        and (a.dtype == b.dtype or bool(python_numbers))
+        and (a.dtype == b.dtype or python_numbers)
         and torch.allclose(a.double(), b.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
     )

@@ -351,3 +351,10 @@ def test_a_mistake_is_known_as_a_number_and_as_a_tensor(value):
     mistake = KnownMistake("doubled", "half of it.", 0.5, {"case0": returned(2.5)})
     found = judge(check(1.25, mistakes=(mistake,)), {"case0": returned(value)})
     assert (found.mistake, found.fraction) == ("doubled", 0.5)
+
+
+@pytest.mark.parametrize("wrong_form", [(2 * RIGHT[0]).tolist(), (2 * RIGHT[0]).numpy()])
+def test_a_mistake_in_a_wrong_form_keeps_no_share(wrong_form):
+    mistake = KnownMistake("doubled", "half of it.", 0.5, {"case0": returned(2 * RIGHT[0])})
+    found = judge(check(RIGHT[0], mistakes=(mistake,)), {"case0": returned(wrong_form)})
+    assert (found.mistake, found.fraction) == ("", 0)
