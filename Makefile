@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: demo test test-all bench check-links lab notebooks lint wheel clean
 
 demo: .venv/ready
-	$(BIN)/python -m tests.submissions demo
+	$(BIN)/python -m autograder.authoring.sample_class demo
 	cd demo && ../$(BIN)/autograder release
 	cd demo && ../$(BIN)/autograder grade $(ASSIGNMENTS)
 	cd demo && ../$(BIN)/autograder report $(ASSIGNMENTS)
@@ -42,7 +42,7 @@ lint: .venv/ready
 
 # the student's package, to hand out with the notebooks
 wheel: .venv/ready
-	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/autograder wheel
 
 clean:
 	rm -rf .venv demo dist build

@@ -15,7 +15,7 @@ NOT_GRADED = "# not run when graded"  # the first line of a cell that is for peo
 def __getattr__(name: str) -> Any:
     """Import torch, which takes seconds, only for those who need a Checker."""
     if name == "Checker":
-        from autograder.check import Checker
+        from autograder.notebook.check import Checker
 
         return Checker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

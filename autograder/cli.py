@@ -1,4 +1,4 @@
-"""The command `autograder`: sync, release, reference, grade, report."""
+"""The command `autograder`."""
 
 import argparse
 import sys
@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import autograder
+from autograder.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.grading.course import AssignmentFolders, Course
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,114 +20,123 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # jsonschema would build a grammar of addresses with it, in 2 s, that nothing here needs
     sys.modules.setdefault("rfc3987_syntax", None)
     options = _parser().parse_args(arguments)
-    if find_spec("autograder.grade") is None or find_spec("nbgrader") is None:
+    if find_spec("autograder.grading") is None or find_spec("nbgrader") is None:
         return _fail("this is the student's package; grading needs a clone of the course, "
                      "installed there with `pip install -e .[instructor]`.")  # fmt: skip
     try:
-        from autograder import cases, checks, course, reference, solutions
-        from autograder.kernels import warm_process
-        from data_scripts.storage import DataNotFound
-
         return options.command(options)
-    except KeyboardInterrupt:  # first: it may come before the other names are there
+    except KeyboardInterrupt:
         return _fail("stopped; what was done is kept.") + 129
-    except reference.RecordingRefused as error:
-        return _fail("nothing was written.", *error.problems)
-    except (
-        cases.CasesNotFound, checks.NoRealData, checks.UnknownAssignment, course.CourseError,
-        DataNotFound, solutions.CellNotFound, warm_process.SandboxError,
-    ) as error:  # fmt: skip
-        return _fail(str(error))
+    except UserError as error:
+        return _fail(*error.sentences)
 
 
 def sync(options: argparse.Namespace) -> int:
     """Write source notebooks from their .py files."""
-    from autograder.course import open_course, sync
+    from autograder.authoring.release import sync
 
-    course = open_course(options.course)
-    for assignment in options.assignments or course.assignments():
-        print(f"wrote {sync(course, assignment).relative_to(course.root)}")
+    for assignment in _chosen(options):
+        print(f"wrote {assignment.named(sync(assignment))}")
     return 0
 
 
 def release(options: argparse.Namespace) -> int:
     """Generate student versions."""
-    from autograder.course import open_course, release
+    from autograder.authoring.release import release
 
-    course = open_course(options.course)
-    for assignment in options.assignments or course.assignments():
-        print(f"released {release(course, assignment).relative_to(course.root)}")
+    for assignment in _chosen(options):
+        print(f"released {assignment.named(release(assignment))}")
     return 0
 
 
 def reference(options: argparse.Namespace) -> int:
     """Record reference tensors."""
-    from autograder import reference
+    from autograder.authoring.record import record
 
-    course = _open(options)
-    for assignment in options.assignments or course.assignments():
-        recording = reference.record(
-            course.source_notebook(assignment), options.seed, options.workers, course.config,
+    for assignment in _chosen(options):
+        recording = record(
+            assignment.notebook(), options.seed, options.workers, assignment.course.config,
             options.real,
         )  # fmt: skip
-        for path in recording.write(assignment):
-            print(f"recorded {path.parent.name}/{path.name}, {path.stat().st_size / 1000:.0f} kB")
+        for path in recording.write(assignment.source):
+            print(f"recorded {assignment.named(path)}, {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def new(options: argparse.Namespace) -> int:
+    """Make the folder of a new assignment, with one exercise to start from."""
+    from autograder.authoring.new import new
+
+    for path in new(options.course, options.assignment):
+        print(f"wrote {path}")
+    return 0
+
+
+def wheel(options: argparse.Namespace) -> int:
+    """Build the student's package, to hand out with the notebooks."""
+    from autograder.authoring.wheel import build
+
+    print(f"built {build(_open(options).source, options.output)}")
     return 0
 
 
 def grade(options: argparse.Namespace) -> int:
     """Grade a class in one assignment or in several, and print its points."""
-    from autograder.cluster import connect
-    from autograder.grade import grade
-    from autograder.progress import show
+    from autograder.grading.cluster import connect
+    from autograder.grading.pipeline import grade
+    from autograder.grading.progress import show
 
-    course, failed = _open(options), []
+    failed = []
     with ExitStack() as stack:
-        client = None
-        if len(options.assignments) > 1:  # they share their workers
-            workers = connect(options.scheduler, options.workers, course.config)
+        client, chosen = None, _chosen(options)
+        if len(chosen) > 1:  # they share their workers
+            workers = connect(options.scheduler, options.workers, chosen[0].course.config)
             client = stack.enter_context(workers)
-        for assignment in options.assignments:
-            students = options.student or course.students(assignment)
+        for assignment in chosen:
+            students = options.student or assignment.students()
             grading = grade(
-                course, assignment, students, options.workers, options.scheduler, options.resume,
-                client,
-            )  # fmt: skip
-            failed += show(grading, assignment, len(students))
-            _print_class(course, assignment)
+                assignment, students, options.workers, options.scheduler, options.resume, client
+            )
+            failed += show(grading, assignment.name, len(students))
+            _print_class(assignment)
     return 1 if failed else 0
 
 
 def report(options: argparse.Namespace) -> int:
     """Write the class report of one assignment or of several."""
-    from autograder import report
-    from autograder.course import open_course
+    from autograder.grading import report
 
-    course = open_course(options.course)
-    for assignment in options.assignments:
-        path = report.write(report.collect(course, assignment), course)
-        print(f"wrote {path.relative_to(course.root)}")
+    for assignment in _chosen(options):
+        folder = assignment.course.root / "report"
+        path = report.write(report.collect(assignment), folder)
+        print(f"wrote {assignment.named(path)}")
     return 0
 
 
-def _open(options: argparse.Namespace) -> "autograder.course.Course":
-    """Open the course of a command that runs notebooks."""
-    from autograder.course import open_course
+def _open(options: argparse.Namespace) -> "Course":
+    """Open the course of a command."""
+    from autograder.grading.course import open_course
 
     course = open_course(options.course)
-    if options.no_sandbox:
+    if getattr(options, "no_sandbox", False):
         course.config.Execute.sandbox = False
     return course
 
 
-def _print_class(course: "autograder.course.Course", assignment: str) -> None:
+def _chosen(options: argparse.Namespace) -> "list[AssignmentFolders]":
+    """Return the folders of the assignments that were named, or else of all there are."""
+    course = _open(options)
+    return [course.assignment(name) for name in options.assignments or course.assignments()]
+
+
+def _print_class(assignment: "AssignmentFolders") -> None:
     from rich.console import Console
 
-    from autograder import report
-    from autograder.gradebook import patiently
+    from autograder.grading import report
+    from autograder.grading.gradebook import patiently
 
     console = Console(width=max(Console().width, 150))  # narrower, it would drop columns
-    console.print(report.table(patiently(lambda: report.collect(course, assignment))))
+    console.print(report.table(patiently(lambda: report.collect(assignment))))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -164,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="leave out what was graded and has not changed"
     )
     without_sandbox(sub)
+    sub = add("new", new)
+    sub.add_argument("assignment", metavar="ASSIGNMENT")
+    sub = add("wheel", wheel)
+    sub.add_argument("--output", type=Path, default="dist", help="folder (default: dist)")
     sub = add("report", report)
     sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
     return parser

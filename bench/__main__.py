@@ -27,10 +27,11 @@ from nbformat.v4 import new_code_cell
 from rich.console import Console
 from rich.progress import track
 
-from autograder.course import open_course, release
-from autograder.prepare import load_assignment, prepare
-from autograder.run import run_all
-from tests.conftest import A1, scores
+from autograder.authoring.release import release
+from autograder.grading.course import open_course
+from autograder.grading.execute import run_all
+from autograder.grading.prepare import load_assignment, prepare
+from tests.fixtures import A1, scores
 from tests.submissions import Student, lay_out, sample_class, submit
 
 # They compute for seconds on end, in any grader: measured apart, with the whole sample class.
@@ -134,7 +135,7 @@ def compare(count: int, scratch: Path, slow: bool = False) -> list[Measured]:
 def floor(count: int, scratch: Path) -> float:
     """Return the mean seconds that the cells of a submission take in a warm kernel."""
     course = open_course(course_with(class_of(count), scratch / "floor"))
-    assignment = load_assignment(course, A1)
+    assignment = load_assignment(course.assignment(A1))
     clock = (
         "import time\n_spent, _begun = 0, [0]\n"
         "def _begin(info): _begun[0] = time.perf_counter()\n"
@@ -144,8 +145,8 @@ def floor(count: int, scratch: Path) -> float:
         "get_ipython().events.register('post_run_cell', _end)"
     )
     spent = []
-    for student in track(course.students(A1), "floor", console=Console(stderr=True)):
-        prepared = prepare(course, assignment, student)
+    for student in track(course.assignment(A1).students(), "floor", console=Console(stderr=True)):
+        prepared = prepare(assignment, student)
         notebook = json.loads(prepared.notebooks[A1])
         notebook["cells"].insert(0, new_code_cell(clock))
         notebook["cells"].append(new_code_cell("print(_spent)"))

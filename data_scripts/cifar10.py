@@ -18,9 +18,9 @@ import torch
 from PIL import Image
 
 from data_scripts import commands
-from data_scripts.drawn import objects
 from data_scripts.fetch import Source
 from data_scripts.images import Contents, ImageSet
+from data_scripts.synthetic import objects
 
 CLASSES = objects.CLASSES
 COUNTS = {"train": (5000,) * 10, "test": (1000,) * 10}

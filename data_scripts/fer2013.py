@@ -22,9 +22,9 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from data_scripts import commands
-from data_scripts.drawn import faces
 from data_scripts.fetch import Source
 from data_scripts.images import Contents, ImageSet, Splits
+from data_scripts.synthetic import faces
 
 CLASSES = faces.CLASSES
 COUNTS = {

@@ -18,7 +18,6 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from data_scripts import commands
-from data_scripts.drawn import parts
 from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
 from data_scripts.storage import (
     DAMAGED,
@@ -30,6 +29,7 @@ from data_scripts.storage import (
     roots,
     unfinished,
 )
+from data_scripts.synthetic import parts
 
 TITLE = "MVTec AD"
 LICENCE = "CC BY-NC-SA 4.0: not for commercial use; Bergmann et al., MVTec, 2019"

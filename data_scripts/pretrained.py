@@ -18,7 +18,6 @@ from torch import nn
 from torchvision.transforms import v2
 
 from data_scripts import commands
-from data_scripts.drawn.resnet import WEIGHTS, load_resnet_drawn
 from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source, extract, fetch
 from data_scripts.storage import (
@@ -30,6 +29,7 @@ from data_scripts.storage import (
     roots,
     unfinished,
 )
+from data_scripts.synthetic.resnet import WEIGHTS, load_resnet_drawn
 
 EMBEDDED = "resnet_drawn"
 IMAGENET_MEAN = 0.485, 0.456, 0.406

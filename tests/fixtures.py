@@ -9,8 +9,9 @@ import matplotlib
 import pytest
 import requests
 
-from autograder import grade as grading
-from autograder.course import Course, open_course, release
+from autograder.authoring.release import release
+from autograder.grading import pipeline as grading
+from autograder.grading.course import Course, open_course
 from tests import submissions
 
 A1 = "a1_two_layer_net"
@@ -21,18 +22,18 @@ REAL_DATA = submissions.ROOT.parent / "shared" / "data"  # of whoever develops t
 def course_of(tmp_path_factory):
     """Return a function that lays out and releases a course folder with given notebooks.
 
-    `beside` are the files that a student handed in with the notebook.
+    `artifacts` are the files that a student handed in with the notebook.
     """
 
-    def build(notebooks, name="course", assignment=A1, beside=None) -> Course:
+    def build(notebooks, name="course", assignment=A1, artifacts=None) -> Course:
         root = tmp_path_factory.mktemp(name)
         (root / "source").mkdir()
         (root / "source" / assignment).symlink_to(submissions.ROOT / "source" / assignment)
         (root / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
         for student, notebook in notebooks.items():
-            submissions.submit(root, assignment, student, notebook, (beside or {}).get(student))
+            submissions.submit(root, assignment, student, notebook, (artifacts or {}).get(student))
         course = open_course(root)
-        release(course, assignment)
+        release(course.assignment(assignment))
         return course
 
     return build
@@ -40,7 +41,7 @@ def course_of(tmp_path_factory):
 
 def grade_all(course: Course, assignment: str = A1) -> dict[str, str]:
     """Grade a class by our own pipeline. Returns errors by student."""
-    return {graded.student: graded.error for graded in grading.grade(course, assignment)}
+    return {graded.student: graded.error for graded in grading.grade(course.assignment(assignment))}
 
 
 def scores(course: Course, assignment: str = A1) -> dict[str, dict[str, float | None]]:

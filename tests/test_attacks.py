@@ -18,11 +18,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder import cases, report
-from autograder import grade as grading
-from autograder.course import open_course
+from autograder.grading import pipeline as grading
+from autograder.grading import report
+from autograder.grading.course import open_course
+from autograder.notebook import cases
 from tests import attacks, submissions
-from tests.conftest import A1, scores
+from tests.fixtures import A1, scores
 
 AUTOMATIC = 85.0
 MARKER = "gc-attack"
@@ -110,7 +111,7 @@ def graded(course_of, canary, listeners, before):
         attack = all_attacks[re.sub(r"_\d$", "", student)]
         path = submissions.submit(course.root, A1, student, attack.notebook(A1))
         attack.put_files(path.parent)
-    errors = {g.student: g.error for g in grading.grade(course, A1, workers=2)}
+    errors = {g.student: g.error for g in grading.grade(course.assignment(A1), workers=2)}
     assert errors == dict.fromkeys((*RIGHT, *NAMES, *AGAIN), "")
     return course
 
@@ -125,7 +126,7 @@ def outputs(graded):
     """What the cells of each submission displayed, as text."""
     found = {}
     for student in (*NAMES, *AGAIN):
-        path = graded.folder("autograded", student, A1) / f"{A1}.ipynb"
+        path = graded.assignment(A1).autograded(student) / f"{A1}.ipynb"
         cells = nbformat.read(path, 4).cells
         found[student] = "\n".join(str(cell.get("outputs", "")) for cell in cells)
     return found
@@ -154,7 +155,7 @@ def test_what_stopped_it_is_said(graded, outputs, hostile, student):
 
 
 def test_every_zero_has_a_reason(graded):
-    for student in report.collect(graded, A1).students:
+    for student in report.collect(graded.assignment(A1)).students:
         assert all(check.reason for check in student.checks.values()), student.student
 
 
@@ -211,7 +212,7 @@ def test_feedback_is_written_for_all_and_runs_nothing(graded):
         result = graded.api.generate_feedback(A1)
     assert result["success"], result["log"][-2000:]
     for student in NAMES:
-        page = (graded.folder("feedback", student, A1) / f"{A1}.html").read_text()
+        page = (graded.assignment(A1).feedback(student) / f"{A1}.html").read_text()
         assert live_markup(page) == [], student
 
 
@@ -248,7 +249,7 @@ def test_plain_nbgrader_gives_the_same_points(autograded, points):
 
 
 def test_plain_nbgrader_copies_nothing_that_a_link_points_to(autograded, canary):
-    folder = autograded.folder("autograded", "links", A1)
+    folder = autograded.assignment(A1).autograded("links")
     text = (folder / f"{A1}.ipynb").read_text()
     assert canary not in text
     assert "SQLite format" not in text and "BEGIN SOLUTION" not in text

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import nbformat
 import pytest
 
-from autograder import CHALLENGE_FILE, report
-from autograder.course import Course
-from autograder.grade import grade
-from autograder.plugins import VERDICT_MIME, is_autograded
-from autograder.solutions import grade_id
+from autograder import CHALLENGE_FILE
+from autograder.grading import report
+from autograder.grading.course import Course
+from autograder.grading.notebooks import VERDICT_MIME, grade_id, is_autograded
+from autograder.grading.pipeline import grade
 from tests import submissions
-from tests.conftest import A1, grade_all, scores
+from tests.fixtures import A1, grade_all, scores
 from tests.submissions import Student
 from tests.test_notebooks import ASSIGNMENTS
 
@@ -48,7 +48,7 @@ def class_of(course_of):
         students = {student.name: student for student in submissions.sample_class(assignment)}
         course = laid_out(course_of, students, "graded", assignment)
         assert set(grade_all(course, assignment).values()) == {""}
-        results = report.collect(course, assignment).students
+        results = report.collect(course.assignment(assignment)).students
         return Graded(assignment, course, students, {one.student: one for one in results})
 
     return graded_class
@@ -56,8 +56,8 @@ def class_of(course_of):
 
 def laid_out(course_of, students, name, assignment=A1) -> Course:
     notebooks = {student.name: student.notebook for student in students.values()}
-    beside = {student.name: student.beside for student in students.values()}
-    return course_of(notebooks, name, assignment, beside)
+    artifacts = {student.name: student.artifacts for student in students.values()}
+    return course_of(notebooks, name, assignment, artifacts)
 
 
 @pytest.fixture(params=ASSIGNMENTS)
@@ -117,7 +117,7 @@ def test_half_done_has_points_for_what_is_done(sample):
 
 def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(sample):
     wrong = next(name for name in sample.students if name.startswith("mistake_"))
-    folder = sample.course.folder("autograded", wrong, sample.assignment)
+    folder = sample.course.assignment(sample.assignment).autograded(wrong)
     for cell in nbformat.read(folder / f"{sample.assignment}.ipynb", 4).cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
             (output,) = cell.outputs
@@ -126,7 +126,7 @@ def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(sample):
 
 
 def test_the_report_is_one_page_with_every_student(sample):
-    page = report.html(report.collect(sample.course, sample.assignment))
+    page = report.html(report.collect(sample.course.assignment(sample.assignment)))
     assert all(f"<td>{student}</td>" in page for student in sample.students)
     assert "http" not in page
 
@@ -237,7 +237,7 @@ def test_real_notebooks_solved_from_the_student_version_have_what_they_deserve(r
         assert lost == {}, name
 
 
-REAL = sorted(path.parent.name for path in (submissions.HERE / A1).glob("*/*.ipynb"))
+REAL = sorted(path.parent.name for path in (submissions.folder(A1) / "submissions").glob("*/*.ipynb"))
 
 
 def test_at_least_five_notebooks_come_from_a_real_front_end():
@@ -246,7 +246,7 @@ def test_at_least_five_notebooks_come_from_a_real_front_end():
 
 def test_feedback_has_the_verdicts_and_no_hidden_test(graded):
     nbgrader(graded, "generate_feedback", A1, "--student", "mistake_no_relu")
-    page = (graded.folder("feedback", "mistake_no_relu", A1) / f"{A1}.html").read_text()
+    page = (graded.assignment(A1).feedback("mistake_no_relu") / f"{A1}.html").read_text()
     assert "the hidden layer has no ReLU" in page
     assert "forward_scores: 2.8 of 7 points" in page
     assert "check.hidden" not in page
@@ -274,7 +274,7 @@ def test_the_terminal_table_names_the_reason_that_cost_most(results):
 
 def test_a_second_run_changes_nothing(graded):
     before = scores(graded)
-    assert [g.error for g in grade(graded, A1, ["style_loops", "mistake_argmin"])] == ["", ""]
+    assert [g.error for g in grade(graded.assignment(A1), ["style_loops", "mistake_argmin"])] == ["", ""]
     assert scores(graded) == before
 
 

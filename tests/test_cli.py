@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
-from autograder import cluster
-from autograder import grade as grading
 from autograder.cli import main
+from autograder.grading import cluster
+from autograder.grading import pipeline as grading
 from tests import submissions
-from tests.conftest import A1
+from tests.fixtures import A1
 
 
 @pytest.fixture
@@ -111,15 +111,22 @@ def test_sync_writes_the_notebook_from_its_py(course):
 
 
 def test_no_solution_is_released_whatever_the_assignment_is_called(course):
-    """The .py beside a notebook stays behind; other files go along."""
+    """What nobody named stays at home; what an author names goes along."""
     folder = course / "source" / "cnn_basics"
     shutil.copytree(submissions.ROOT / "source" / A1, folder)
     for end in ("py", "ipynb"):
         (folder / f"{A1}.{end}").rename(folder / f"cnn_basics.{end}")
-    (folder / "helpers.py").write_text("")
+    for name in ("helpers.py", "notes.txt", "figures/net.png", "figures/draft.svg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("")
+    config = course / "nbgrader_config.py"
+    text = config.read_text() + 'c.Release.include = ["helpers.py", "figures/*.png"]\n'
+    config.unlink()
+    config.write_text(text)
     assert main(["release", "cnn_basics"]) == 0
-    released = {path.name for path in (course / "assignments" / "cnn_basics").iterdir()}
-    assert released == {"cnn_basics.ipynb", "helpers.py"}
+    target = course / "assignments" / "cnn_basics"
+    released = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
+    assert released == {"cnn_basics.ipynb", "helpers.py", "figures/net.png"}
 
 
 def test_markup_in_a_reason_is_no_markup(course, capsys):
@@ -147,11 +154,11 @@ def test_references_are_recorded_without_a_sandbox_only_if_that_is_asked_for(
 ):
     seen = []
 
-    def outcomes_of(notebook, challenge, config, beside):
+    def outcomes_of(notebook, challenge, config, artifacts):
         seen.append(config.Execute.get("sandbox", True))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("autograder.reference.outcomes_of", outcomes_of)
+    monkeypatch.setattr("autograder.authoring.record.outcomes_of", outcomes_of)
     assert main(["reference", A1, *arguments]) == 130
     assert seen == [not arguments]
 

@@ -3,8 +3,9 @@
 import nbformat
 import pytest
 
+from autograder.authoring.checks import mistakes
 from tests import submissions
-from tests.conftest import A1
+from tests.fixtures import A1
 from tests.lab import BROWSER, opened, run_all, save, show
 
 pytestmark = [
@@ -28,7 +29,7 @@ def notebook(tmp_path):
     return path
 
 
-KNOWN = {mistake.name: mistake for mistake in submissions.checks.load(A1).mistakes}
+KNOWN = {mistake.name: mistake for mistake in mistakes(submissions.folder(A1))}
 
 
 def test_a_run_in_jupyterlab_shows_the_table_and_the_hint(notebook):

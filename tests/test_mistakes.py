@@ -10,23 +10,25 @@ from functools import cache, reduce
 
 import pytest
 
-from autograder import checks, report
-from autograder.cases import load_reference
-from autograder.checks import Mistake
-from autograder.solutions import with_mistake
-from tests.conftest import grade_all
+from autograder.authoring.checks import artifacts, mistakes
+from autograder.authoring.mistakes import Mistake
+from autograder.authoring.solutions import with_mistake
+from autograder.grading import report
+from autograder.notebook.cases import load_references
+from tests import submissions
+from tests.fixtures import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
 from tests.test_notebooks import ASSIGNMENTS
 
 QUICK = 5  # notebooks of an assignment
-KNOWN = {name: {m.name: m for m in checks.load(name).mistakes} for name in ASSIGNMENTS}
+KNOWN = {name: {m.name: m for m in mistakes(submissions.folder(name))} for name in ASSIGNMENTS}
 
 
 @cache
 def packed(assignment: str) -> list[list[Mistake]]:
     """Distribute the mistakes of an assignment over notebooks."""
     shows_in = defaultdict(set)  # by cell: the checks in which any of its mistakes shows
-    for check in load_reference(assignment).values():
+    for check in load_references(submissions.folder(assignment)).values():
         for known in check.mistakes:
             shows_in[KNOWN[assignment][known.name].cell].add(check.name)
     groups: list[list[Mistake]] = []
@@ -51,10 +53,10 @@ def results_of(course_of):
             f"student{number:02}": in_release(assignment, reduce(with_mistake, group, solved))
             for number, group in enumerate(groups)
         }
-        beside = dict.fromkeys(notebooks, checks.load(assignment).beside)
-        course = course_of(notebooks, f"mistakes-{quick}", assignment, beside)
+        trained = dict.fromkeys(notebooks, artifacts(submissions.folder(assignment)))
+        course = course_of(notebooks, f"mistakes-{quick}", assignment, trained)
         assert set(grade_all(course, assignment).values()) == {""}
-        found = {one.student: one for one in report.collect(course, assignment).students}
+        found = {one.student: one for one in report.collect(course.assignment(assignment)).students}
         return {
             mistake.name: found[student].checks
             for student, group in zip(notebooks, groups, strict=True)
@@ -82,7 +84,7 @@ def every_mistake() -> Iterator:
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_there_are_at_least_20_mistakes_over_every_check(assignment):
-    recorded = load_reference(assignment)
+    recorded = load_references(submissions.folder(assignment))
     known, log = KNOWN[assignment], (ROOT / "CHANGELOG.md").read_text()
     assert len(known) >= 20
     assert f"{len(recorded)} checks" in log and f"{len(known)} known mistakes" in log

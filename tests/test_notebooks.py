@@ -6,13 +6,14 @@ import jupytext
 import nbformat
 import pytest
 
-from autograder import cases, checks, reference
-from autograder.course import open_course, release
-from autograder.plugins import is_autograded
-from autograder.solutions import grade_id
+from autograder.authoring import record
+from autograder.authoring.release import release
+from autograder.grading.course import open_course
+from autograder.grading.notebooks import grade_id, is_autograded
+from autograder.notebook import cases
 from tests import submissions
 
-ASSIGNMENTS = checks.names()
+ASSIGNMENTS = submissions.ASSIGNMENTS
 REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)\s*### END \1", re.DOTALL)
 
 
@@ -44,7 +45,7 @@ def test_the_py_and_the_ipynb_are_the_same_notebook(assignment, source):
 def test_the_student_version_is_what_the_source_generates(assignment, tmp_path):
     (tmp_path / "source").symlink_to(submissions.ROOT / "source")
     (tmp_path / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
-    folder = release(open_course(tmp_path), assignment)
+    folder = release(open_course(tmp_path).assignment(assignment))
     committed = submissions.ROOT / "assignments" / assignment
     assert [path.name for path in folder.iterdir()] == [f"{assignment}.ipynb"]
     assert (folder / f"{assignment}.ipynb").read_text() == (
@@ -63,8 +64,8 @@ def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, releas
 
 def test_the_references_are_those_of_the_checks(assignment):
     """The committed hidden inputs are what seed 0 draws."""
-    drawn = {check.name: reference.only(check, False) for check in checks.load(assignment).checks}
-    assert cases.challenge(drawn) == cases.challenge(cases.load_reference(assignment))
+    drawn = {check.name: record.only(check, False) for check in submissions.known(assignment).checks}
+    assert cases.challenge(drawn) == cases.challenge(cases.load_references(submissions.folder(assignment)))
 
 
 def test_points_add_up_to_100(source):
@@ -75,7 +76,7 @@ def test_points_add_up_to_100(source):
 def test_every_check_cell_has_the_name_of_its_check(assignment, source):
     graded = {grade_id(cell): cell.source for cell in source.cells if is_autograded(cell)}
     assert (
-        set(graded) == set(cases.load_reference(assignment)) == set(cases.load_public(assignment))
+        set(graded) == set(cases.load_references(submissions.folder(assignment))) == set(cases.load_public(submissions.folder(assignment)))
     )
     for name, code in graded.items():
         public, begin, hidden, end = code.splitlines()
@@ -121,11 +122,11 @@ def test_no_answer_hidden_test_or_model_answer_is_in_the_student_version(assignm
 
 
 def test_hidden_answers_are_not_in_the_public_file(assignment):
-    public = cases.load_public(assignment)
-    hidden = cases.load_reference(assignment)
+    public = cases.load_public(submissions.folder(assignment))
+    hidden = cases.load_references(submissions.folder(assignment))
     assert all(case.public for check in public.values() for case in check.cases)
     assert not any(case.public for check in hidden.values() for case in check.cases)
-    data = (cases.PUBLIC_DIRECTORY / f"{assignment}.safetensors").read_bytes()
+    data = (submissions.folder(assignment) / cases.PUBLIC).read_bytes()
     for check in hidden.values():
         for case in check.cases:
             for leaf in case.expected.leaves.values():

@@ -9,6 +9,9 @@ from itertools import chain
 
 import pytest
 
+from autograder.authoring.wheel import build
+from autograder.sandbox import package
+from tests import worked_example
 from tests.submissions import ROOT, source_notebook
 from tests.test_notebooks import ASSIGNMENTS, answers
 
@@ -21,7 +24,7 @@ CONDA_NAMES = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel as `make wheel` does, without the network."""
+    """Build the wheel from the clone, as pip does, without the network."""
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT]
     subprocess.run(command, check=True, capture_output=True)
@@ -29,17 +32,41 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_a_student_installs_only_the_student_s_package(wheel):
+def files_in(wheel) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
-        files = {name for name in archive.namelist() if ".dist-info" not in name}
-    modules = {"__init__", "by_hand", "cases", "check", "cli"}
-    modules |= {"evidence", "given", "handed_in", "judge", "measure", "table"}
-    rooms = (ROOT / "autograder").glob("kernels/*.py"), (ROOT / "autograder").glob("plots/*.py")
-    modules |= {f"{path.parent.name}/{path.stem}" for path in chain(*rooms)}
-    public = {f"autograder/public/{name}.safetensors" for name in ASSIGNMENTS}
-    drawn = (p for p in (ROOT / "data_scripts").rglob("*") if p.suffix in {".py", ".safetensors"})
-    data = {str(path.relative_to(ROOT)) for path in drawn}
-    assert files == {f"autograder/{name}.py" for name in modules} | public | data
+        return {name for name in archive.namelist() if ".dist-info" not in name}
+
+
+def test_the_student_s_package_is_folders_and_nothing_else(wheel):
+    folders = ("autograder/notebook", "autograder/sandbox", "autograder/assignments", "data_scripts")
+    tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    expected = {n for n in listed if n.startswith(tuple(f"{folder}/" for folder in folders))}
+    expected |= {n for n in listed if re.fullmatch(r"autograder/\w+\.py", n)}
+    rooms = [n for n in listed if re.fullmatch(r"source/\w+/(lesson/.+|public\.safetensors)", n)]
+    expected |= {n.replace("source", "autograder/assignments", 1) for n in rooms}
+    expected = {name for name in expected if (ROOT / name).exists() or "assignments/a" in name}
+    assert files_in(wheel) == expected
+    assert len(rooms) > len(ASSIGNMENTS)
+
+
+def test_the_sandbox_shows_what_is_in_the_wheel(wheel):
+    assert set(package.contents()) == files_in(wheel)
+
+
+def test_a_stray_file_of_a_room_is_not_in_the_package_of_its_course(tmp_path):
+    folder = worked_example.install(tmp_path)
+    (folder / "public.safetensors").write_bytes(b"public")
+    strays = ("notes.txt", "references.safetensors", "artifacts/net.pt", "submissions/kim.py",
+              "tests/test_it.py", "lesson/__pycache__/plots.pyc", "lesson/.hidden")  # fmt: skip
+    for name in (*strays, "lesson/plots.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    built = files_in(build(tmp_path / "source", tmp_path / "dist"))
+    ours = f"autograder/assignments/{worked_example.NAME}"
+    own = {name for name in built if re.match(r"autograder/assignments/a\d", name)}
+    assert own == {f"{ours}/public.safetensors", f"{ours}/lesson/plots.py"}
+    assert built == set(package.contents(tmp_path / "source"))
 
 
 def test_no_answer_is_in_what_a_student_installs(wheel):

@@ -9,17 +9,20 @@ from textwrap import dedent
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from autograder import CHALLENGE_FILE, cases, report
-from autograder.evidence import MIME, Outcome, observe, to_output
-from autograder.plugins import judge_cell
-from autograder.solutions import grade_id, with_cells
+from autograder import CHALLENGE_FILE
+from autograder.authoring.solutions import with_cells
+from autograder.grading import report
+from autograder.grading.notebooks import grade_id
+from autograder.grading.verdicts import judge_cell
+from autograder.notebook import cases
+from autograder.notebook.evidence import MIME, Outcome, observe, to_output
 from tests import submissions
-from tests.conftest import A1, grade_all, scores
+from tests.fixtures import A1, grade_all, scores
 
 
 @pytest.fixture(scope="module")
 def reference():
-    return cases.load_reference(A1)
+    return cases.load_references(submissions.folder(A1))
 
 
 def cell_with(*outputs):
@@ -138,14 +141,14 @@ def graded(course_of):
     course = course_of(notebooks, "attacks")
 
     def beside(student, name, data):
-        path = course.folder("submitted", student, A1) / name
+        path = course.assignment(A1).submitted(student) / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_bytes(data)
 
     beside("own_challenge", CHALLENGE_FILE, cases.challenge({}))
-    public = (cases.PUBLIC_DIRECTORY / f"{A1}.safetensors").read_bytes()
-    for folder in ("public", "references", "autograder/public", "autograder/references"):
-        beside("own_answers", f"{folder}/{A1}.safetensors", public)
+    public = (submissions.folder(A1) / cases.PUBLIC).read_bytes()
+    for folder in (f"source/{A1}", f"autograder/assignments/{A1}", "."):
+        beside("own_answers", f"{folder}/{cases.REFERENCES}", public)
     assert set(grade_all(course).values()) == {""}
     return course
 
@@ -163,5 +166,5 @@ def test_edited_grade_cells_are_restored_and_an_honest_solution_keeps_its_points
 
 
 def test_every_zero_has_a_reason(graded):
-    for student in report.collect(graded, A1).students:
+    for student in report.collect(graded.assignment(A1)).students:
         assert all(check.reason for check in student.checks.values()), student.student

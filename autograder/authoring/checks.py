@@ -1,52 +1,148 @@
-"""The instructor's half: one module an assignment, with its checks and mistakes.
+"""How an author says what an exercise promises: checks and their cases.
 
-The module `autograder.checks.<assignment>` offers `checks(seed)`, the list of its
-checks, and `MISTAKES`. Beside it, each file in `alternatives/` holds a right solution
-in another style, which every check must accept, and `beside/` holds what a solved
-notebook has beside it: what it trained.
+A topic is a file `checks/<topic>.py` in an assignment's folder. A check is a function with
+metadata: the function is the *oracle*, which finds the right answer another way than the
+notebook does (autograd, torch.nn.functional, a closed form). Its cases come from a
+generator, which draws them twice: the public ones, and from another seed the hidden ones.
+
+    def pairs(rng: Draws) -> Iterator[Sketch]:
+        yield case("small", "4 samples", prediction=…, target=…)
+
+    @check("squared_error_values", "mean squared error", {"error": "return"}, pairs)
+    def squared_error(prediction, target):
+        return {"error": torch.nn.functional.mse_loss(prediction, target)}
+
+The mistakes that the checks of a topic know are beside it, in `checks/<topic>.diff`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.cases import FLOAT64, Case, RecordedCheck
+from autograder import assignments
+from autograder.authoring.mistakes import Mistake, read_mistakes
+from autograder.errors import UserError
+from autograder.notebook import evidence
+from autograder.notebook.cases import FLOAT64, Case, Level, RecordedCheck, Tolerance
+from autograder.notebook.evidence import Leaf, Outcome
 
 PUBLIC_SEED = 2024
-Kind = tuple  # of case: name, about, inputs, and for some a weight and a tolerance
+
+Answers = Mapping[str, Any]  # by record: a tensor, a NumPy array, or a number
+Oracle = Callable[..., Answers]
+
+
+class Draws(np.random.RandomState):
+    """The generator that cases are drawn with, and what they are drawn for.
+
+    `number` is the seed as it was given. With `real`, checks of quality add cases of real data.
+    """
+
+    def __init__(self, seed: int, public: bool, real: bool = False) -> None:
+        super().__init__([seed, public])
+        self.number, self.public, self.real = seed, public, real and not public
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A case as its author writes it: see `case`."""
+
+    name: str
+    about: str
+    weight: float
+    inputs: Mapping[str, Any]
+    tolerance: Tolerance | None
+    levels: tuple[Level, ...]
+    answer: Answers | None
+
+
+def case(
+    name: str,
+    about: str,
+    weight: float = 1.0,
+    /,
+    *,
+    tolerance: Tolerance | None = None,
+    levels: Sequence[Level] = (),
+    answer: Answers | None = None,
+    **inputs: Any,
+) -> Sketch:
+    """Sketch a case: a name, a few words for people, its weight, and inputs in order.
+
+    The inputs go to the student's function by position. Without a `tolerance`, that of the
+    check holds. Where quality is measured, `levels` say what it is worth, and `answer` what
+    the oracle would.
+    """
+    return Sketch(name, about, weight, inputs, tolerance, tuple(levels), answer)
+
+
+Cases = Callable[[Draws], Iterable[Sketch]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check(RecordedCheck):
-    """A check as its author writes it: with an oracle that knows the right answer.
+    """A check with its cases drawn, and with the oracle that confirms them."""
 
-    The oracle takes a case's inputs and returns the right value of each record by name,
-    found another way than the notebook's solution (autograd, torch.nn.functional, a
-    closed form).
-    """
-
-    oracle: Callable[..., Mapping[str, torch.Tensor]]
+    oracle: Oracle | None = None
+    topic: str = ""
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A named wrong solution: the instructor's, with one change in one cell.
+class Declared:
+    """A check as it stands in a topic; called with an oracle, it is the check with that oracle."""
 
-    `change` maps text of the solution cell `cell` to what stands there instead. Every
-    check in `checks` must refuse it; `share` is the part of the points it keeps.
+    check: Check
+    cases: Cases
+    tolerance: Tolerance
+
+    def __call__(self, oracle: Oracle) -> "Declared":
+        """Take a function as the oracle: this is what makes it a decorator."""
+        return replace(self, check=replace(self.check, oracle=oracle))
+
+    @property
+    def oracle(self) -> Oracle | None:
+        """The function that knows the right answers."""
+        return self.check.oracle
+
+    def drawn(self, seed: int = 0, real: bool = False, topic: str = "") -> Check:
+        """Draw the public cases, whose names begin with `public_`, and the hidden ones."""
+        sets = Draws(PUBLIC_SEED, True), Draws(seed, False, real)
+        cases = tuple(self._case(one, rng.public) for rng in sets for one in self.cases(rng))
+        return replace(self.check, cases=cases, topic=topic)
+
+    def _case(self, sketch: Sketch, public: bool) -> Case:
+        expected = None if sketch.answer is None else as_outcome(sketch.answer)
+        return Case(
+            f"public_{sketch.name}" if public else sketch.name, sketch.about, sketch.inputs,
+            sketch.weight, sketch.tolerance or self.tolerance, public, expected, sketch.levels,
+        )  # fmt: skip
+
+
+def check(
+    name: str,
+    title: str,
+    records: Mapping[str, str],
+    cases: Cases,
+    *,
+    tolerance: Tolerance = FLOAT64,
+    **more: Any,
+) -> Declared:
+    """Declare a check; as a decorator, of the function that is its oracle.
+
+    `name` is the grade_id of its cell. `records` say what is recorded of a call, in the order
+    of the reasons: `return`, an item of it (`return.1.W1`), an input afterwards (`after.X`).
+    `more` are fields of RecordedCheck: criterion, threshold, by_hand, pure, any_case.
+    Without an oracle, each case has its `answer`.
     """
-
-    name: str
-    cell: str
-    change: Mapping[str, str]
-    checks: tuple[str, ...]
-    share: float
-    hint: str
+    return Declared(
+        Check(name=name, title=title, records=records, cases=(), **more), cases, tolerance
+    )
 
 
 @dataclass(frozen=True)
@@ -57,72 +153,87 @@ class Assignment:
     checks: tuple[Check, ...]
     mistakes: tuple[Mistake, ...]
     alternatives: tuple[Path, ...] = ()
-    beside: Mapping[str, Path] = field(default_factory=dict)
+    artifacts: Mapping[str, Path] = field(default_factory=dict)  # what the instructor trained
 
 
-class UnknownAssignment(Exception):
-    """There is no module of checks for an assignment."""
+class NoChecks(UserError):
+    """An assignment has no checks."""
 
 
-class NoRealData(Exception):
+class NoRealData(UserError):
     """An assignment has no cases of real data."""
 
 
-def load(assignment: str, seed: int = 0, real: bool = False) -> Assignment:
-    """Load the checks of an assignment; `seed` draws its hidden cases.
+def load(folder: Path, seed: int = 0, real: bool = False) -> Assignment:
+    """Load the checks in an assignment's folder; `seed` draws the hidden cases.
 
-    With `real`, those that measure quality get cases of real data beside the drawn ones.
-    Raises UnknownAssignment; NoRealData if it uses none, or DataNotFound if that is not here.
+    With `real`, those that measure quality get cases of real data beside the synthetic ones.
+    Raises NoChecks; NoRealData if it uses none, or DataNotFound if that is not here.
     """
-    name = f"{__name__}.{assignment}"
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise UnknownAssignment(
-            f"autograder/checks/{assignment}.py: no such file; "
-            f"the assignments with checks are {', '.join(names())}."
-        ) from None
-    uses_real = "real" in signature(module.checks).parameters
-    if real and not uses_real:
-        raise NoRealData(f"{assignment} has no cases of real data; leave out --real.")
-    drawn = module.checks(seed, real=True) if real else module.checks(seed)
-    folder = Path(module.__file__).parent if hasattr(module, "__path__") else None
+    found = [(name, one) for name in topics(folder) for one in declared(folder, name)]
+    checks = [one.drawn(seed, real, name) for name, one in found]
+    if real and all(
+        len(drawn.cases) == len(one.drawn(seed).cases)
+        for drawn, (_, one) in zip(checks, found, strict=True)
+    ):
+        raise NoRealData(f"{folder.name} has no cases of real data; leave out --real.")
+    if not checks:
+        raise NoChecks(f"{folder.name}/checks: there are no checks; docs/authors.md shows one.")
     return Assignment(
-        assignment,
-        tuple(drawn),
-        tuple(module.MISTAKES),
-        tuple(sorted(folder.glob("alternatives/*.py"))) if folder else (),
-        {path.name: path for path in sorted(folder.glob("beside/*"))} if folder else {},
+        folder.name, tuple(checks), tuple(mistakes(folder)), alternatives(folder), artifacts(folder)
     )
 
 
-def public_and_hidden(
-    kinds: Callable[[np.random.RandomState], Iterable[Kind]], seed: int
-) -> tuple[Case, ...]:
-    """Return the cases of all kinds twice: drawn by the public seed, and by the hidden one.
-
-    A kind without a tolerance has that of float64. Names of public cases begin with `public_`.
-    """
-    return (*_cases(kinds, PUBLIC_SEED, public=True), *_cases(kinds, seed, public=False))
-
-
-def _cases(
-    kinds: Callable[[np.random.RandomState], Iterable[Kind]], seed: int, public: bool
-) -> Iterator[Case]:
-    for name, about, inputs, *rest in kinds(np.random.RandomState([seed, public])):
-        weight, tolerance = (*rest, *(1.0, None)[len(rest) :])
-        prefix = "public_" if public else ""
-        yield Case(prefix + name, about, inputs, weight, tolerance or FLOAT64, public)
+def topics(folder: Path) -> Sequence[str]:
+    """Return the topics of an assignment, in the order of `TOPICS`, or else of their names."""
+    assignments.use(folder.parent)
+    if not (folder / "checks").is_dir():
+        return ()
+    found = sorted(path.stem for path in folder.glob("checks/[!_]*.py"))
+    return getattr(_import(folder), "TOPICS", found)
 
 
-def number(value: float) -> torch.Tensor:
-    """Write a number as what is recorded of one."""
-    return torch.tensor(float(value), dtype=torch.float64)
+def declared(folder: Path, topic: str) -> Iterator[Declared]:
+    """Yield the checks that a topic declares, alone or in a list."""
+    for value in list(vars(_import(folder, topic)).values()):
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(one, Declared):
+                yield one
 
 
-def names() -> list[str]:
-    """List the assignments that have checks."""
-    here = Path(__file__).parent
-    return sorted(path.stem for path in here.iterdir() if path.stem[0] not in "_.")
+def mistakes(folder: Path) -> list[Mistake]:
+    """Read the known mistakes of an assignment, topic by topic. Raises MistakesUnreadable."""
+    files = ((folder / "checks" / f"{topic}.diff", topic) for topic in topics(folder))
+    return [mistake for file, topic in files for mistake in read_mistakes(file, topic)]
+
+
+def alternatives(folder: Path) -> tuple[Path, ...]:
+    """Return the files with right solutions in other styles."""
+    return tuple(sorted(folder.glob("alternatives/*.py")))
+
+
+def artifacts(folder: Path) -> dict[str, Path]:
+    """Return the files that a solved notebook has beside it: what the instructor trained."""
+    return {path.name: path for path in sorted(folder.glob("artifacts/*"))}
+
+
+def _import(folder: Path, *topic: str) -> ModuleType:
+    return import_module(".".join((assignments.__name__, folder.name, "checks", *topic)))
+
+
+def answer_of(check: Check, case: Case) -> Mapping[str, Leaf]:
+    """Return the right value of each record of a case, as its author or the oracle says it."""
+    if check.oracle is None:
+        return case.expected.leaves if case.expected else {}
+    return as_outcome(check.oracle(*case.inputs.values())).leaves
+
+
+def as_outcome(answers: Answers) -> Outcome:
+    """Write answers as what is recorded of them: tensors, numbers as float64."""
+    return Outcome({name: Leaf("tensor", _tensor(value)) for name, value in answers.items()})
+
+
+def _tensor(value: Any) -> torch.Tensor:
+    if isinstance(value, (bool, int, float)):
+        return torch.tensor(float(value), dtype=torch.float64)
+    return evidence.plain(torch.as_tensor(value))

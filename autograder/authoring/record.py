@@ -19,25 +19,26 @@ import torch
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from autograder import cases, checks, evidence
-from autograder.cases import Case, KnownMistake, RecordedCheck
-from autograder.checks import Assignment, Check, Mistake
-from autograder.evidence import Leaf, Outcome
-from autograder.judge import judge
-from autograder.run import run, worker_config
-from autograder.solutions import only_checks_that_use, with_functions, with_mistake
+from autograder.authoring.checks import Assignment, Check, answer_of, load
+from autograder.authoring.mistakes import Mistake
+from autograder.authoring.solutions import only_checks_that_use, with_functions, with_mistake
+from autograder.errors import UserError
+from autograder.grading.execute import run, worker_config
+from autograder.notebook import cases, evidence
+from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
+from autograder.notebook.evidence import Outcome
+from autograder.notebook.judge import judge
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]  # by check, by case
 # criteria by which two outcomes of one mistake are the same
 EXACT = "close", "accuracy", "macro_f1"
 
 
-class RecordingRefused(Exception):
-    """References were not written; `problems` says why, a line each."""
+class RecordingRefused(UserError):
+    """References were not written; the message says why, a line each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+        super().__init__("\n".join(("nothing was written.", *problems)))
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,12 @@ class Recording:
     public: dict[str, RecordedCheck]
     hidden: dict[str, RecordedCheck]
 
-    def write(self, assignment: str) -> list[Path]:
-        """Write both files. Returns their paths."""
+    def write(self, folder: Path) -> list[Path]:
+        """Write both files into an assignment's folder. Returns their paths."""
         written = []
-        for directory, recorded in (
-            (cases.PUBLIC_DIRECTORY, self.public),
-            (cases.REFERENCE_DIRECTORY, self.hidden),
-        ):
-            directory.mkdir(exist_ok=True)
-            path = directory / f"{assignment}.safetensors"
-            path.write_bytes(cases.to_bytes(recorded))
-            written.append(path)
+        for name, recorded in ((cases.PUBLIC, self.public), (cases.REFERENCES, self.hidden)):
+            (folder / name).write_bytes(cases.to_bytes(recorded))
+            written.append(folder / name)
         return written
 
 
@@ -71,10 +67,10 @@ def record(
     """Record the references of the assignment in an instructor's notebook.
 
     Raises RecordingRefused if the notebook and an oracle disagree, an alternative
-    solution fails, or a mistake passes; UnknownAssignment if it has no checks; with `real`,
+    solution fails, or a mistake passes; NoChecks if it has none; with `real`,
     NoRealData or DataNotFound.
     """
-    assignment = checks.load(notebook_file.stem, seed, real)
+    assignment = load(notebook_file.parent, seed, real)
     return record_assignment(assignment, nbformat.read(notebook_file, 4), workers, config)
 
 
@@ -87,7 +83,7 @@ def record_assignment(
     """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
     challenge = cases.challenge({check.name: check for check in assignment.checks})
     config = worker_config(config or Config())
-    right = outcomes_of(notebook, challenge, config, assignment.beside)
+    right = outcomes_of(notebook, challenge, config, assignment.artifacts)
     problems = [
         p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
     ]
@@ -102,7 +98,7 @@ def record_assignment(
     others |= {m.name: with_mistake(checked[m.cell], m) for m in assignment.mistakes}
     with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
         futures = {
-            name: pool.submit(recorded_by, nb, challenge, config, assignment.beside)
+            name: pool.submit(recorded_by, nb, challenge, config, assignment.artifacts)
             for name, nb in others.items()
         }
         outcomes = {name: read_outcomes(future.result()) for name, future in futures.items()}
@@ -125,23 +121,23 @@ def outcomes_of(
     notebook: NotebookNode,
     challenge: bytes,
     config: Config | None = None,
-    beside: Mapping[str, Path] | None = None,
+    artifacts: Mapping[str, Path] | None = None,
 ) -> Outcomes:
-    """Run a notebook on a challenge, with files beside it, and read the evidence it leaves."""
-    return read_outcomes(recorded_by(notebook, challenge, config, beside))
+    """Run a notebook on a challenge, with what it trained beside it, and read the evidence it leaves."""
+    return read_outcomes(recorded_by(notebook, challenge, config, artifacts))
 
 
 def recorded_by(
     notebook: NotebookNode,
     challenge: bytes,
     config: Config | None = None,
-    beside: Mapping[str, Path] | None = None,
+    artifacts: Mapping[str, Path] | None = None,
 ) -> list[dict]:
     """Run a notebook and return its evidence as recorded.
 
     From another process it comes as text: tensors would each take a file descriptor.
     """
-    executed = run(notebook, challenge, config, beside)
+    executed = run(notebook, challenge, config, artifacts)
     return [dict(data) for cell in executed.cells for data in evidence.in_cell(cell)]
 
 
@@ -173,8 +169,8 @@ def with_oracle(check: Check, case: Case, like: Outcome | None = None) -> Case:
     An oracle answers in tensors. Where the outcome `like` has Python numbers, so has the case;
     and the inputs that it modified may be modified.
     """
-    answer = check.oracle(*case.inputs.values())
-    leaves = {name: Leaf("tensor", evidence.plain(answer[name])) for name in check.records}
+    answer = answer_of(check, case)
+    leaves = {name: answer[name] for name in check.records}
     for name, leaf in (like.leaves if like else {}).items():
         if leaf.kind in ("number", "numbers"):
             leaves[name] = replace(leaves[name], kind=leaf.kind)
@@ -226,8 +222,8 @@ def survived(
             yield f"mistake {mistake.name}: there is no check {name}; correct its list of checks."
         elif judge(only(confirmed[name], False), outcomes.get(name, {})).fraction == 1:
             yield f"{name} accepts the mistake {mistake.name}; add a case that tells them apart."
-    if not 0 <= mistake.share < 1:
-        yield f"mistake {mistake.name}: its share is {mistake.share}, not from 0 to below 1."
+    if not 0 <= mistake.credit < 1:
+        yield f"mistake {mistake.name}: its credit is {mistake.credit}, not from 0 to below 1."
 
 
 def unnamed(
@@ -252,14 +248,18 @@ def only(check: RecordedCheck, public: bool) -> RecordedCheck:
 def part(
     check: RecordedCheck, assignment: Assignment, outcomes: Mapping[str, Outcomes], *, public: bool
 ) -> RecordedCheck:
-    """Return the public, or the hidden, part of a check with the mistakes that show in it."""
-    check = only(check, public)
+    """Return the public, or the hidden, part of a check with the mistakes that show in it.
+
+    The first one that fits is told, so those of its own topic come before all others.
+    """
+    topic, check = check.topic, only(check, public)
     known = []
-    for mistake in assignment.mistakes if check.criterion in EXACT else ():
+    first = sorted(assignment.mistakes, key=lambda mistake: mistake.topic != topic)
+    for mistake in first if check.criterion in EXACT else ():
         seen = outcomes[mistake.name].get(check.name, {})
         judged = zip(check.cases, judge(check, seen).cases, strict=True)
         wrong = {case.name: seen[case.name] for case, verdict in judged
                  if case.name in seen and not verdict.passed}  # fmt: skip
         if wrong:
-            known.append(KnownMistake(mistake.name, mistake.hint, mistake.share, wrong))
+            known.append(KnownMistake(mistake.name, mistake.hint, mistake.credit, wrong))
     return replace(check, mistakes=tuple(known))

@@ -5,24 +5,20 @@ answers put into the student version: all are one operation, `with_cells`.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from autograder.checks import Mistake
-from autograder.notebook import runs_when_graded
+from autograder.authoring.mistakes import Change, Mistake
+from autograder.errors import UserError
+from autograder.grading.notebooks import grade_id, is_autograded, runs_when_graded
 
 
-class CellNotFound(Exception):
+class CellNotFound(UserError):
     """A notebook lacks a cell, or a cell lacks the text, that something refers to."""
-
-
-def grade_id(cell: NotebookNode) -> str:
-    """Return nbgrader's name for a cell, or an empty string."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
 def with_cells(notebook: NotebookNode, sources: Mapping[str, str]) -> NotebookNode:
@@ -41,14 +37,23 @@ def with_mistake(notebook: NotebookNode, mistake: Mistake) -> NotebookNode:
     source = next((c.source for c in notebook.cells if grade_id(c) == mistake.cell), None)
     if source is None:
         raise CellNotFound(f"mistake {mistake.name}: no cell has the grade_id {mistake.cell!r}.")
-    for right, wrong in mistake.change.items():
-        if source.count(right) != 1:
-            raise CellNotFound(
-                f"mistake {mistake.name}: {right!r} stands {source.count(right)} times, not once, "
-                f"in the cell {mistake.cell}; correct the mistake's change."
-            )
-        source = source.replace(right, wrong)
-    return with_cells(notebook, {mistake.cell: source})
+    lines = source.split("\n")
+    places = [(_place(lines, change, mistake), change) for change in mistake.changes]
+    for start, change in sorted(places, key=lambda place: place[0], reverse=True):
+        lines[start : start + len(change.before)] = change.after
+    return with_cells(notebook, {mistake.cell: "\n".join(lines)})
+
+
+def _place(lines: Sequence[str], change: Change, mistake: Mistake) -> int:
+    """Return where the lines of a change stand in a solution. Raises CellNotFound."""
+    size = len(change.before)
+    found = [i for i in range(len(lines)) if tuple(lines[i : i + size]) == change.before]
+    if size == 0 or len(found) != 1:
+        raise CellNotFound(
+            f"mistake {mistake.name}: the lines {list(change.before)} stand {len(found)} times, "
+            f"not once, in the cell {mistake.cell}; correct the lines with - in its file."
+        )
+    return found[0]
 
 
 def only_checks_that_use(notebook: NotebookNode, cell: str) -> NotebookNode:
@@ -66,14 +71,9 @@ def only_checks_that_use(notebook: NotebookNode, cell: str) -> NotebookNode:
         if not more:
             break
         reached |= more
-    spared = {id(c) for number, c in enumerate(run) if number not in reached and _is_check(c)}
+    spared = {id(c) for number, c in enumerate(run) if number not in reached and is_autograded(c)}
     notebook.cells = [c for c in notebook.cells if id(c) not in spared]
     return notebook
-
-
-def _is_check(cell: NotebookNode) -> bool:
-    metadata = cell.metadata.get("nbgrader", {})
-    return bool(metadata.get("grade")) and not metadata.get("solution")
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:

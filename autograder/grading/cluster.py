@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from multiprocessing import resource_tracker
+from pathlib import Path
 
 import dask
 import psutil
@@ -15,11 +16,11 @@ from distributed.comm import resolve_address
 from traitlets.config import Config
 
 import autograder
-from autograder.course import CourseError
-from autograder.kernels import warm_process
-from autograder.kernels.sandbox import SandboxError
-from autograder.prepare import Prepared
-from autograder.run import Execute, Ran, run_all, warm_settings, worker_config
+from autograder.errors import UserError
+from autograder.grading.course import CourseError
+from autograder.grading.execute import Execute, Ran, run_all, warm_settings, worker_config
+from autograder.grading.prepare import Prepared
+from autograder.sandbox import package
 
 CONFIG = {
     # Dask samples what its workers do, a hundred times a second: half of what they would do here
@@ -41,9 +42,10 @@ if hasattr(signal, "pthread_sigmask"):
 """
 WARM_UP = """
 from contextlib import suppress
-from autograder.kernels import warm_process
+from pathlib import Path
+from autograder.sandbox import client
 with suppress(Exception):  # the first submission will say what is wrong
-    warm_process.begin(*{settings!r})
+    client.begin(*{settings!r}, Path({source!r}))
 """
 
 
@@ -60,7 +62,7 @@ def connect(
         stack.enter_context(dask.config.set(CONFIG))
         if scheduler:
             client = stack.enter_context(find(scheduler))
-            require_same_code(client, scheduler)
+            require_same_code(client, scheduler, Path(Execute(config=config or Config()).source))
         else:
             with interrupts_later():
                 cluster = stack.enter_context(LocalCluster(
@@ -79,7 +81,8 @@ def warm_up(config: Config | None) -> str:
     execute = Execute(config=config or Config())
     if config is None or not execute.warm:
         return ""
-    return WARM_UP.format(settings=warm_settings(execute))
+    *settings, source = warm_settings(execute)
+    return WARM_UP.format(settings=settings, source=str(source))
 
 
 @contextmanager
@@ -120,7 +123,7 @@ def find(scheduler: str) -> Client:
         ) from error
 
 
-def require_same_code(client: Client, scheduler: str) -> None:
+def require_same_code(client: Client, scheduler: str, source: Path) -> None:
     """Raise CourseError unless every worker has the course's code, of this version."""
     try:
         client.wait_for_workers(1, timeout=PATIENCE[1])
@@ -129,8 +132,8 @@ def require_same_code(client: Client, scheduler: str) -> None:
             f"{scheduler}: the scheduler has no workers; start them with "
             f"`dask worker {scheduler} --nthreads 1`."
         ) from None
-    here = warm_process.code_digest()
-    for address, there in client.run(warm_process.code_digest, on_error="return").items():
+    here = package.digest(source)
+    for address, there in client.run(package.digest, source, on_error="return").items():
         if there != here:
             raise CourseError(
                 f"the worker at {address} has another version of the course than this machine "
@@ -160,7 +163,7 @@ def run_class(
         prepared = running.pop(future)
         try:
             result = future.result()
-        except (SandboxError, CourseError):
+        except UserError:
             raise
         except Exception as error:
             result = error

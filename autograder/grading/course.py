@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -10,20 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
-import nbformat
-from jupytext.combine import combine_inputs_with_outputs
-from nbformat import NotebookNode
 from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+from autograder.errors import UserError
 
 
-class CourseError(Exception):
+class CourseError(UserError):
     """Something in a course folder is missing or wrong; the message says what and the remedy."""
 
 
@@ -39,52 +34,93 @@ class Course:
         """The configuration, from `nbgrader_config.py` and wherever else nbgrader looks."""
         return self.api.config
 
+    @property
+    def source(self) -> Path:
+        """The folder of the assignments."""
+        return Path(self.api.coursedir.format_path(self.api.coursedir.source_directory, ".", "."))
+
     def gradebook(self) -> Gradebook:
         """Open the gradebook; use it in a `with` statement."""
         return Gradebook(self.api.coursedir.db_url, self.api.coursedir.course_id)
-
-    def folder(self, step: str, student: str, assignment: str) -> Path:
-        """Return the folder of a step: source, release, submitted, autograded or feedback."""
-        directory = getattr(self.api.coursedir, f"{step}_directory")
-        return Path(self.api.coursedir.format_path(directory, student, assignment))
 
     def assignments(self) -> list[str]:
         """List the assignments that have a source notebook, as `.py` or as `.ipynb`."""
         return sorted(
             path.name
-            for path in self.folder("source", ".", ".").iterdir()
+            for path in (self.source.iterdir() if self.source.is_dir() else ())
             if any((path / f"{path.name}.{end}").exists() for end in ("py", "ipynb"))
         )
 
-    def source_notebook(self, assignment: str) -> Path:
+    def assignment(self, name: str) -> "AssignmentFolders":
+        """Return the folders of an assignment, which need not be there."""
+        return AssignmentFolders(name, self)
+
+
+@dataclass(frozen=True)
+class AssignmentFolders:
+    """Where the files of one assignment are: a folder for each of nbgrader's steps."""
+
+    name: str
+    course: Course
+
+    def _folder(self, step: str, student: str = ".") -> Path:
+        coursedir = self.course.api.coursedir
+        directory = getattr(coursedir, f"{step}_directory")
+        return Path(coursedir.format_path(directory, student, self.name))
+
+    @property
+    def source(self) -> Path:
+        """The assignment's own folder: all that its author touches."""
+        return self._folder("source")
+
+    @property
+    def release(self) -> Path:
+        """The folder of the student version."""
+        return self._folder("release")
+
+    def submitted(self, student: str) -> Path:
+        """Return the folder that a student handed in."""
+        return self._folder("submitted", student)
+
+    def autograded(self, student: str) -> Path:
+        """Return the folder of a graded submission."""
+        return self._folder("autograded", student)
+
+    def feedback(self, student: str) -> Path:
+        """Return the folder of the pages for a student."""
+        return self._folder("feedback", student)
+
+    def named(self, path: Path) -> Path:
+        """Return a path as it is named to people: from the course folder on."""
+        return path.relative_to(self.course.root)
+
+    def notebook(self) -> Path:
         """Return the instructor's notebook. Raises CourseError."""
-        path = self.folder("source", ".", assignment) / f"{assignment}.ipynb"
+        path = self.source / f"{self.name}.ipynb"
         if not path.exists():
-            known = ", ".join(self.assignments()) or "none"
-            raise CourseError(
-                f"{path.relative_to(self.root)}: no such notebook; there are {known}."
-            )
+            known = ", ".join(self.course.assignments()) or "none"
+            raise CourseError(f"{self.named(path)}: no such notebook; there are {known}.")
         return path
 
-    def students(self, assignment: str) -> list[str]:
-        """List the students who submitted an assignment. Raises CourseError if none did."""
-        pattern = self.folder("submitted", "*", assignment).relative_to(self.root)
-        found = sorted(path for path in self.root.glob(str(pattern)) if path.is_dir())
+    def students(self) -> list[str]:
+        """List the students who submitted. Raises CourseError if none did."""
+        root, pattern = self.course.root, self.named(self.submitted("*"))
+        found = sorted(path for path in root.glob(str(pattern)) if path.is_dir())
         if not found:
             raise CourseError(
                 f"{pattern}: there are no submissions; put one folder a student there."
             )
-        return [path.relative_to(self.root).parts[pattern.parts.index("*")] for path in found]
+        return [self.named(path).parts[pattern.parts.index("*")] for path in found]
 
-    def require_release(self, assignment: str) -> None:
+    def require_release(self) -> None:
         """Raise CourseError unless the gradebook knows the assignment."""
-        with self.gradebook() as gradebook:
+        with self.course.gradebook() as gradebook:
             try:
-                gradebook.find_assignment(assignment)
+                gradebook.find_assignment(self.name)
             except MissingEntry:
                 raise CourseError(
-                    f"{assignment}: the gradebook does not know this assignment; "
-                    f"run `autograder release {assignment}` first."
+                    f"{self.name}: the gradebook does not know this assignment; "
+                    f"run `autograder release {self.name}` first."
                 ) from None
 
 
@@ -118,51 +154,9 @@ def open_course(root: Path | str = ".") -> Course:
     app.log.setLevel(logging.INFO)
     app.log.handlers.clear()  # what nbgrader logs is read from `capture_log`, not from the screen
     app.log.propagate = False
-    return Course(root, NbGraderAPI(coursedir=app.coursedir, parent=app, log_level=logging.INFO))
-
-
-def sync(course: Course, assignment: str) -> Path:
-    """Write an assignment's `.ipynb` from its `.py`, with nbgrader's metadata and no other.
-
-    Cells that are still there keep their ids. Returns the path. Raises CourseError.
-    """
-    paths = [
-        course.folder("source", ".", assignment) / f"{assignment}.{e}" for e in ("py", "ipynb")
-    ]
-    if not paths[0].exists():
-        raise CourseError(f"{paths[0].relative_to(course.root)}: no such file.")
-    notebook = jupytext.read(paths[0])
-    if paths[1].exists():
-        notebook = combine_inputs_with_outputs(notebook, nbformat.read(paths[1], 4))
-    notebook.metadata = {"kernelspec": notebook.metadata.get("kernelspec", KERNEL)}
-    for cell in notebook.cells:
-        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "nbgrader"}
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nbformat.write(notebook, paths[1])
-    return paths[1]
-
-
-def release(course: Course, assignment: str) -> Path:
-    """Generate the student version of an assignment. Returns its folder. Raises CourseError."""
-    source = course.source_notebook(assignment)
-    problems = list(open_regions(nbformat.read(source, 4)))
-    if problems:
-        raise CourseError(f"{source.relative_to(course.root)}, {problems[0]}")
-    result = course.api.generate_assignment(assignment)
-    if not result["success"]:
-        raise CourseError(f"{source.relative_to(course.root)}: {last_error(result)}")
-    return course.folder("release", ".", assignment)
-
-
-def open_regions(notebook: NotebookNode) -> Iterator[str]:
-    """Yield the cells in which a region for the instructor begins and does not end."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", cell.cell_type)
-        for region in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
-            marks = re.findall(rf"(BEGIN|END) {region}", cell.source)
-            if marks != ["BEGIN", "END"] * (len(marks) // 2):
-                yield f"cell {number} ({name}): BEGIN {region} and END {region} do not match."
+    course = Course(root, NbGraderAPI(coursedir=app.coursedir, parent=app, log_level=logging.INFO))
+    course.config.Execute.setdefault("source", str(course.source))
+    return course
 
 
 def last_error(result: dict) -> str:

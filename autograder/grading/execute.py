@@ -26,21 +26,21 @@ from nbformat.v4 import new_output
 from traitlets import Bool, Integer, List, Unicode, default
 from traitlets.config import Config
 
-from autograder import CHALLENGE_FILE, folder, notebook
-from autograder.kernels import warm_process
-from autograder.kernels.limits import Limits
-from autograder.kernels.provisioner import WarmKernelManager
+from autograder import CHALLENGE_FILE
+from autograder.grading import files, notebooks
+from autograder.sandbox import client, package
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.provisioner import WarmKernelManager
 
 ENDED = "the kernel died while this cell ran"
 REASONS = {
     "memory": "the submission used more memory than it may",
     "": f"{ENDED}: out of memory, out of processor time, or a crash in compiled code",
 }
-ROOM = 256 * folder.MiB  # what this process may grow by, and 16 times a cell's output
+ROOM = 256 * files.MiB  # what this process may grow by, and 16 times a cell's output
 MESSAGE, VALUE = 1024, 32  # bytes that a message and a value in it take here, beside its text
 DEPTH = 50  # levels of what is displayed; beyond them, others would fail to copy it
 SILENT = "the kernel did not say that this cell had ended"
-NOTES = "gradient_check"  # in a notebook's metadata: what was repaired
 
 
 class Stopped(Exception):
@@ -67,7 +67,10 @@ class Execute(ExecutePreprocessor):
     sandbox = Bool(True, help="shut kernels in; without, they have your rights").tag(config=True)
     warm = Bool(help="fork kernels from a warm process, where a system can").tag(config=True)
     preload = List(
-        Unicode(), list(warm_process.COURSE_IMPORTS), help="modules a kernel has imported"
+        Unicode(), list(client.COURSE_IMPORTS), help="modules a kernel has imported"
+    ).tag(config=True)
+    source = Unicode(
+        str(package.CLONE / "source"), help="the folder of the course's assignments"
     ).tag(config=True)
     shutdown_kernel = "immediate"
     record_timing = False
@@ -75,20 +78,23 @@ class Execute(ExecutePreprocessor):
 
     @default("warm")
     def _warm_default(self) -> bool:
-        return warm_process.CAN_FORK
+        return client.CAN_FORK
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Execute a notebook. Raises SandboxError.
 
-        `resources["files"]` are the files beside it, packed; or they are those of the
-        folder `resources["metadata"]["path"]`. In both cases the challenge is added.
+        `resources["files"]` are the files it starts with, packed. Without them, they are those
+        of the folder `resources["metadata"]["path"]`, and the challenge of the assignment in
+        `resources["source"]`.
         """
         self.peak_memory = 0  # bytes, of the kernel and what it started, beyond what it shares
-        if nb.metadata.get(NOTES, {}).get("unreadable"):
+        if nb.metadata.get(notebooks.NOTES, {}).get("unreadable"):
             return nb, resources  # nothing of it is the student's
         self.limits = Limits(parent=self)
+        if "source" in resources:
+            self.source = str(resources["source"].parent)
         self._process = psutil.Process()
         self._cell = next((cell for cell in nb.cells if cell.cell_type == "code"), None)
         self._deadline = float("inf")
@@ -98,30 +104,30 @@ class Execute(ExecutePreprocessor):
             with tempfile.TemporaryDirectory(prefix="kernel-") as self._scratch:
                 resources = {**resources, "metadata": {"path": self._scratch}}
                 super().preprocess(nb, resources, km)
-        except (Stopped, folder.FolderTooLarge) as stopped:
+        except (Stopped, files.FolderTooLarge) as stopped:
             self._report(str(stopped))
         if self._manager is not None:
             self.peak_memory = self._manager.provisioner.ended.get("peak_memory", 0)
         return nb, resources
 
     def _pack(self, resources: dict[str, Any]) -> bytes:
-        from autograder.cases import challenge_for  # and torch with it, which no worker needs
+        from autograder.notebook import cases  # and torch with it, which no worker needs
 
-        beside = folder.in_folder(Path(resources["metadata"]["path"]))
-        challenge = challenge_for(resources["nbgrader"]["assignment"])
-        files = folder.merge(beside, {CHALLENGE_FILE: challenge})
-        return folder.pack(files, self.limits.scratch // 2)
+        submitted = files.in_folder(Path(resources["metadata"]["path"]))
+        challenge = cases.challenge(cases.load_references(resources["source"]))
+        together = files.merge(submitted, {CHALLENGE_FILE: challenge})
+        return files.pack(together, self.limits.scratch // 2)
 
     def create_kernel_manager(self) -> KernelManager:
         """Create the kernel's manager; the two talk over sockets that are files, not ports."""
         if self.warm:
-            process = warm_process.get(*warm_settings(self))
+            process = client.get(*warm_settings(self))
             self.km = manager = WarmKernelManager(process, self._files, config=self.config)
             manager.context.setsockopt(zmq.MAXMSGSIZE, 2 * self.limits.output)
             self._manager = manager  # nbclient forgets it when the kernel has ended
             return manager
-        warm_process.require(not self.sandbox)
-        folder.unpack(self._files, Path(self._scratch))
+        client.require(not self.sandbox)
+        files.unpack(self._files, Path(self._scratch))
         self.kernel_name = "python3"
         manager = super().create_kernel_manager()
         if os.name == "posix":
@@ -130,7 +136,7 @@ class Execute(ExecutePreprocessor):
 
     def start_new_kernel(self, **kwargs: Any) -> None:
         """Start the kernel with the environment that a warm one has, and nothing else."""
-        environment = {**os.environ, **warm_process.ENVIRONMENT}
+        environment = {**os.environ, **client.ENVIRONMENT}
         super().start_new_kernel(env=environment, **kwargs)
         self._deadline = time.monotonic() + self.limits.seconds
 
@@ -138,7 +144,7 @@ class Execute(ExecutePreprocessor):
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Execute one cell, unless it is for people only. Raises Stopped if it was the last one."""
-        if not notebook.runs_when_graded(cell):
+        if not notebooks.runs_when_graded(cell):
             return cell, resources
         self._cell, self._output = cell, 0
         if time.monotonic() > self._deadline:
@@ -203,7 +209,7 @@ class Execute(ExecutePreprocessor):
             cell.outputs.append(new_output("error", **{name: reply[name] for name in names}))
 
     def _too_much(self) -> str:
-        return f"this cell displayed more than {self.limits.output // folder.MiB} MiB"
+        return f"this cell displayed more than {self.limits.output // files.MiB} MiB"
 
     async def _stop_flood(self, cell: NotebookNode) -> None:
         cell.outputs = []
@@ -254,9 +260,10 @@ class Ran:
     peak_memory: int
 
 
-def warm_settings(execute: Execute) -> tuple[bool, list[str], dict[str, int]]:
-    """Return what a warm process is started with: its sandbox, imports and limits."""
-    return execute.sandbox, list(execute.preload), Limits(parent=execute).as_dict()
+def warm_settings(execute: Execute) -> tuple[bool, list[str], dict[str, int], Path]:
+    """Return what a warm process is started with: its sandbox, imports, limits and course."""
+    limits = Limits(parent=execute).as_dict()
+    return execute.sandbox, list(execute.preload), limits, Path(execute.source)
 
 
 def worker_config(config: Config) -> Config:
@@ -269,13 +276,13 @@ def worker_config(config: Config) -> Config:
     return Config({name: section for name, section in config.items() if name in names})
 
 
-def run_all(notebooks: Mapping[str, bytes], files: bytes, config: Config) -> Ran:
+def run_all(submitted: Mapping[str, bytes], packed: bytes, config: Config) -> Ran:
     """Run every notebook of a submission. Raises SandboxError. This is what a worker does."""
     start, peak, executed = time.monotonic(), 0, {}
-    for name, text in notebooks.items():
+    for name, text in submitted.items():
         execute = Execute(config=config)
-        nb, _ = execute.preprocess(notebook.from_bytes(text), {"files": files})
-        executed[name] = notebook.to_bytes(nb)
+        nb, _ = execute.preprocess(notebooks.from_bytes(text), {"files": packed})
+        executed[name] = notebooks.to_bytes(nb)
         peak = max(peak, execute.peak_memory)
     return Ran(executed, time.monotonic() - start, peak)
 
@@ -284,11 +291,11 @@ def run(
     nb: NotebookNode,
     challenge: bytes,
     config: Config | None = None,
-    beside: Mapping[str, Path] | None = None,
+    artifacts: Mapping[str, Path] | None = None,
 ) -> NotebookNode:
-    """Execute a notebook on a challenge, with the files `beside` it. Raises SandboxError."""
-    files = folder.pack({**(beside or {}), CHALLENGE_FILE: challenge})
-    return Execute(config=config or Config()).preprocess(nb, {"files": files})[0]
+    """Execute a notebook on a challenge, with what it trained beside it. Raises SandboxError."""
+    packed = files.pack({**(artifacts or {}), CHALLENGE_FILE: challenge})
+    return Execute(config=config or Config()).preprocess(nb, {"files": packed})[0]
 
 
 def _size(content: Any, depth: int = 0) -> int:

@@ -22,8 +22,8 @@ from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_task
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from autograder.course import Course, CourseError, quiet
-from autograder.solutions import grade_id
+from autograder.grading.course import AssignmentFolders, Course, CourseError, quiet
+from autograder.grading.notebooks import grade_id
 
 PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
 
@@ -101,15 +101,15 @@ def _rows(model: type, submission: SubmittedAssignment) -> Any:
     )
 
 
-def graded_cells(course: Course, assignment: str) -> dict[str, dict[str, tuple[float, bool]]]:
+def graded_cells(assignment: AssignmentFolders) -> dict[str, dict[str, tuple[float, bool]]]:
     """Read the score of every graded cell, and whether a person has yet to mark it, by student.
 
     One query for a whole class. Raises CourseError.
     """
 
     def read() -> list:
-        course.require_release(assignment)
-        with course.gradebook() as gradebook:
+        assignment.require_release()
+        with assignment.course.gradebook() as gradebook:
             return gradebook.db.execute(
                 select(SubmittedAssignment.student_id, BaseCell.name, Grade.score,
                        Grade.needs_manual_grade)
@@ -120,7 +120,7 @@ def graded_cells(course: Course, assignment: str) -> dict[str, dict[str, tuple[f
                     SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id
                 )
                 .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-                .where(Assignment.name == assignment)
+                .where(Assignment.name == assignment.name)
             ).all()  # fmt: skip
 
     found: dict[str, dict[str, tuple[float, bool]]] = {}
@@ -130,12 +130,12 @@ def graded_cells(course: Course, assignment: str) -> dict[str, dict[str, tuple[f
 
 
 @contextmanager
-def open_writer(course: Course, assignment: str) -> Iterator[GradebookWriter]:
+def open_writer(assignment: AssignmentFolders) -> Iterator[GradebookWriter]:
     """Open the gradebook for the time of a run."""
-    with patiently(course.gradebook) as gradebook:
+    with patiently(assignment.course.gradebook) as gradebook:
         # what was read stays valid after a commit: nobody else writes what this writes
         gradebook.db.session_factory.configure(expire_on_commit=False)
-        yield GradebookWriter(course, assignment, gradebook)
+        yield GradebookWriter(assignment.course, assignment.name, gradebook)
 
 
 def patiently(use: Callable[[], Result], undo: Callable[[], None] = lambda: None) -> Result:

@@ -5,22 +5,30 @@ It is the log of every run, and it is how a run that was cut off knows where to 
 
 import json
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
-from autograder.course import Course
-from autograder.prepare import Prepared
+from autograder.grading.course import AssignmentFolders
+from autograder.grading.prepare import Prepared
 
-if TYPE_CHECKING:
-    from autograder.grade import Graded
+
+@dataclass(frozen=True)
+class Graded:
+    """One submission that was graded or, with an `error`, could not be."""
+
+    student: str
+    error: str = ""
+    notes: Mapping[str, Sequence[str]] | None = None  # what was repaired, by notebook
+    seconds: float = 0.0  # in its kernel
+    peak_memory: int = 0  # bytes
 
 
 class Journal:
     """`logs/ASSIGNMENT.jsonl` in the course folder."""
 
-    def __init__(self, course: Course, assignment: str) -> None:
-        self.path = course.root / "logs" / f"{assignment}.jsonl"
-        self._course, self._assignment = course, assignment
+    def __init__(self, assignment: AssignmentFolders) -> None:
+        self.path = assignment.course.root / "logs" / f"{assignment.name}.jsonl"
+        self._assignment = assignment
         # of a student's lines the last one counts: what failed since is to be graded again
         self._digests = {
             line["student"]: "" if line["error"] else line["digest"] for line in self.lines()
@@ -41,10 +49,10 @@ class Journal:
 
     def has(self, prepared: Prepared) -> bool:
         """Say whether this very submission was graded, and what came of it is still there."""
-        folder = self._course.folder("autograded", prepared.student, self._assignment)
-        return self._digests.get(prepared.student) == prepared.digest and folder.is_dir()
+        there = self._assignment.autograded(prepared.student).is_dir()
+        return there and self._digests.get(prepared.student) == prepared.digest
 
-    def add(self, prepared: Prepared, graded: "Graded") -> None:
+    def add(self, prepared: Prepared, graded: Graded) -> None:
         """Write a line."""
         line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "digest": prepared.digest}
         self.path.parent.mkdir(exist_ok=True)

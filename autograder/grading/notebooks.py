@@ -1,4 +1,7 @@
-"""Notebooks as bytes, quickly: nbformat's own reader and writer validate and indent in Python."""
+"""Notebooks as bytes, and what their cells are to nbgrader and to us.
+
+nbformat's own reader and writer validate and indent in Python, which takes long.
+"""
 
 from copy import copy
 
@@ -8,6 +11,9 @@ from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines
 
 from autograder import NOT_GRADED
+
+NOTES = "gradient_check"  # in a notebook's metadata: what was repaired
+VERDICT_MIME = "application/vnd.gradient-check.verdict+json"
 
 
 def to_bytes(notebook: NotebookNode) -> bytes:
@@ -36,6 +42,18 @@ def _copied(cell: NotebookNode) -> NotebookNode:
             if "data" in output:
                 output.data = copy(output.data)
     return cell
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """Return nbgrader's name for a cell, or an empty string."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def is_autograded(cell: NotebookNode) -> bool:
+    """Say whether a judge gives this cell its points, and not a person."""
+    metadata = cell.metadata.get("nbgrader", {})
+    graded = bool(metadata.get("grade")) and not metadata.get("solution")
+    return cell.cell_type == "code" and graded
 
 
 def runs_when_graded(cell: NotebookNode) -> bool:

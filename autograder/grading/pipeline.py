@@ -10,7 +10,6 @@ import errno
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -20,33 +19,21 @@ from distributed import Client, KilledWorker
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
-from autograder import cases, folder, notebook
-from autograder.cluster import connect, run_class
-from autograder.course import Course, CourseError
-from autograder.gradebook import GradebookWriter, open_writer, patiently
-from autograder.journal import Journal
-from autograder.plugins import judge_notebook
-from autograder.prepare import Assignment, Prepared, load_assignment, prepare
-from autograder.run import Ran
+from autograder.grading import files, notebooks
+from autograder.grading.cluster import connect, run_class
+from autograder.grading.course import AssignmentFolders, Course, CourseError
+from autograder.grading.execute import Ran
+from autograder.grading.gradebook import GradebookWriter, open_writer, patiently
+from autograder.grading.journal import Graded, Journal
+from autograder.grading.prepare import Assignment, Prepared, load_assignment, prepare
+from autograder.grading.verdicts import judge_notebook
 
 TIMESTAMP = "timestamp.txt"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-@dataclass(frozen=True)
-class Graded:
-    """One submission that was graded or, with an `error`, could not be."""
-
-    student: str
-    error: str = ""
-    notes: Mapping[str, Sequence[str]] | None = None  # what was repaired, by notebook
-    seconds: float = 0.0  # in its kernel
-    peak_memory: int = 0  # bytes
-
-
 def grade(
-    course: Course,
-    assignment: str,
+    folders: AssignmentFolders,
     students: Sequence[str] = (),
     workers: int | None = None,
     scheduler: str | None = None,
@@ -64,45 +51,39 @@ def grade(
     nothing to grade, or if what is graded cannot be written; CasesNotFound if the
     assignment has no reference tensors; SandboxError.
     """
-    loaded = patiently(lambda: load_assignment(course, assignment))
-    students = students or course.students(assignment)
-    require_folders(course, assignment, students)
-    journal = Journal(course, assignment)
-    todo = (prepare(course, loaded, student) for student in students)
+    assignment = patiently(lambda: load_assignment(folders))
+    students = students or folders.students()
+    require_folders(folders, students)
+    journal = Journal(folders)
+    todo = (prepare(assignment, student) for student in students)
     if resume:
         todo = (one for one in todo if not journal.has(one))
-    connected = partial(connect, scheduler, workers, course.config)
-    return _grade(
-        course, loaded, todo, journal, partial(nullcontext, client) if client else connected
-    )
+    connected = partial(connect, scheduler, workers, folders.course.config)
+    return _grade(assignment, todo, journal, partial(nullcontext, client) if client else connected)
 
 
-def require_folders(course: Course, assignment: str, students: Sequence[str]) -> None:
+def require_folders(folders: AssignmentFolders, students: Sequence[str]) -> None:
     """Raise CourseError unless each of some students handed in a folder."""
     for student in students:
-        place = course.folder("submitted", student, assignment)
+        place = folders.submitted(student)
         if not place.is_dir():
             raise CourseError(
-                f"{place.relative_to(course.root)}: no such folder; is the student's name right?"
+                f"{folders.named(place)}: no such folder; is the student's name right?"
             )
 
 
 def _grade(
-    course: Course,
-    assignment: Assignment,
-    todo: Iterator[Prepared],
-    journal: Journal,
-    connect: Callable,
+    assignment: Assignment, todo: Iterator[Prepared], journal: Journal, connect: Callable
 ) -> Iterator[Graded]:
     first = next(todo, None)
     if first is None:
         return
-    reference = cases.load_reference(assignment.name)
-    with connect() as client, open_writer(course, assignment.name) as writer:
+    course = assignment.folders.course
+    with connect() as client, open_writer(assignment.folders) as writer:
         for prepared, result in run_class(client, chain([first], todo), course.config):
             if isinstance(result, Ran):
                 with writable(course):
-                    record(course, assignment, prepared, result, reference, writer)
+                    record(assignment, prepared, result, writer)
                 graded = Graded(
                     prepared.student, "", prepared.notes, result.seconds, result.peak_memory
                 )
@@ -114,22 +95,17 @@ def _grade(
 
 
 def record(
-    course: Course,
-    assignment: Assignment,
-    prepared: Prepared,
-    ran: Ran,
-    reference: Mapping[str, cases.RecordedCheck],
-    writer: GradebookWriter,
+    assignment: Assignment, prepared: Prepared, ran: Ran, writer: GradebookWriter
 ) -> None:
     """Judge a submission that has been run, save its grades, write what feedback is made from."""
-    notebooks = {name: notebook.from_bytes(data) for name, data in ran.notebooks.items()}
-    submitted = course.folder("submitted", prepared.student, assignment.name)
-    for nb in notebooks.values():
-        judge_notebook(nb, reference)
+    judged = {name: notebooks.from_bytes(data) for name, data in ran.notebooks.items()}
+    for nb in judged.values():
+        judge_notebook(nb, assignment.references)
         for step in assignment.after:
             step(nb, {})
-    writer.save(prepared.student, notebooks, handed_in(submitted))
-    write_autograded(course, assignment, prepared.student, notebooks)
+    submitted = assignment.folders.submitted(prepared.student)
+    writer.save(prepared.student, judged, handed_in(submitted))
+    write_autograded(assignment, prepared.student, judged)
 
 
 def handed_in(submitted: Path) -> datetime | None:
@@ -138,16 +114,16 @@ def handed_in(submitted: Path) -> datetime | None:
     nbgrader itself ends the program where it cannot read the time.
     """
     try:
-        return parse_utc((folder.read(submitted / TIMESTAMP, 100) or b"").decode().strip())
+        return parse_utc((files.read(submitted / TIMESTAMP, 100) or b"").decode().strip())
     except (ValueError, OverflowError):
         return None
 
 
 def write_autograded(
-    course: Course, assignment: Assignment, student: str, notebooks: Mapping[str, NotebookNode]
+    assignment: Assignment, student: str, judged: Mapping[str, NotebookNode]
 ) -> None:
     """Write a graded submission in the place where nbgrader looks for it, all at once."""
-    target = course.folder("autograded", student, assignment.name)
+    target = assignment.folders.autograded(student)
     partial_ = target.with_name(f".{target.name}.new")
     shutil.rmtree(partial_, ignore_errors=True)
     partial_.mkdir(parents=True)
@@ -155,12 +131,12 @@ def write_autograded(
         copy = partial_ / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-    submitted = course.folder("submitted", student, assignment.name)
-    if time := folder.read(submitted / TIMESTAMP, 100):  # by it nbgrader sees what is newer
+    submitted = assignment.folders.submitted(student)
+    if time := files.read(submitted / TIMESTAMP, 100):  # by it nbgrader sees what is newer
         (partial_ / TIMESTAMP).write_bytes(time)
-    for name, nb in notebooks.items():
+    for name, nb in judged.items():
         path = partial_ / f"{name}.ipynb"
-        path.write_bytes(notebook.to_file_bytes(nb))
+        path.write_bytes(notebooks.to_file_bytes(nb))
         path.chmod(0o444)
     if target.exists():
         shutil.rmtree(target)

@@ -7,6 +7,7 @@ own files. What comes out can be run anywhere; it is notebooks and files, as byt
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from nbgrader.api import SourceCell
 from nbgrader.converters import Autograde
 from nbgrader.utils import find_all_files
 
-from autograder import CHALLENGE_FILE, cases, folder, notebook, repair
-from autograder.course import Course, CourseError
-from autograder.kernels.limits import Limits
-from autograder.repair import NotebookNotFound, Repaired
-from autograder.run import NOTES
-from autograder.solutions import grade_id
+from autograder import CHALLENGE_FILE
+from autograder.grading import files, notebooks, released, repair
+from autograder.grading.course import AssignmentFolders, Course, CourseError
+from autograder.grading.notebooks import NOTES, grade_id
+from autograder.grading.repair import NotebookNotFound, Repaired
+from autograder.notebook import cases
+from autograder.notebook.cases import RecordedCheck
+from autograder.sandbox.limits import Limits
 
 # repair and restore; run; judge; the gradebook's writer
 DONE_HERE = {
@@ -55,9 +58,10 @@ class Original:
 class Assignment:
     """An assignment, read once for a whole class."""
 
-    name: str
+    folders: AssignmentFolders
     notebooks: Mapping[str, Original]
     files: Mapping[str, Path]  # the course's own, beside the notebook
+    references: Mapping[str, RecordedCheck]
     challenge: bytes
     digest: str  # changes when a submission would be graded otherwise
     file_limit: int
@@ -76,26 +80,28 @@ class Prepared:
     digest: str
 
 
-def load_assignment(course: Course, name: str) -> Assignment:
+def load_assignment(folders: AssignmentFolders) -> Assignment:
     """Read an assignment. Raises CourseError, CasesNotFound."""
-    course.require_release(name)
-    source, release = (course.folder(step, ".", name) for step in ("source", "release"))
+    folders.require_release()
+    course = folders.course
     with course.gradebook() as gradebook:
-        notebooks = {
+        originals = {
             recorded.name: Original(
-                released_notebook(release / f"{recorded.name}.ipynb"),
+                released_notebook(folders.release / f"{recorded.name}.ipynb"),
                 {cell.name: _cell(cell) for cell in recorded.source_cells},
             )
-            for recorded in gradebook.find_assignment(name).notebooks
+            for recorded in gradebook.find_assignment(folders.name).notebooks
         }
-    files = {k: path for k, path in _files(course, source).items() if not k.endswith(".ipynb")}
-    challenge = cases.challenge_for(name)
-    reference = (cases.REFERENCE_DIRECTORY / f"{name}.safetensors").read_bytes()
-    texts = [repr(sorted(o.cells.items())).encode() for o in notebooks.values()]
-    digest = _digest([reference, *texts, *(p.read_bytes() for p in files.values())])
+    own = released.files(folders.source, course.config)
+    own = {name: path for name, path in own.items() if not name.endswith(".ipynb")}
+    references = cases.load_references(folders.source)
+    texts = [repr(sorted(o.cells.items())).encode() for o in originals.values()]
+    recorded = (folders.source / cases.REFERENCES).read_bytes()
+    digest = _digest([recorded, *texts, *(path.read_bytes() for path in own.values())])
     limit = Limits(config=course.config).scratch // 2
     steps = _steps(course, "sanitize_preprocessors"), _steps(course, "autograde_preprocessors")
-    return Assignment(name, notebooks, files, challenge, digest, limit, *steps)
+    challenge = cases.challenge(references)
+    return Assignment(folders, originals, own, references, challenge, digest, limit, *steps)
 
 
 def released_notebook(path: Path) -> NotebookNode:
@@ -114,40 +120,40 @@ def released_notebook(path: Path) -> NotebookNode:
         ) from None
 
 
-def prepare(course: Course, assignment: Assignment, student: str) -> Prepared:
+def prepare(assignment: Assignment, student: str) -> Prepared:
     """Prepare one submission. Never fails for what a student handed in."""
-    submitted = course.folder("submitted", student, assignment.name)
-    files, notebooks, notes, read = _files(course, submitted), {}, {}, []
+    submitted = assignment.folders.submitted(student)
+    found, prepared, notes, read = _files(assignment.folders.course, submitted), {}, {}, []
     for name, original in assignment.notebooks.items():
         repaired, path = read_submission(submitted, name, original.released)
         read.append(path)
         original.restore(repaired.notebook)
         for step in assignment.before:
             step(repaired.notebook, {})
-        notebooks[name] = notebook.to_bytes(repaired.notebook)
+        prepared[name] = notebooks.to_bytes(repaired.notebook)
         notes[name] = _sentences(repaired)
-    others = {name: path for name, path in files.items() if path not in read}
+    others = {name: path for name, path in found.items() if path not in read}
     packed, note = _pack(others, assignment)
     if note:
-        notes = {name: (*found, note) for name, found in notes.items()}
-    digest = _digest([assignment.digest.encode(), packed, *notebooks.values()])
-    return Prepared(student, notebooks, packed, notes, digest)
+        notes = {name: (*sentences, note) for name, sentences in notes.items()}
+    digest = _digest([assignment.digest.encode(), packed, *prepared.values()])
+    return Prepared(student, prepared, packed, notes, digest)
 
 
 def read_submission(
-    folder: Path, name: str, released: NotebookNode
+    folder: Path, name: str, original: NotebookNode
 ) -> tuple[Repaired, Path | None]:
     """Read and repair a submitted notebook; what was repaired is said in its first cell.
 
     Returns it with the file it was read from. If there is none, that is what it says.
     """
     try:
-        path, renamed = repair.find_notebook(folder, name, released)
+        path, renamed = repair.find_notebook(folder, name, original)
     except NotebookNotFound as error:
         path, renamed = None, ()
-        repaired = Repaired(released_copy(released), (), str(error).rstrip("."))
+        repaired = Repaired(deepcopy(original), (), str(error).rstrip("."))
     else:
-        repaired = repair.read(path, released)
+        repaired = repair.read(path, original)
         if repaired.unreadable:
             why = f"the notebook could not be read: {repaired.unreadable}"
             repaired = Repaired(repaired.notebook, (), why)
@@ -160,11 +166,6 @@ def read_submission(
             "notes": list(sentences), "unreadable": repaired.unreadable,
         }  # fmt: skip
     return repaired, path
-
-
-def released_copy(released: NotebookNode) -> NotebookNode:
-    """Copy a notebook: what is done to the copy is not done to the original."""
-    return nbformat.from_dict(released)
 
 
 def _steps(course: Course, which: str) -> list[Preprocessor]:
@@ -198,13 +199,13 @@ def _files(course: Course, root: Path) -> dict[str, Path]:
     return {str(Path(f).relative_to(root)): Path(f) for f in found if not Path(f).is_symlink()}
 
 
-def _pack(files: Mapping[str, Path], assignment: Assignment) -> tuple[bytes, str]:
+def _pack(submitted: Mapping[str, Path], assignment: Assignment) -> tuple[bytes, str]:
     own = {**assignment.files, CHALLENGE_FILE: assignment.challenge}
-    others = {name: file for name, file in files.items() if not name.endswith(".ipynb")}
+    others = {name: file for name, file in submitted.items() if not name.endswith(".ipynb")}
     try:
-        return folder.pack(folder.merge(others, own), assignment.file_limit), ""
-    except folder.FolderTooLarge as error:
-        return folder.pack(own, assignment.file_limit), f"Run without them: {error}"
+        return files.pack(files.merge(others, own), assignment.file_limit), ""
+    except files.FolderTooLarge as error:
+        return files.pack(own, assignment.file_limit), f"Run without them: {error}"
 
 
 def _digest(parts: Sequence[bytes] | Iterator[bytes]) -> str:

@@ -15,7 +15,7 @@ from rich.progress import (
 )  # fmt: skip
 from rich.text import Text
 
-from autograder.grade import Graded
+from autograder.grading.journal import Graded
 
 
 class RateColumn(TextColumn):

@@ -18,11 +18,9 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.course import Course, CourseError
-from autograder.gradebook import graded_cells
-from autograder.notebook import from_bytes
-from autograder.plugins import VERDICT_MIME, is_autograded
-from autograder.solutions import grade_id
+from autograder.grading.course import AssignmentFolders, CourseError
+from autograder.grading.gradebook import graded_cells
+from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
 
 QUESTIONS = "questions"
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
@@ -97,12 +95,12 @@ class ClassReport:
         return [(name, hint, count) for (name, hint), count in counted.most_common(most)]
 
 
-def collect(course: Course, assignment: str) -> ClassReport:
+def collect(assignment: AssignmentFolders) -> ClassReport:
     """Read a class's results from the gradebook and the autograded notebooks.
 
     Raises CourseError if nothing is graded yet.
     """
-    source = nbformat.read(course.source_notebook(assignment), 4)
+    source = nbformat.read(assignment.notebook(), 4)
     exercise_of = exercises(source)
     points = {
         grade_id(cell): float(cell.metadata.nbgrader.points)
@@ -118,8 +116,7 @@ def collect(course: Course, assignment: str) -> ClassReport:
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     students = []
-    for student, grades in sorted(graded_cells(course, assignment).items()):
-        path = course.folder("autograded", student, assignment)
+    for student, grades in sorted(graded_cells(assignment).items()):
         by_exercise = dict.fromkeys(maxima, 0.0)
         for name, (score, _) in grades.items():
             if name in exercise_of:
@@ -127,7 +124,7 @@ def collect(course: Course, assignment: str) -> ClassReport:
         students.append(
             StudentResult(
                 student=student,
-                checks=verdicts(path / f"{assignment}.ipynb"),
+                checks=verdicts(assignment.autograded(student) / f"{assignment.name}.ipynb"),
                 exercises=by_exercise,
                 total=sum(score for score, _ in grades.values()),
                 unmarked=sum(unmarked for _, unmarked in grades.values()),
@@ -135,9 +132,10 @@ def collect(course: Course, assignment: str) -> ClassReport:
         )
     if not students:
         raise CourseError(
-            f"{assignment}: nothing is graded yet; run `autograder grade {assignment}` first."
+            f"{assignment.name}: nothing is graded yet; "
+            f"run `autograder grade {assignment.name}` first."
         )
-    return ClassReport(assignment, maxima, checks, tuple(students), sum(points.values()))
+    return ClassReport(assignment.name, maxima, checks, tuple(students), sum(points.values()))
 
 
 def exercises(notebook: NotebookNode) -> dict[str, str]:
@@ -193,9 +191,9 @@ def html(report: ClassReport) -> str:
     return environment.from_string(TEMPLATE.read_text()).render(report=report)
 
 
-def write(report: ClassReport, course: Course) -> Path:
-    """Write the class report into the course's `report/` folder. Returns its path."""
-    path = course.root / "report" / f"{report.assignment}.html"
+def write(report: ClassReport, folder: Path) -> Path:
+    """Write the class report into a folder. Returns its path."""
+    path = folder / f"{report.assignment}.html"
     path.parent.mkdir(exist_ok=True)
     path.write_text(html(report))
     return path

@@ -1,4 +1,4 @@
-"""What students wrote and displayed, made harmless for those who see it in a browser.
+"""What students wrote and displayed, sanitized for those who see it in a browser.
 
 Feedback and the formgrader show a submission's own HTML. Whoever opens a page of the
 formgrader has the rights of an instructor, and so would a script in it.
@@ -19,7 +19,7 @@ SCRIPT_LINK = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
 UNSEEN = re.compile(r"[\s\x00-\x1f\\]")  # what a browser or Markdown leaves out of a link
 
 
-class Harmless(SanitizeHTML):
+class SanitizeSubmission(SanitizeHTML):
     """Leave of each output text, pictures and plain HTML; of written answers, no scripts.
 
     The course's own cells and the judge's verdicts stay as they are.
@@ -31,22 +31,22 @@ class Harmless(SanitizeHTML):
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Make one cell harmless."""
+        """Sanitize one cell."""
         if cell.cell_type == "code":
             judged = is_grade(cell) and not is_solution(cell)
             return (cell, resources) if judged else super().preprocess_cell(cell, resources, index)
         if not is_locked(cell):
-            cell.source = self.harmless_text(cell.source)
+            cell.source = self.sanitize_text(cell.source)
         return cell, resources
 
-    def harmless_text(self, source: str) -> str:
+    def sanitize_text(self, source: str) -> str:
         """Return Markdown without scripts; one with links to scripts, as it was typed."""
         if SCRIPT_LINK.search(UNSEEN.sub("", html.unescape(source))):
             return f"<pre>{html.escape(source)}</pre>"
         return self.sanitize_html_tags(source) if MARKUP.search(source) else source
 
     def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
-        """Make outputs harmless; a picture is one only if it is nothing but base64."""
+        """Sanitize outputs; a picture is one only if it is nothing but base64."""
         pictures = [
             {kind: text for kind, text in output.get("data", {}).items()
              if kind in PICTURES and isinstance(text, str) and BASE64.fullmatch(text)}

@@ -7,14 +7,15 @@ answers: what a submission is given to work on.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from autograder.evidence import (
+from autograder.errors import UserError
+from autograder.notebook.evidence import (
     Outcome,
     Tensors,
     outcome_from_json,
@@ -22,14 +23,13 @@ from autograder.evidence import (
     pack,
     unpack,
 )
-from autograder.given import Given
+from autograder.notebook.stubs import Stub
 
 FORMAT_VERSION = 2
-PUBLIC_DIRECTORY = Path(__file__).parent / "public"
-REFERENCE_DIRECTORY = Path(__file__).parent / "references"
+PUBLIC, REFERENCES = "public.safetensors", "references.safetensors"  # in an assignment's folder
 
 
-class CasesNotFound(Exception):
+class CasesNotFound(UserError):
     """The file of cases for an assignment is missing or unreadable."""
 
 
@@ -47,11 +47,11 @@ FLOAT32 = Tolerance(rtol=1e-4, atol=1e-6)
 
 @dataclass(frozen=True)
 class Level:
-    """How good is how good: the least that reaches a level, and its share of the points."""
+    """How good is how good: what reaches a level, and the part of the points it is worth."""
 
     name: str
-    least: float
-    share: float
+    at_least: float
+    credit: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class KnownMistake:
 
     name: str
     hint: str
-    share: float
+    credit: float
     outcomes: Mapping[str, Outcome]
 
 
@@ -114,23 +114,19 @@ def challenge(checks: Mapping[str, RecordedCheck]) -> bytes:
     return to_bytes({name: check.without_answers() for name, check in checks.items()})
 
 
-def challenge_for(assignment: str) -> bytes:
-    """Pack the hidden inputs of an assignment. Raises CasesNotFound."""
-    return challenge(load_reference(assignment))
+def load_public(folder: Path) -> dict[str, RecordedCheck]:
+    """Load the public cases in an assignment's folder. Raises CasesNotFound."""
+    return _load(folder / PUBLIC)
 
 
-def load_public(assignment: str) -> dict[str, RecordedCheck]:
-    """Load the public cases that ship with an assignment."""
-    return _load(PUBLIC_DIRECTORY / f"{assignment}.safetensors", assignment)
-
-
-def load_reference(assignment: str, directory: Path | None = None) -> dict[str, RecordedCheck]:
-    """Load the reference tensors of an assignment. Raises CasesNotFound.
+@cache
+def load_references(folder: Path) -> dict[str, RecordedCheck]:
+    """Load the reference tensors in an assignment's folder. Raises CasesNotFound.
 
     They are read once, before the first submission runs: what a submission does to the
     file changes no grade.
     """
-    return _load_once((directory or REFERENCE_DIRECTORY) / f"{assignment}.safetensors", assignment)
+    return _load(folder / REFERENCES)
 
 
 def to_bytes(checks: Mapping[str, RecordedCheck]) -> bytes:
@@ -149,18 +145,13 @@ def from_bytes(data: bytes) -> dict[str, RecordedCheck]:
     return {check.name: check for check in checks}
 
 
-@cache
-def _load_once(path: Path, assignment: str) -> dict[str, RecordedCheck]:
-    return _load(path, assignment)
-
-
-def _load(path: Path, assignment: str) -> dict[str, RecordedCheck]:
+def _load(path: Path) -> dict[str, RecordedCheck]:
     try:
         return from_bytes(path.read_bytes())
     except FileNotFoundError:
         raise CasesNotFound(
             f"{path.parent.name}/{path.name}: no such file; record it with "
-            f"`autograder reference {assignment}` in a clone of the course."
+            f"`autograder reference {path.parent.name}` in the course's folder."
         ) from None
     except ValueError as error:
         raise CasesNotFound(f"{path.parent.name}/{path.name}: {error}.") from error
@@ -173,7 +164,7 @@ def _check_to_json(check: RecordedCheck, tensors: Tensors) -> dict:
     document["records"] = [list(record) for record in check.records.items()]
     document["cases"] = [_case_to_json(case, tensors) for case in check.cases]
     document["mistakes"] = [
-        {"name": m.name, "hint": m.hint, "share": m.share, "outcomes": {
+        {"name": m.name, "hint": m.hint, "share": m.credit, "outcomes": {
             case: outcome_to_json(outcome, tensors)
             for case, outcome in sorted(m.outcomes.items())}}
         for m in check.mistakes
@@ -199,7 +190,9 @@ def _case_to_json(case: Case, tensors: Tensors) -> dict:
         "weight": case.weight,
         "tolerance": [case.tolerance.rtol, case.tolerance.atol],
         "public": case.public,
-        "levels": [asdict(level) for level in case.levels],
+        "levels": [
+            {"name": v.name, "least": v.at_least, "share": v.credit} for v in case.levels
+        ],
         # a list, because the order of the inputs is the order of the arguments
         "inputs": [[name, _input_to_json(value, tensors)] for name, value in case.inputs.items()],
         "expected": case.expected and outcome_to_json(case.expected, tensors),
@@ -215,7 +208,9 @@ def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> C
             "inputs": inputs,
             "expected": expected,
             "tolerance": Tolerance(*document["tolerance"]),
-            "levels": tuple(Level(**level) for level in document["levels"]),
+            "levels": tuple(
+                Level(v["name"], v["least"], v["share"]) for v in document["levels"]
+            ),
         }
     )
 
@@ -225,7 +220,7 @@ def _input_to_json(value: Any, tensors: Tensors) -> dict:
         return {"tensor": tensors.add(value)}
     if isinstance(value, Mapping):
         return {"dict": {k: _input_to_json(v, tensors) for k, v in sorted(value.items())}}
-    if isinstance(value, Given):
+    if isinstance(value, Stub):
         return {"given": value.name, "with": _input_to_json(value.tensors, tensors)}
     return {"value": value}
 
@@ -236,5 +231,5 @@ def _input_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> 
     if "dict" in document:
         return {key: _input_from_json(value, tensors) for key, value in document["dict"].items()}
     if "given" in document:
-        return Given(document["given"], _input_from_json(document["with"], tensors))
+        return Stub(document["given"], _input_from_json(document["with"], tensors))
     return document["value"]

@@ -16,30 +16,25 @@ import torch
 from IPython import get_ipython
 from IPython.display import display
 
-from autograder import CHALLENGE_FILE, cases, evidence, table
-from autograder.by_hand import by_hand
-from autograder.cases import Case, RecordedCheck
-from autograder.evidence import Outcome, clip
-from autograder.given import Given
-from autograder.judge import judge
+from autograder import CHALLENGE_FILE, assignments
+from autograder.errors import UserError
+from autograder.notebook import cases, evidence, table
+from autograder.notebook.by_hand import by_hand
+from autograder.notebook.cases import Case, RecordedCheck
+from autograder.notebook.evidence import Outcome, clip
+from autograder.notebook.judge import judge
+from autograder.notebook.stubs import Stub
 
 
-class CheckError(Exception):
-    """An error of a check, shown in a notebook as one line without a traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
-
-
-class CheckFailed(CheckError):
+class CheckFailed(UserError):
     """A public check failed while `nbgrader validate` was running."""
 
 
-class UnknownCheck(CheckError):
+class UnknownCheck(UserError):
     """A notebook asks for a check that its assignment does not have."""
 
 
-class NotJudged(CheckError):
+class NotJudged(UserError):
     """A hidden check ran; its evidence is worth points only after a judge has seen it."""
 
 
@@ -63,7 +58,7 @@ class Checker:
         mode = os.environ.get("NBGRADER_EXECUTION")
         if mode == "autograde":
             return
-        check = self._check(cases.load_public(self.assignment), name)
+        check = self._check(cases.load_public(assignments.find(self.assignment)), name)
         verdict = judge(check, observe_check(check, function), reveal=True)
         display(table.bundle(verdict), raw=True)
         if mode == "validate" and verdict.fraction < 1:
@@ -140,7 +135,7 @@ def _fresh(value: Any) -> Any:
         return value.clone()
     if isinstance(value, dict):
         return {key: _fresh(item) for key, item in value.items()}
-    return value.function() if isinstance(value, Given) else value
+    return value.function() if isinstance(value, Stub) else value
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from autograder.cases import Case, Level, RecordedCheck, Tolerance
-from autograder.evidence import Leaf
+from autograder.notebook.cases import Case, Level, RecordedCheck, Tolerance
+from autograder.notebook.evidence import Leaf
 
 WANTED = {"tensor": "a torch tensor", "number": "a number", "numbers": "a list of numbers"}
 FOUND = {"array": "a NumPy array", "number": "a Python number", "numbers": "a list of numbers"}
@@ -17,14 +17,14 @@ FOUND = {"array": "a NumPy array", "number": "a Python number", "numbers": "a li
 class Measurement:
     """A measured value. `problem` is empty if it passed.
 
-    `share` is what it is worth nevertheless, from 0 to 1; `error` is the relative error
+    `credit` is what it is worth nevertheless, from 0 to 1; `error` is the relative error
     where there is one, `note` a figure worth showing, and `quote` the worst entry,
     expected and found: for public cases only. `is_count` says that it is a wrong whole
     number: a count, or a promise that was not kept.
     """
 
     problem: str = ""
-    share: float = 0.0
+    credit: float = 0.0
     error: float | None = None
     note: str = ""
     quote: str = ""
@@ -138,14 +138,14 @@ def auroc(
 
 def against_levels(value: float, note: str, levels: Sequence[Level]) -> Measurement:
     """Measure a quality by the levels that it reaches."""
-    reached = [level for level in levels if value >= level.least]
+    reached = [level for level in levels if value >= level.at_least]
     if len(reached) == len(levels):
         return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
     following = levels[len(reached)]
     level = f"{reached[-1].name}; " if reached else ""
-    note = f"{note}: {level}{percent(following.least)} is needed for {following.name}"
-    share = reached[-1].share if reached else 0.0
-    return Measurement(note, share, note=note, quote=note)
+    note = f"{note}: {level}{percent(following.at_least)} is needed for {following.name}"
+    credit = reached[-1].credit if reached else 0.0
+    return Measurement(note, credit, note=note, quote=note)
 
 
 def percent(share: float) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
-from autograder.cases import Case, KnownMistake, RecordedCheck
-from autograder.evidence import Outcome
-from autograder.measure import CRITERIA, Measurement, same_leaf
+from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
+from autograder.notebook.criteria import CRITERIA, Measurement, same_leaf
+from autograder.notebook.evidence import Outcome
 
 NOT_WRITTEN = "not written yet (this function, or one that it calls)"
 SEVERAL = 3  # broken promises that a reason names
@@ -18,14 +18,14 @@ SEVERAL = 3  # broken promises that a reason names
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """What became of one case: the share of its points, and why.
+    """What became of one case: the part of its points that it keeps, and why.
 
     `error` is the largest relative error, where it was measured.
     """
 
     name: str
     about: str
-    share: float
+    credit: float
     reason: str = ""
     error: float | None = None
     tolerance: float | None = None
@@ -33,7 +33,7 @@ class CaseVerdict:
     @property
     def passed(self) -> bool:
         """Say whether all its points were given."""
-        return self.share == 1
+        return self.credit == 1
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,8 @@ def judge(
 ) -> Verdict:
     """Compare the outcomes of a check with the right answers and with known mistakes.
 
-    The fraction is the weight of the cases that passed, and the share of what others are
-    worth; with `any_case`, it is that of the best case. If every outcome is that of one
-    known mistake, to the numbers, the mistake's share is the least the check is worth. With
+    The fraction is the weight of the cases that passed, and the credit of the others; with `any_case`, it is that of the best case. If every outcome is that of one
+    known mistake, to the numbers, the mistake's credit is the least the check is worth. With
     `reveal`, reasons quote expected values: for public cases only.
     """
     verdicts = tuple(_judge_case(check, c, outcomes.get(c.name), reveal) for c in check.cases)
@@ -68,15 +67,15 @@ def judge(
     if enough(verdict.passed for verdict in verdicts):
         return Verdict(check.name, check.title, 1.0, "correct", verdicts)
     if check.any_case:
-        best = max(verdicts, key=lambda verdict: verdict.share)
-        fraction, reason = best.share, best.reason
+        best = max(verdicts, key=lambda verdict: verdict.credit)
+        fraction, reason = best.credit, best.reason
     else:
-        fraction = _weighted_share(check.cases, verdicts)
+        fraction = _weighted_credit(check.cases, verdicts)
         reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
-    mistake, share = _recognise(check, outcomes)
+    mistake, credit = _recognise(check, outcomes)
     if mistake is None:
         return Verdict(check.name, check.title, fraction, reason, verdicts)
-    fraction = max(fraction, share)
+    fraction = max(fraction, credit)
     return Verdict(check.name, check.title, fraction, reason, verdicts, mistake.name, mistake.hint)
 
 
@@ -85,16 +84,16 @@ def no_evidence(check: RecordedCheck, reason: str) -> Verdict:
     return Verdict(check.name, check.title, 0.0, reason)
 
 
-def _weighted_share(cases: Sequence[Case], verdicts: Sequence[CaseVerdict]) -> float:
+def _weighted_credit(cases: Sequence[Case], verdicts: Sequence[CaseVerdict]) -> float:
     total = sum(case.weight for case in cases)
-    return sum(c.weight * v.share for c, v in zip(cases, verdicts, strict=True)) / total
+    return sum(c.weight * v.credit for c, v in zip(cases, verdicts, strict=True)) / total
 
 
 def _judge_case(
     check: RecordedCheck, case: Case, outcome: Outcome | None, reveal: bool
 ) -> CaseVerdict:
-    def verdict(share: float, reason: str, error: float | None = None) -> CaseVerdict:
-        return CaseVerdict(case.name, case.about, share, reason, error, case.tolerance.rtol)
+    def verdict(credit: float, reason: str, error: float | None = None) -> CaseVerdict:
+        return CaseVerdict(case.name, case.about, credit, reason, error, case.tolerance.rtol)
 
     if outcome is None:
         return verdict(0.0, "this case left no evidence")
@@ -114,7 +113,7 @@ def _judge_case(
     if failed:
         reasons = _reasons(failed, reveal)
         reasons += [spoilt] if outcome.modified and not case.expected.modified else []
-        return verdict(min(m.share for m in failed), "; ".join(reasons), failed[0].error)
+        return verdict(min(m.credit for m in failed), "; ".join(reasons), failed[0].error)
     errors = [m.error for m in measured if m.error is not None]
     return verdict(1.0, measured[0].note, max(errors, default=None))
 
@@ -129,11 +128,11 @@ def _reasons(failed: Sequence[Measurement], reveal: bool) -> list[str]:
 def _recognise(
     check: RecordedCheck, outcomes: Mapping[str, Outcome]
 ) -> tuple[KnownMistake | None, float]:
-    """Find the mistake that the outcomes show, and the share of the points it keeps.
+    """Find the mistake that the outcomes show, and the credit it keeps.
 
     Numbers decide. A mistake that another error hides in some cases is still recognised,
-    without its share, if at least half of the cases where it shows have its very numbers.
-    One that leaves no numbers (a wrong form, infinity) is recognised without its share; one
+    without its credit, if at least half of the cases where it shows have its very numbers.
+    One that leaves no numbers (a wrong form, infinity) is recognised without its credit; one
     that only ever raises is not, for an exception can have any cause.
     """
     partly = None
@@ -141,7 +140,7 @@ def _recognise(
         alike = [c for c in check.cases if _shows(check, mistake, c, outcomes.get(c.name))]
         telling = [case for case in alike if _telling(mistake.outcomes.get(case.name))]
         if len(alike) == len(check.cases) and telling:
-            return mistake, mistake.share
+            return mistake, mistake.credit
         raises = all(outcome.raised for outcome in mistake.outcomes.values())
         whole = len(alike) == len(check.cases) and not raises
         if partly is None and (whole or 2 * len(telling) >= len(mistake.outcomes)):

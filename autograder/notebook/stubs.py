@@ -12,7 +12,7 @@ import torch
 
 
 @dataclass(frozen=True)
-class Given:
+class Stub:
     """A function by name, with the tensors it needs: an input that a file can hold."""
 
     name: str

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 
-from autograder.judge import NOT_WRITTEN, CaseVerdict, Verdict
+from autograder.notebook.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
 _CELL = "text-align:left;padding:2px 14px 2px 0"
 _PASS, _FAIL = "#1a7f37", "#cf222e"
@@ -65,7 +65,7 @@ def _without_repeats(cases: tuple[CaseVerdict, ...]) -> Iterator[CaseVerdict]:
 
 
 def _heading(verdict: Verdict) -> str:
-    if any(0 < case.share < 1 for case in verdict.cases):
+    if any(0 < case.credit < 1 for case in verdict.cases):
         return f"{verdict.check}: {verdict.fraction:.0%} of the points"
     passed = sum(case.passed for case in verdict.cases)
     return f"{verdict.check}: {passed} of {len(verdict.cases)} cases passed"
@@ -80,7 +80,7 @@ def _row(case: CaseVerdict) -> str:
 
 
 def _mark(case: CaseVerdict) -> str:
-    return "✓" if case.passed else "✗" if not case.share else "~"
+    return "✓" if case.passed else "✗" if not case.credit else "~"
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Kernels that are warm when they start, and shut in.
 
-`sandbox` is the process that everything a student wrote runs under, `warm` forks a
-kernel from it, `provisioner` is how jupyter_client asks for one, `limits` says how
-much a submission may use.
+`start` is the process that everything a student wrote runs under: it shuts itself in by
+`namespaces`, and `forkserver` forks kernels in it. `client` is how others ask for one,
+`limits` says how much a submission may use, `package` what it sees of the course.
 """

@@ -1,21 +1,20 @@
 """The process that warm kernels are forked from, as seen from outside."""
 
 import atexit
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from autograder.kernels.sandbox import SCRATCH, SandboxError
+from autograder.errors import SandboxError
+from autograder.sandbox import package
+from autograder.sandbox.namespaces import SCRATCH
 
-COURSE = Path(__file__).parents[2]
 CAN_FORK = sys.platform == "linux"
 
 # One thread a kernel: with more, kernels side by side wait for each other (5 times slower
@@ -41,16 +40,15 @@ COURSE_IMPORTS = (
     "scipy.stats",
     "ipykernel.debugger",
     "ipykernel.ipkernel",
-    "autograder.check",
-    "autograder.handed_in",
-    "autograder.plots",
+    "autograder.notebook.check",
+    "autograder.notebook.artifacts",
+    "autograder.notebook.plots",
     "data_scripts.cifar10",
-    "data_scripts.curves",
     "data_scripts.fer2013",
     "data_scripts.mvtec_ad",
     "data_scripts.pretrained",
     "data_scripts.toy",
-    "autograder.kernels.kernel",
+    "autograder.sandbox.kernel",
 )
 
 
@@ -60,7 +58,7 @@ class WarmProcess:
     def __init__(self, order: Mapping[str, Any]) -> None:
         """Start it; it is warm seconds later."""
         self.control, theirs = socket.socketpair()
-        script = Path(__file__).with_name("sandbox.py")
+        script = Path(__file__).with_name("start.py")
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", str(script), str(theirs.fileno())],
@@ -101,26 +99,30 @@ class WarmProcess:
         self.process.wait()
 
 
-def get(sandbox: bool, preload: Sequence[str], limits: Mapping[str, int]) -> WarmProcess:
-    """Return the warm process for these settings, started if there is none. Raises SandboxError."""
-    process = begin(sandbox, preload, limits)
+def get(*settings: Any) -> WarmProcess:
+    """Return the warm process for the settings of `begin`, started if need be. Raises SandboxError."""
+    process = begin(*settings)
     process.wait_until_warm()
     return process
 
 
-def begin(sandbox: bool, preload: Sequence[str], limits: Mapping[str, int]) -> WarmProcess:
+def begin(
+    sandbox: bool, preload: Sequence[str], limits: Mapping[str, int], source: Path
+) -> WarmProcess:
     """Start the warm process for these settings, if there is none, and do not wait for it.
 
-    Raises SandboxError.
+    `source` is the folder of the course's assignments. Raises SandboxError.
     """
+    files = package.contents(source)
     home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
     order = {
         "sandbox": sandbox,
-        "paths": readable_paths() if sandbox else [],
-        "package": {str(file.relative_to(COURSE)): str(file) for file in student_package()},
-        "course": str(COURSE),
+        "paths": readable_paths(source) if sandbox else [],
+        "package": {name: str(file) for name, file in files.items()},
+        "course": str(package.CLONE),
+        "source": str(source),
         "environment": ENVIRONMENT | home,
-        "preload": list(preload),
+        "preload": [*preload, *package.lessons(files)],
         "limits": dict(limits),
     }
     process = _process(json.dumps(order))
@@ -144,31 +146,13 @@ def require(no_sandbox: bool) -> None:
         )
 
 
-def readable_paths() -> list[str]:
-    """Return the folders of this Python. Raises SandboxError if the course lies in one."""
+def readable_paths(source: Path) -> list[str]:
+    """Return the folders of this Python. Raises SandboxError if a course lies in one."""
     paths = sorted({sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)})
     for path in paths:
-        if COURSE.is_relative_to(path):
+        if package.CLONE.is_relative_to(path) or source.is_relative_to(path):
             raise SandboxError(
                 f"the course lies in the environment of Python, {path}, which submissions can "
                 "read; make the environment in a folder of its own."
             )
     return paths
-
-
-@lru_cache(maxsize=1)  # it is asked for by every submission
-def student_package() -> list[Path]:
-    """Return the files of the student's package, as listed in pyproject.toml."""
-    settings = tomllib.loads((COURSE / "pyproject.toml").read_text())
-    names = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
-    found = [file for name in names for file in (COURSE / name, *(COURSE / name).rglob("*"))]
-    return sorted(f for f in found if f.is_file() and "__pycache__" not in f.parts)
-
-
-def code_digest() -> str:
-    """Return a digest of all code that runs a submission."""
-    total = hashlib.sha256()
-    workers = [COURSE / "autograder" / f"{name}.py" for name in ("run", "folder", "notebook")]
-    for file in [*student_package(), *workers]:
-        total.update(str(file.relative_to(COURSE)).encode() + b"\0" + file.read_bytes())
-    return total.hexdigest()

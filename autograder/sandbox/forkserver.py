@@ -20,7 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.kernels import sandbox
+from autograder import assignments
+from autograder.sandbox import namespaces
 
 CHANNELS = ("shell", "iopub", "stdin", "control")
 INTERVAL = 0.1  # seconds between two looks at the memory of a kernel
@@ -55,6 +56,8 @@ class Kernel:
 def serve(control: socket.socket, order: Mapping) -> None:
     """Import the modules of an order, say so, and fork kernels until the socket closes."""
     os.environ.update(order["environment"])
+    if not order["sandbox"]:  # inside, they are a part of the package
+        assignments.use(Path(order["source"]))
     error = preload(order["preload"]) or _threads()
     try:
         control.sendall(json.dumps({"error": error}).encode() + b"\n")
@@ -115,13 +118,13 @@ def fork(request: Mapping, order: Mapping, fds: list[int]) -> Kernel:
     """Fork a kernel, into namespaces of its own if there is a sandbox."""
     *sockets, folder, line = fds
     if order["sandbox"]:
-        sandbox.call("unshare", sandbox.NEW_PID)  # for the next child, not for this process
+        namespaces.call("unshare", namespaces.NEW_PID)  # for the next child, not for this process
     process = os.fork()
     if process == 0:
         os.close(line)
         run_kernel(request, order, sockets, folder)
     if order["sandbox"]:
-        sandbox.rejoin()
+        namespaces.rejoin()
     for fd in (*sockets, folder):
         os.close(fd)
     kernel = Kernel(process, os.pidfd_open(process), socket.socket(fileno=line), _anonymous("self"))
@@ -136,16 +139,16 @@ def run_kernel(request: Mapping, order: Mapping, sockets: list[int], folder: int
         nowhere = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):  # what is written past Python would reach the grader's terminal
             os.dup2(nowhere, fd)
-        start = sandbox.SUBMISSION if order["sandbox"] else request["folder"]
+        start = namespaces.SUBMISSION if order["sandbox"] else request["folder"]
         if order["sandbox"]:
-            sandbox.enter_kernel(order["limits"])
+            namespaces.enter_kernel(order["limits"])
         with open(folder, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             os.makedirs(start, exist_ok=True)
             tar.extractall(start, filter="data")
         os.chdir(start)
         if order["sandbox"]:
-            sandbox.limit(order["limits"])
-        from autograder.kernels.kernel import start_kernel
+            namespaces.limit(order["limits"])
+        from autograder.sandbox.kernel import start_kernel
 
         start_kernel(request, dict(zip(CHANNELS, sockets, strict=True)))
     finally:

@@ -29,7 +29,7 @@ SETTINGS = [
     "--IPythonKernel._execute_sleep=0",
     "--InteractiveShell.colors=nocolor",
     "--InteractiveShell.xmode=Plain",
-    "--IPKernelApp.outstream_class=autograder.kernels.kernel.PromptStream",
+    "--IPKernelApp.outstream_class=autograder.sandbox.kernel.PromptStream",
     "--InteractiveShellApp.ignore_cwd=True",
     "--log-level=CRITICAL",
 ]

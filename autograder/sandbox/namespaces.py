@@ -1,18 +1,13 @@
 """The sandbox: namespaces, a file tree of what is allowed, and nothing else.
 
-This file is run as a script, in a process of its own, before anything of the course
-is imported: `python -I sandbox.py FD`, with a socket as file descriptor FD. It shuts
-itself in and then imports `autograder.kernels.warm` from the student's package, the
-only part of the course inside. It uses Linux's system calls and the standard library.
-
-Two walls, one in the other. The outer one is made once: a user namespace in which
-root's files belong to nobody, and a root directory of read-only mounts. The inner one
-is made for every kernel (`enter_kernel`): process ids, network, interprocess
-communication and a private scratch folder in memory.
+Two walls, one in the other, made of Linux's system calls and the standard library. The
+outer one is made once: a user namespace in which root's files belong to nobody, and a
+root directory of read-only mounts. The inner one is made for every kernel
+(`enter_kernel`): process ids, network, interprocess communication and a private scratch
+folder in memory.
 """
 
 import ctypes
-import json
 import os
 import platform
 import resource
@@ -73,7 +68,7 @@ REFUSED = {
 }
 
 
-class SandboxError(Exception):
+class NoSandbox(Exception):
     """The sandbox cannot be had; the message says why, in one sentence."""
 
 
@@ -113,14 +108,14 @@ def enter(paths: Iterable[str], package: Mapping[str, str]) -> None:
     """Shut this process in: it goes on as process 1 of namespaces of its own.
 
     `paths` are the folders outside that can be read inside, at the same place; `package`
-    are files by their place under /course. Raises SandboxError.
+    are files by their place under /course. Raises NoSandbox.
     """
     if sys.platform != "linux" or platform.machine() not in PIVOT_ROOT:
-        raise SandboxError("it needs Linux on x86-64 or ARM64")
+        raise NoSandbox("it needs Linux on x86-64 or ARM64")
     try:
         _new_user()
     except OSError as error:
-        raise SandboxError(
+        raise NoSandbox(
             f"this system allows no user namespaces ({error.strerror}); see "
             "user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns in sysctl"
         ) from error
@@ -130,7 +125,7 @@ def enter(paths: Iterable[str], package: Mapping[str, str]) -> None:
         _change_root(paths, package)
         refuse_calls()
     except OSError as error:
-        raise SandboxError(f"this system does not allow it ({error})") from error
+        raise NoSandbox(f"this system does not allow it ({error})") from error
 
 
 def enter_kernel(limits: Mapping[str, int]) -> None:
@@ -305,28 +300,3 @@ def _parent(path: str) -> str:
     """Make the folder a path lies in. Returns the path."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     return path
-
-
-def main(control: socket.socket) -> None:
-    """Enter the sandbox as told over a socket, and serve warm kernels on it.
-
-    The answer to the first message is a line of JSON with an `error`, or with none.
-    """
-    order = json.loads(control.makefile("rb").readline())
-    try:
-        if order["sandbox"]:
-            enter(order["paths"], order["package"])
-            os.chdir("/")
-            sys.path.insert(0, COURSE)
-        else:
-            sys.path.insert(0, order["course"])
-    except SandboxError as error:
-        control.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
-        return
-    from autograder.kernels import warm
-
-    warm.serve(control, order)
-
-
-if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))

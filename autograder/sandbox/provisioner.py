@@ -17,8 +17,8 @@ from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning import KernelProvisionerBase
 
-from autograder.kernels.warm import CHANNELS
-from autograder.kernels.warm_process import WarmProcess
+from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.forkserver import CHANNELS
 
 
 class WarmProvisioner(KernelProvisionerBase):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_scripts.drawn.shapes import (
+from data_scripts.synthetic.shapes import (
     BLACK,
     WHITE,
     Colour,

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_scripts.drawn.strokes import Random, bump, clouds, cover, fibre, jagged, over, plane, turn
+from data_scripts.synthetic.strokes import (
+    Random,
+    bump,
+    clouds,
+    cover,
+    fibre,
+    jagged,
+    over,
+    plane,
+    turn,
+)
 
 EDGE, HOLE = 0.42, 0.245  # radii of the outer edge and of the opening
 WHITE = (0.94, 0.94, 0.93)

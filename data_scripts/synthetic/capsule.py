@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_scripts.drawn.strokes import (
+from data_scripts.synthetic.strokes import (
     Random,
     bump,
     clouds,

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from data_scripts.drawn.face_expressions import Expression
+from data_scripts.synthetic.face_expressions import Expression
 
 ABSENT = -1.0
 SPAN = np.linspace(-1, 1, 9)  # along a lid, a brow, a lip

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from data_scripts.drawn.face_expressions import CLASSES, express
-from data_scripts.drawn.face_shapes import ABSENT, Person, Shape, behind, features, meet, vary
+from data_scripts.synthetic.face_expressions import CLASSES, express
+from data_scripts.synthetic.face_shapes import ABSENT, Person, Shape, behind, features, meet, vary
 
 __all__ = ["CLASSES", "SIZE", "VERSION", "draw", "draw_collected", "draw_expressions"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from data_scripts.drawn import animals, scenes, vehicles
-from data_scripts.drawn.camera import photograph
-from data_scripts.drawn.scenes import Scene, grass, pale, road, room, sea, sky, wood
-from data_scripts.drawn.shapes import Part, ellipse, limb, paint, pick
+from data_scripts.synthetic import animals, scenes, vehicles
+from data_scripts.synthetic.camera import photograph
+from data_scripts.synthetic.scenes import Scene, grass, pale, road, room, sea, sky, wood
+from data_scripts.synthetic.shapes import Part, ellipse, limb, paint, pick
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
-from data_scripts.drawn import bottle, capsule
+from data_scripts.synthetic import bottle, capsule
 
 VERSION = 1  # goes up when any image changes
 CATEGORIES = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data_scripts.drawn.shapes import Colour, Part, box, ellipse, limb, pick, polygon, shade
+from data_scripts.synthetic.shapes import Colour, Part, box, ellipse, limb, pick, polygon, shade
 
 Scene = Callable[[np.random.RandomState], list[Part]]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_scripts.drawn.shapes import (
+from data_scripts.synthetic.shapes import (
     BLACK,
     GLASS,
     WHITE,

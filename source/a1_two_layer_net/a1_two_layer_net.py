@@ -35,7 +35,8 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
 import torch
 from tqdm.auto import tqdm
 
-from autograder import Checker, plots
+from autograder import Checker
+from autograder.assignments.a1_two_layer_net.lesson import plots
 from data_scripts import toy
 
 check = Checker("a1_two_layer_net")

@@ -38,9 +38,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
-from autograder import Checker, plots
-from autograder.handed_in import load_handed_in, save_handed_in
-from data_scripts import cifar10, curves
+from autograder import Checker
+from autograder.assignments.a2_cifar10_debugging.lesson import curves, plots
+from autograder.notebook.artifacts import load_artifact, save_artifact
+from data_scripts import cifar10
 
 check = Checker("a2_cifar10_debugging")
 
@@ -928,7 +929,7 @@ plots.training(stats)
 # not run when graded
 saved = {name: value.half() for name, value in best_net.state_dict().items()}
 saved |= {"mean_image": mean_image.half(), "std": torch.tensor(std)}
-save_handed_in("best_net.safetensors", saved)
+save_artifact("best_net.safetensors", saved)
 if REAL:
     print("Trained on real images: hand it in only if your teacher grades with real ones.")
 
@@ -936,7 +937,7 @@ if REAL:
 # %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def predict_images(images: torch.Tensor) -> torch.Tensor:
     """Predict the classes (N,) of images (N, 3, 32, 32), uint8, with the net that was saved."""
-    saved = load_handed_in("best_net.safetensors", needs=("mean_image", "std", "first.weight"))
+    saved = load_artifact("best_net.safetensors", needs=("mean_image", "std", "first.weight"))
     saved = {name: value.float() for name, value in saved.items()}
     X = prepare(images, saved.pop("mean_image"), saved.pop("std").item())
     hidden, inputs = saved["first.weight"].shape

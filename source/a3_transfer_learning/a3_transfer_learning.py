@@ -40,10 +40,11 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from autograder import Checker, plots
-from autograder.handed_in import load_handed_in, save_handed_in
+from autograder import Checker
+from autograder.assignments.a3_transfer_learning.lesson import plots
+from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import cifar10, pretrained
-from data_scripts.drawn.resnet import ResNetDrawn
+from data_scripts.synthetic.resnet import ResNetDrawn
 
 check = Checker("a3_transfer_learning")
 
@@ -662,14 +663,14 @@ for _ in tqdm(range(int(recipe["epochs"])), desc="epochs", leave=False):
     train_epoch(probe, optimiser, features, y[chosen], as_is)
     schedule.step()
 loss, right = evaluate(probe, features_val, y[9_000:], as_is)
-save_handed_in("probe.safetensors", {**probe.state_dict(), "size": torch.tensor(recipe["size"])})
+save_artifact("probe.safetensors", {**probe.state_dict(), "size": torch.tensor(recipe["size"])})
 print(f"validation: loss {loss:.3f}, {right / 1000:.1%} right; saved probe.safetensors")
 
 
 # %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def predict_images(images):
     """Predict the classes of drawn images (N, 3, 32, 32) with the probe in probe.safetensors."""
-    probe = load_handed_in("probe.safetensors", needs=("size", "weight", "bias"))
+    probe = load_artifact("probe.safetensors", needs=("size", "weight", "bias"))
     size = int(probe["size"])
     if size > 96:
         raise ValueError(f"the probe was trained at {size} pixels; at most 96 are allowed.")

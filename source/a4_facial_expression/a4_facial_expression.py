@@ -48,8 +48,9 @@ from torch import nn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from autograder import Checker, plots
-from autograder.handed_in import load_handed_in, save_handed_in
+from autograder import Checker
+from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import fer2013
 
 check = Checker("a4_facial_expression")
@@ -1736,13 +1737,13 @@ handed_in = train_net(
 saved = {f"net.{key}": w for key, w in handed_in.state_dict().items()}
 saved = {key: w.half() if w.is_floating_point() else w for key, w in saved.items()}
 saved |= {"counts": totals, "tau": torch.tensor(recipe["tau"])}
-save_handed_in("faces_net.safetensors", saved)
+save_artifact("faces_net.safetensors", saved)
 
 
 # %% nbgrader={"grade": false, "grade_id": "predict_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def handed_in_net():
     """Load SmallCNN, the class counts and tau from faces_net.safetensors."""
-    saved = load_handed_in("faces_net.safetensors", needs=("counts", "tau"))
+    saved = load_artifact("faces_net.safetensors", needs=("counts", "tau"))
     model = SmallCNN().eval()
     model(torch.zeros(1, 1, 48, 48))  # a lazy layer learns its shape
     if sum(p.numel() for p in model.parameters()) > 300_000:

@@ -46,8 +46,9 @@ from scipy import ndimage, stats
 from torch import nn
 from tqdm.auto import tqdm
 
-from autograder import Checker, plots
-from autograder.handed_in import load_handed_in, save_handed_in
+from autograder import Checker
+from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import mvtec_ad, pretrained
 
 check = Checker("a5_anomaly_detection")
@@ -2875,7 +2876,7 @@ def detect(images: torch.Tensor, detector: dict[str, torch.Tensor]) -> torch.Ten
 @lru_cache(maxsize=2)
 def hidden_maps(sheet):
     """Detect on a sheet of capsules, the bytes of a PNG file: maps (n, 48, 48)."""
-    detector = load_handed_in("detector.safetensors")
+    detector = load_artifact("detector.safetensors")
     if sum(tensor.nbytes for tensor in detector.values()) > 1_000_000:
         raise ValueError("The tensors of detector.safetensors take more than 1,000,000 bytes.")
     pixels = torch.from_numpy(np.array(Image.open(BytesIO(sheet))))  # (n · 192, 192, 3)
@@ -2901,8 +2902,8 @@ def detect_pixels(sheet):
 Path("detector.safetensors").unlink(missing_ok=True)  # so that no old one is handed in
 drawn = {split: mvtec_ad.load("capsule", split, size=192) for split in ("train", "test")}
 good = torch.stack([image for image, _, _ in drawn["train"]])
-save_handed_in("detector.safetensors", fit_detector(good))
-detector = load_handed_in("detector.safetensors")
+save_artifact("detector.safetensors", fit_detector(good))
+detector = load_artifact("detector.safetensors")
 size = sum(tensor.nbytes for tensor in detector.values())
 print(f"detector.safetensors: {size:,} bytes of tensors, {1_000_000 - size:,} to spare")
 parts_of_test, masks_of_test, kinds = zip(*drawn["test"], strict=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.solutions import with_cells
+from autograder.authoring.solutions import with_cells
 from tests import submissions
 
 HERE = Path(__file__).parent

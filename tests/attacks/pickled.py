@@ -15,7 +15,7 @@ FILES = {name: _PICKLE for name in ("data.pkl", "params.pt", ".challenge.safeten
 import os
 import pickle
 
-import autograder.evidence
+import autograder.notebook.evidence
 
 
 class Payload:
@@ -23,7 +23,7 @@ class Payload:
         return (os.system, ("touch @course@/gc-attack",))
 
 
-autograder.evidence.pack = lambda document, tensors: pickle.dumps(Payload())
+autograder.notebook.evidence.pack = lambda document, tensors: pickle.dumps(Payload())
 
 
 def nn_forward_pass(params, X):

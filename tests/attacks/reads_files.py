@@ -29,17 +29,17 @@ for place in PLACES:
 print(sorted(found)[:200])
 
 # %% nn_forward_backward
-for name in ("autograder.references", "autograder.checks", "autograder.reference", "autograder.plugins",
-             "autograder.solutions", "autograder.repair", "autograder.grade", "tests"):
+for name in ("autograder.references", "autograder.authoring.checks", "autograder.authoring.record", "autograder.grading.nbgrader_plugins",
+             "autograder.authoring.solutions", "autograder.grading.repair", "autograder.grading.pipeline", "tests"):
     try:
         __import__(name)
         print("FOUND module", name)
     except ImportError as error:
         print(error)
-from autograder import cases
+from autograder.notebook import cases
 
 for folder in ("references", "checks"):
     print(os.path.exists(os.path.join(os.path.dirname(cases.__file__), folder)))
 
 # %% numeric_gradient
-print(cases.load_reference("a1_two_layer_net"))
+print(cases.load_references(submissions.folder("a1_two_layer_net")))

@@ -20,8 +20,8 @@ FILES |= {"autograder.py": _FAKE, "autograder/__init__.py": _FAKE, "autograder/c
 import importlib
 import sys
 
-sys.modules.pop("autograder.check", None)
+sys.modules.pop("autograder.notebook.check", None)
 importlib.invalidate_caches()
-from autograder.check import Checker
+from autograder.notebook.check import Checker
 
 check = Checker("a1_two_layer_net")

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autograder import cases, checks, evidence, reference
-from autograder.check import observe_check
-from autograder.checks import Mistake
-from autograder.plugins import is_autograded
-from autograder.reference import RecordingRefused, record_assignment
-from autograder.solutions import CellNotFound, grade_id, with_cells
+from autograder.authoring import checks
+from autograder.authoring import record as recording
+from autograder.authoring.mistakes import Change, Mistake
+from autograder.authoring.record import RecordingRefused, record_assignment
+from autograder.authoring.solutions import CellNotFound, with_cells
+from autograder.grading.notebooks import grade_id, is_autograded
+from autograder.notebook import cases, evidence
+from autograder.notebook.check import observe_check
 from tests import worked_example
 
 CHECK = "squared_error_values"
@@ -21,13 +23,13 @@ CHECK = "squared_error_values"
 @pytest.fixture
 def example(tmp_path, monkeypatch):
     """The worked example, run in this process instead of in kernels."""
-    worked_example.install(tmp_path, monkeypatch)
-    monkeypatch.setattr(reference, "recorded_by", recorded_in_process)
-    monkeypatch.setattr(reference, "ProcessPoolExecutor", lambda workers, _: ThreadPoolExecutor(1))
-    return checks.load(worked_example.NAME)
+    folder = worked_example.install(tmp_path)
+    monkeypatch.setattr(recording, "recorded_by", recorded_in_process)
+    monkeypatch.setattr(recording, "ProcessPoolExecutor", lambda workers, _: ThreadPoolExecutor(1))
+    return checks.load(folder)
 
 
-def recorded_in_process(notebook, challenge, config=None, beside=None):
+def recorded_in_process(notebook, challenge, config=None, artifacts=None):
     asked, names, recorded = cases.from_bytes(challenge), {}, []
     for cell in notebook.cells:
         if is_autograded(cell):
@@ -63,9 +65,12 @@ def test_the_worked_example_is_accepted(example):
     ]
 
 
-def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_hidden_cases(example):
-    one, two = record(example), record(checks.load(worked_example.NAME, seed=0))
-    other = record(checks.load(worked_example.NAME, seed=1))
+def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_hidden_cases(
+    example, tmp_path
+):
+    folder = tmp_path / "source" / worked_example.NAME
+    one, two = record(example), record(checks.load(folder, seed=0))
+    other = record(checks.load(folder, seed=1))
     assert cases.to_bytes(one.hidden) == cases.to_bytes(two.hidden)
     assert cases.to_bytes(one.hidden) != cases.to_bytes(other.hidden)
     assert cases.to_bytes(one.public) == cases.to_bytes(other.public)
@@ -117,7 +122,7 @@ def test_an_alternative_that_is_refused_is_reported(example, tmp_path):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"share": 1.0}, "its share is 1.0, not from 0 to below 1"),
+        ({"credit": 1.0}, "its credit is 1.0, not from 0 to below 1"),
         ({"checks": ("nothing",)}, "there is no check nothing"),
     ],
 )
@@ -127,23 +132,22 @@ def test_a_mistake_that_makes_no_sense_is_refused(example, change, message):
 
 
 def test_a_mistake_whose_text_is_not_in_its_cell_says_so(example):
-    gone = Mistake("gone", "squared_error", {"no such text": ""}, (CHECK,), 0.5, "hint")
-    with pytest.raises(CellNotFound, match="'no such text' stands 0 times, not once, in the cell"):
+    change = Change(("no such line",), ())
+    gone = Mistake("gone", "squared_error", (change,), (CHECK,), 0.5, "hint")
+    with pytest.raises(CellNotFound, match=r"lines \['no such line'\] stand 0 times, not once, in"):
         record(replace(example, mistakes=(gone,)))
     elsewhere = replace(gone, cell="nowhere")
     with pytest.raises(CellNotFound, match="no cell has the grade_id 'nowhere'"):
         record(replace(example, mistakes=(elsewhere,)))
 
 
-def test_refused_recordings_leave_the_files_alone(example, tmp_path, monkeypatch):
-    monkeypatch.setattr(cases, "PUBLIC_DIRECTORY", tmp_path / "public")
-    monkeypatch.setattr(cases, "REFERENCE_DIRECTORY", tmp_path / "references")
-    first = record(example).write(worked_example.NAME)
+def test_refused_recordings_leave_the_files_alone(example, tmp_path):
+    first = record(example).write(tmp_path)
     before = [path.read_bytes() for path in first]
     refusal(example, solution("return 1 / 0"))
     assert [path.read_bytes() for path in first] == before
 
 
-def test_an_unknown_assignment_names_those_there_are():
-    with pytest.raises(checks.UnknownAssignment, match="the assignments with checks are a1_two"):
-        checks.load("a0_nothing")
+def test_an_assignment_without_checks_says_where_to_learn_of_them(tmp_path):
+    with pytest.raises(checks.NoChecks, match=r"a0_nothing/checks: there are no checks; docs/auth"):
+        checks.load(tmp_path / "a0_nothing")

@@ -2,7 +2,7 @@
 
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.solutions import only_checks_that_use, with_functions
+from autograder.authoring.solutions import only_checks_that_use, with_functions
 
 
 def test_a_function_or_a_class_replaces_the_cell_of_its_name(tmp_path):

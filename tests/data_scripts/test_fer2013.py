@@ -13,7 +13,7 @@ from PIL import Image
 from data_scripts import fer2013
 from data_scripts.fer2013 import CLASSES, COUNTS, FER2013, read
 from data_scripts.storage import DataNotFound
-from tests.conftest import REAL_DATA
+from tests.fixtures import REAL_DATA
 
 USAGES = ["Training"] * 6 + ["PublicTest"] * 3 + ["PrivateTest"] * 2
 LABELS = [3, 1, 0, 6, 3, 2, 5, 5, 4, 0, 6]

@@ -14,7 +14,7 @@ from PIL import Image
 from data_scripts import commands, mvtec_ad
 from data_scripts.mvtec_ad import COUNTS, MVTEC_AD
 from data_scripts.storage import DataNotFound
-from tests.conftest import REAL_DATA
+from tests.fixtures import REAL_DATA
 
 
 def picture(path, size=40, value=100):

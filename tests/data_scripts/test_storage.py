@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.run import run
+from autograder.grading.execute import run
 from data_scripts import cifar10, commands, storage
 from data_scripts.cifar10 import CIFAR10
-from data_scripts.drawn import objects
 from data_scripts.storage import SHARED, kept, roots
+from data_scripts.synthetic import objects
 from tests.submissions import ROOT
 
 

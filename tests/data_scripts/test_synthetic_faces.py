@@ -18,8 +18,8 @@ from sklearn.metrics import confusion_matrix, f1_score
 from torch import nn
 from torch.nn import functional as F
 
-from data_scripts.drawn import faces
-from data_scripts.drawn.face_expressions import express
+from data_scripts.synthetic import faces
+from data_scripts.synthetic.face_expressions import express
 
 DISGUST = faces.CLASSES.index("disgust")
 

@@ -13,8 +13,8 @@ from sklearn.svm import LinearSVC
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from data_scripts.drawn import objects
-from data_scripts.drawn.sheet import contact_sheet
+from data_scripts.synthetic import objects
+from data_scripts.synthetic.sheet import contact_sheet
 
 
 class Split(NamedTuple):

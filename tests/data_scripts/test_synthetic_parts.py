@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional
 
-from data_scripts.drawn import parts, textures, train_backbone
-from data_scripts.drawn.resnet import WEIGHTS, ResNetDrawn, load_resnet_drawn
+from data_scripts.synthetic import parts, textures, train_backbone
+from data_scripts.synthetic.resnet import WEIGHTS, ResNetDrawn, load_resnet_drawn
 
 SIZE = 128
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)

@@ -7,10 +7,10 @@ from copy import deepcopy
 import pytest
 
 from tests import submissions
-from tests.conftest import A1, grade_all, scores
+from tests.fixtures import A1, grade_all, scores
+from tests.grading.test_repair import by_colab, by_vs_code, cell, own, strip
 from tests.submissions import in_release
 from tests.test_class import nbgrader
-from tests.test_repair import by_colab, by_vs_code, cell, own, strip
 
 
 def change(edit):
@@ -110,7 +110,7 @@ def graded(request, course_of, solved):
     course = course_of(dict.fromkeys(names, in_release(A1, solved)), "damaged")
     for name in (*WHOLE, *NOTHING):
         damage = WHOLE[name] if name in WHOLE else NOTHING[name][0]
-        path = course.folder("submitted", name, A1) / f"{A1}.ipynb"
+        path = course.assignment(A1).submitted(name) / f"{A1}.ipynb"
         damage(path, json.loads(path.read_text()))
     if request.param == "autograder grade":
         assert set(grade_all(course).values()) == {""}
@@ -130,7 +130,7 @@ def test_damage_costs_no_point(graded, name):
 def test_what_cannot_be_read_has_zero_and_a_reason(graded, name):
     course, found = graded
     assert set(found[name].values()) == {0}
-    text = (course.folder("autograded", name, A1) / f"{A1}.ipynb").read_text()
+    text = (course.assignment(A1).autograded(name) / f"{A1}.ipynb").read_text()
     assert text.count(NOTHING[name][1]) > 18
 
 
@@ -138,7 +138,7 @@ def test_a_repair_is_told_at_the_top_of_the_feedback(graded):
     course, found = graded
     told = set()
     for name in WHOLE:
-        folder = course.folder("autograded", name, A1)
+        folder = course.assignment(A1).autograded(name)
         first = json.loads((folder / f"{A1}.ipynb").read_text())["cells"][0]
         if "Repaired before grading" in "".join(first["source"]):
             told.add(name)
@@ -147,7 +147,7 @@ def test_a_repair_is_told_at_the_top_of_the_feedback(graded):
 
 def test_what_was_handed_in_is_as_it_was(graded):
     course, _ = graded
-    folder = course.folder("submitted", "renamed", A1)
+    folder = course.assignment(A1).submitted("renamed")
     assert os.listdir(folder) == ["a1_two_layer_net (1).ipynb"]
-    assert (course.folder("submitted", "folder", A1) / f"{A1}.ipynb").is_dir()
+    assert (course.assignment(A1).submitted("folder") / f"{A1}.ipynb").is_dir()
     assert submissions.released_notebook(A1).cells  # and so is the release

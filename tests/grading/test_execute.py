@@ -4,10 +4,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
-from autograder import CHALLENGE_FILE, NOT_GRADED, folder
-from autograder.cluster import warm_up
-from autograder.kernels import warm_process
-from autograder.run import Execute, run, warm_settings, worker_config
+from autograder import CHALLENGE_FILE, NOT_GRADED
+from autograder.grading import files
+from autograder.grading.cluster import warm_up
+from autograder.grading.execute import Execute, run, warm_settings, worker_config
+from autograder.sandbox import client
 
 
 def notebook(*sources):
@@ -28,8 +29,8 @@ def why(cell):
 
 def test_the_challenge_and_the_files_lie_beside_the_notebook_while_it_runs():
     source = f"print(open('{CHALLENGE_FILE}').read(), open('data/notes.txt').read())"
-    files = folder.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
-    nb, _ = Execute().preprocess(notebook(source), {"files": files})
+    packed = files.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
+    nb, _ = Execute().preprocess(notebook(source), {"files": packed})
     assert text(nb.cells[0]) == "inputs hello\n"
 
 
@@ -47,13 +48,13 @@ def test_a_worker_gets_what_running_takes_and_no_class():
     config.Autograde.exporter_class = Execute
     kept = worker_config(config)
     assert set(kept) == {"Execute", "Limits"}
-    sandbox, preload, limits = warm_settings(Execute(config=kept))
+    sandbox, preload, limits, source = warm_settings(Execute(config=kept))
     assert (Execute(config=kept).timeout, limits["memory"], sandbox) == (7, 2**30, True)
     started = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warm_process, "begin", lambda *settings: started.append(settings))
+        patch.setattr(client, "begin", lambda *settings: started.append(settings))
         exec(warm_up(kept), {})
-    assert started == [(sandbox, preload, limits)]
+    assert started == [(sandbox, preload, limits, source)]
 
 
 def test_a_kernel_of_any_name_is_the_one_kernel():

@@ -9,11 +9,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Assignment
 
-from autograder.course import open_course, release
-from autograder.grade import grade
-from autograder.solutions import grade_id
+from autograder.authoring.release import release
+from autograder.grading.course import open_course
+from autograder.grading.notebooks import grade_id
+from autograder.grading.pipeline import grade
 from tests import submissions
-from tests.conftest import A1
+from tests.fixtures import A1
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ def laid_out(root, solved):
     config = (submissions.ROOT / "nbgrader_config.py").read_text()
     (root / "nbgrader_config.py").write_text(config + LATE)
     course = open_course(root)
-    release(course, A1)
+    release(course.assignment(A1))
     with course.gradebook() as book:
         book.update_or_create_assignment(A1, duedate=DUE)
     first = submissions.in_release(A1, solved)
@@ -82,7 +83,7 @@ def laid_out(root, solved):
 def ours(tmp_path_factory, solved):
     course = laid_out(tmp_path_factory.mktemp("ours"), solved)
     shutil.copytree(course.root, course.root.parent / "untouched")
-    assert {one.error for one in grade(course, A1, workers=2)} == {""}
+    assert {one.error for one in grade(course.assignment(A1), workers=2)} == {""}
     return course
 
 

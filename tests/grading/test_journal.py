@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.grade import Graded
-from autograder.journal import Journal
-from autograder.prepare import Prepared
+from autograder.grading.journal import Journal
+from autograder.grading.pipeline import Graded
+from autograder.grading.prepare import Prepared
 
 KIM = Prepared("kim", {}, b"", {}, "digest of kim")
 
@@ -22,8 +22,8 @@ def course(tmp_path):
 
 def graded(course, *results):
     """Write a journal, with the folder that a graded submission has."""
-    journal = Journal(course, "a0")
-    course.folder("autograded", "kim", "a0").mkdir(parents=True)
+    journal = Journal(course.assignment("a0"))
+    course.assignment("a0").autograded("kim").mkdir(parents=True)
     for result in results:
         journal.add(KIM, result)
     return journal
@@ -31,31 +31,31 @@ def graded(course, *results):
 
 def test_what_was_graded_is_known_to_this_run_and_the_next(course):
     assert graded(course, Graded("kim")).has(KIM)
-    assert Journal(course, "a0").has(KIM)
+    assert Journal(course.assignment("a0")).has(KIM)
 
 
 def test_a_submission_that_changed_is_another_one(course):
     graded(course, Graded("kim"))
-    assert not Journal(course, "a0").has(Prepared("kim", {}, b"", {}, "another digest"))
+    assert not Journal(course.assignment("a0")).has(Prepared("kim", {}, b"", {}, "another digest"))
 
 
 def test_without_its_folder_a_submission_is_not_graded(course):
     journal = graded(course, Graded("kim"))
-    course.folder("autograded", "kim", "a0").rmdir()
+    course.assignment("a0").autograded("kim").rmdir()
     assert not journal.has(KIM)
 
 
 def test_what_failed_is_not_graded(course):
     assert not graded(course, Graded("kim", "it failed")).has(KIM)
-    assert not Journal(course, "a0").has(KIM)
+    assert not Journal(course.assignment("a0")).has(KIM)
 
 
 def test_the_last_line_of_a_student_counts(course):
     journal = graded(course, Graded("kim"), Graded("kim", "it failed"))
     assert not journal.has(KIM)
-    assert not Journal(course, "a0").has(KIM)
+    assert not Journal(course.assignment("a0")).has(KIM)
     journal.add(KIM, Graded("kim"))
-    assert Journal(course, "a0").has(KIM)
+    assert Journal(course.assignment("a0")).has(KIM)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_garbage_is_no_line_and_spoils_no_other(course, garbage):
     journal = graded(course, Graded("kim"))
     with journal.path.open("ab") as file:
         file.write(garbage)
-    again = Journal(course, "a0")
+    again = Journal(course.assignment("a0"))
     assert again.has(KIM)
     again.add(Prepared("ada", {}, b"", {}, ""), Graded("ada", "ä\u2028b"))
     assert [line["student"] for line in again.lines()] == ["kim", "ada"]

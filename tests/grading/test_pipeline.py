@@ -17,15 +17,17 @@ import pytest
 from distributed import Client, LocalCluster
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder import cli, cluster, gradebook, notebook
-from autograder import grade as grading
-from autograder.course import CourseError, open_course
-from autograder.grade import grade
-from autograder.journal import Journal
-from autograder.prepare import Prepared, load_assignment, prepare
-from autograder.run import NOTES, Ran
+from autograder import cli
+from autograder.grading import cluster, gradebook
+from autograder.grading import pipeline as grading
+from autograder.grading.course import CourseError, open_course
+from autograder.grading.execute import Ran
+from autograder.grading.journal import Journal
+from autograder.grading.notebooks import NOTES, to_bytes
+from autograder.grading.pipeline import grade
+from autograder.grading.prepare import Prepared, load_assignment, prepare
 from tests import submissions
-from tests.conftest import A1, scores
+from tests.fixtures import A1, scores
 
 COMMAND = [sys.executable, "-m", "autograder.cli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(submissions.ROOT)}
@@ -59,7 +61,7 @@ def undisturbed(handed_in, tmp_path_factory):
     run_class = grading.run_class
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grading, "run_class", watched)
-        assert [one.error for one in grade(course, A1, workers=2)] == [""] * 4
+        assert [one.error for one in grade(course.assignment(A1), workers=2)] == [""] * 4
     return course, returned
 
 
@@ -130,7 +132,7 @@ def names(graded):
 
 
 def journal(course):
-    return [line["student"] for line in Journal(course, A1).lines()]
+    return [line["student"] for line in Journal(course.assignment(A1)).lines()]
 
 
 def command(course, *arguments):
@@ -156,38 +158,38 @@ def one_sentence(text):
 
 
 def test_a_run_that_goes_on_grades_what_changed_was_deleted_or_failed(course, replayed, expected):
-    assert names(grade(course, A1)) == STUDENTS
-    assert names(grade(course, A1, resume=True)) == []
-    submitted = {name: course.folder("submitted", name, A1) / f"{A1}.ipynb" for name in STUDENTS}
+    assert names(grade(course.assignment(A1))) == STUDENTS
+    assert names(grade(course.assignment(A1), resume=True)) == []
+    submitted = {name: course.assignment(A1).submitted(name) / f"{A1}.ipynb" for name in STUDENTS}
     shutil.copy(submitted["bob"], submitted["ada"])
-    shutil.rmtree(course.folder("autograded", "bob", A1))
+    shutil.rmtree(course.assignment(A1).autograded("bob"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster, "run_all", Fails())
-        (failed,) = grade(course, A1, ["dan"])
+        (failed,) = grade(course.assignment(A1), ["dan"])
     assert failed.error == "RuntimeError: no kernel today"
-    assert names(grade(course, A1, resume=True)) == ["ada", "bob", "dan"]
+    assert names(grade(course.assignment(A1), resume=True)) == ["ada", "bob", "dan"]
     assert scores(course) == {**expected, "ada": expected["bob"]}
-    assert names(grade(course, A1, resume=True)) == []
-    assert names(grade(course, A1)) == STUDENTS
+    assert names(grade(course.assignment(A1), resume=True)) == []
+    assert names(grade(course.assignment(A1))) == STUDENTS
 
 
 def test_a_journal_that_was_cut_off_costs_one_submission(course, replayed, expected):
-    list(grade(course, A1))
+    list(grade(course.assignment(A1)))
     path = course.root / "logs" / f"{A1}.jsonl"
     last = journal(course)[-1]
     path.write_bytes(path.read_bytes()[:-40])
-    assert names(grade(course, A1, resume=True)) == [last]
-    assert names(grade(course, A1, resume=True)) == []
+    assert names(grade(course.assignment(A1), resume=True)) == [last]
+    assert names(grade(course.assignment(A1), resume=True)) == []
     assert scores(course) == expected
 
 
 def test_a_score_given_by_hand_survives_and_is_marked_for_another_look(course, replayed):
-    list(grade(course, A1))
+    list(grade(course.assignment(A1)))
     with course.gradebook() as book:
         grade_ = book.find_grade("forward_scores", A1, A1, "bob")
         grade_.manual_score, grade_.needs_manual_grade = 5.0, False
         book.db.commit()
-    list(grade(course, A1, ["bob"]))
+    list(grade(course.assignment(A1), ["bob"]))
     with course.gradebook() as book:
         found = book.find_grade("forward_scores", A1, A1, "bob")
         assert (found.auto_score, found.manual_score, found.score) == (0, 5, 5)
@@ -201,13 +203,13 @@ def test_a_penalty_goes_when_the_date_does(course, replayed):
     config.unlink()
     config.write_text(f"{text}\nc.LateSubmissionPlugin.penalty_method = 'zero'\n")
     course = open_course(course.root)
-    time_file = course.folder("submitted", "ada", A1) / "timestamp.txt"
+    time_file = course.assignment(A1).submitted("ada") / "timestamp.txt"
     time_file.write_text("2026-01-02 00:00:00 UTC")
     penalties = []
     for duedate in ("2026-01-01 00:00:00 UTC", None):
         with course.gradebook() as book:
             book.update_or_create_assignment(A1, duedate=duedate)
-        assert names(grade(course, A1, ["ada"])) == ["ada"]
+        assert names(grade(course.assignment(A1), ["ada"])) == ["ada"]
         with course.gradebook() as book:
             penalties.append(book.find_submission(A1, "ada").late_submission_penalty)
     assert penalties == [85, 0]
@@ -219,9 +221,9 @@ DYING = """
 import os, pickle, signal, sys
 from pathlib import Path
 from distributed import Client
-from autograder import grade as grading
-from autograder import cluster, journal
-from autograder.course import open_course
+from autograder.grading import pipeline as grading
+from autograder.grading import cluster, journal
+from autograder.grading.course import open_course
 from tests.test_grade import A1, Replay, here
 
 if __name__ == "__main__":
@@ -241,10 +243,10 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("where", ["autograded folder", "journal"])
 def test_killed_between_two_writes(where, course, replayed, undisturbed, expected, tmp_path):
     """After the gradebook's commit, before the folder or the journal: graded again."""
-    list(grade(course, A1, ["ada"]))
+    list(grade(course.assignment(A1), ["ada"]))
     returned = tmp_path / "returned.pickle"
     returned.write_bytes(pickle.dumps(undisturbed[1]))
-    shutil.rmtree(course.folder("submitted", "ada", A1).parent)  # its result is not touched
+    shutil.rmtree(course.assignment(A1).submitted("ada").parent)  # its result is not touched
     script = tmp_path / "dying.py"
     script.write_text(DYING)
     killed = subprocess.run(
@@ -252,9 +254,9 @@ def test_killed_between_two_writes(where, course, replayed, undisturbed, expecte
     )
     assert killed.returncode == -signal.SIGKILL
     (done,) = set(scores(course)) - {"ada"}
-    assert course.folder("autograded", done, A1).exists() == (where == "journal")
+    assert course.assignment(A1).autograded(done).exists() == (where == "journal")
     assert journal(course) == ["ada"]
-    assert names(grade(course, A1, resume=True)) == STUDENTS[1:]
+    assert names(grade(course.assignment(A1), resume=True)) == STUDENTS[1:]
     assert scores(course) == expected
 
 
@@ -274,7 +276,7 @@ def test_workers_that_are_killed_cost_nothing(course, expected):
     connect, clients = grading.connect, [None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grading, "connect", Watched)
-        run = grade(course, A1, workers=2)
+        run = grade(course.assignment(A1), workers=2)
         graded = [next(run)]
         busy = [address for address, tasks in clients[0].processing().items() if tasks]
         processes = clients[0].run(os.getpid, workers=busy)
@@ -429,9 +431,9 @@ def test_a_run_waits_for_a_gradebook_that_is_held(when, course, replayed, expect
     start = time.monotonic()
     if when == "before":
         hold(course, 7)
-        assert names(grade(course, A1)) == STUDENTS
+        assert names(grade(course.assignment(A1))) == STUDENTS
     else:
-        run = grade(course, A1)
+        run = grade(course.assignment(A1))
         first = next(run)
         hold(course, 7)
         assert names([first, *run]) == STUDENTS
@@ -448,7 +450,7 @@ def test_a_gradebook_that_is_held_for_too_long(when, course, replayed, hold, mon
         assert command(course) == 1
         said = one_sentence(capfd.readouterr().err)
     else:
-        run = grade(course, A1)
+        run = grade(course.assignment(A1))
         next(run)
         hold(course, 60)
         with pytest.raises(CourseError) as caught:
@@ -468,22 +470,22 @@ def test_submissions_are_prepared_as_they_are_needed(course, replayed, client, m
     prepared = []
     prepare = grading.prepare
     monkeypatch.setattr(
-        grading, "prepare", lambda *args: prepared.append(args[2]) or prepare(course, *args[1:])
+        grading, "prepare", lambda *args: prepared.append(args[1]) or prepare(*args)
     )
     for number in range(30):
         shutil.copytree(course.root / "submitted" / "bob", course.root / "submitted" / f"s{number}")
     workers = sum(client.nthreads().values())
-    for yielded, _ in enumerate(grade(course, A1), start=1):
+    for yielded, _ in enumerate(grade(course.assignment(A1)), start=1):
         assert len(prepared) <= yielded + cluster.AHEAD * workers + 2
     assert yielded == len(prepared) == 34
 
 
 def test_what_was_graded_is_not_kept_and_workers_need_no_torch(course):
-    loaded = load_assignment(course, A1)
+    loaded = load_assignment(course.assignment(A1))
     large = new_notebook(metadata={NOTES: {"unreadable": "by test"}, "ballast": "x" * 2**19})
-    returned_at_once = Prepared("large", {A1: notebook.to_bytes(large)}, b"", {}, "")
+    returned_at_once = Prepared("large", {A1: to_bytes(large)}, b"", {}, "")
     with cluster.connect(None, 1) as client:
-        first = prepare(course, loaded, "bob")
+        first = prepare(loaded, "bob")
         [(_, ran)] = cluster.run_class(client, iter([first]), course.config)
         assert isinstance(ran, Ran)
         assert not any(client.run(lambda: "torch" in sys.modules).values())
@@ -520,13 +522,13 @@ JUNK = {
 
 def test_a_folder_without_a_notebook_has_zero_and_a_reason(course, replayed, expected):
     for student, files in JUNK.items():
-        folder = course.folder("submitted", student, A1)
+        folder = course.assignment(A1).submitted(student)
         folder.mkdir(parents=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
-    link = course.folder("submitted", "empty", A1) / "timestamp.txt"
+    link = course.assignment(A1).submitted("empty") / "timestamp.txt"
     link.symlink_to("/dev/zero")
-    graded = {one.student: one for one in grade(course, A1)}
+    graded = {one.student: one for one in grade(course.assignment(A1))}
     assert {one.error for one in graded.values()} == {""}
     found = scores(course)
     assert {name: found[name] for name in STUDENTS} == expected
@@ -537,10 +539,10 @@ def test_a_folder_without_a_notebook_has_zero_and_a_reason(course, replayed, exp
 
 
 def test_the_time_of_a_submission_goes_along(course, replayed):
-    (course.folder("submitted", "bob", A1) / "timestamp.txt").write_text("2026-01-02 10:00:00 UTC")
-    list(grade(course, A1, ["bob"]))
+    (course.assignment(A1).submitted("bob") / "timestamp.txt").write_text("2026-01-02 10:00:00 UTC")
+    list(grade(course.assignment(A1), ["bob"]))
     assert course.api.get_autograded_students(A1) == {"bob"}
-    written = course.folder("autograded", "bob", A1) / "timestamp.txt"
+    written = course.assignment(A1).autograded("bob") / "timestamp.txt"
     assert written.read_text() == "2026-01-02 10:00:00 UTC"
 
 
@@ -593,7 +595,7 @@ def test_workers_elsewhere_give_the_same_scores(course, expected, elsewhere):
     address = scheduler()
     worker(address)
     worker(address)
-    graded = list(grade(course, A1, scheduler=address))
+    graded = list(grade(course.assignment(A1), scheduler=address))
     assert names(graded) == STUDENTS
     assert {one.error for one in graded} == {""}
     assert scores(course) == expected

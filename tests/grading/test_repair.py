@@ -10,14 +10,14 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder import repair
-from autograder.notebook import from_bytes
-from autograder.prepare import load_assignment, prepare
-from autograder.repair.submitted import SIZE_LIMIT
+from autograder.grading import repair
+from autograder.grading.notebooks import from_bytes
+from autograder.grading.prepare import load_assignment, prepare
+from autograder.grading.repair.submitted import SIZE_LIMIT
 from tests import submissions
-from tests.conftest import A1
+from tests.fixtures import A1
 
-REAL = sorted((submissions.HERE / A1).glob("*/*.ipynb"))
+REAL = sorted((submissions.folder(A1) / "submissions").glob("*/*.ipynb"))
 LATE = "def nn_loss(params, scores, y, reg):\n    return 'late'"
 
 
@@ -571,7 +571,7 @@ def test_nbgrader_accepts_a_repaired_notebook(course_of, handed_in, repaired, re
     cell(handed_in, "loss_data")["metadata"]["nbgrader"] = {"schema_version": "x"}
     result = repaired(handed_in)
     course = course_of({"anna": result.notebook}, "repair")
-    prepared = prepare(course, load_assignment(course, A1), "anna").notebooks[A1]
+    prepared = prepare(load_assignment(course.assignment(A1)), "anna").notebooks[A1]
     assert [name(raw) for raw in from_bytes(prepared).cells] == [
         name(raw) for raw in result.notebook.cells
     ]

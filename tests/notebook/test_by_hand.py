@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import forward_ad
 
-from autograder.by_hand import NotByHand, by_hand
+from autograder.notebook.by_hand import NotByHand, by_hand
 
 x = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
 y = torch.tensor([0, 1])

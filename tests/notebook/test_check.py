@@ -1,15 +1,14 @@
 """The checker as a notebook calls it, in this process."""
 
-from dataclasses import replace
 
 import pytest
 import torch
 
-from autograder import CHALLENGE_FILE, Checker, cases, check, evidence
-from autograder.cases import Case, RecordedCheck
-from autograder.check import CheckFailed, NotJudged, UnknownCheck, observe_case
-from autograder.evidence import Outcome, observe
-from autograder.given import Given
+from autograder import CHALLENGE_FILE, Checker, assignments
+from autograder.notebook import cases, check, evidence
+from autograder.notebook.cases import Case, RecordedCheck
+from autograder.notebook.check import CheckFailed, NotJudged, UnknownCheck, observe_case
+from autograder.notebook.evidence import Outcome, observe
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
 
@@ -33,8 +32,9 @@ def shown(monkeypatch):
 
 @pytest.fixture
 def checker(scratch, monkeypatch):
-    monkeypatch.setattr(cases, "PUBLIC_DIRECTORY", scratch)
-    (scratch / "a9_test.safetensors").write_bytes(cases.to_bytes({"doubling": doubling()}))
+    monkeypatch.setattr(assignments, "find", lambda name: scratch / name)
+    (scratch / "a9_test").mkdir()
+    (scratch / "a9_test" / cases.PUBLIC).write_bytes(cases.to_bytes({"doubling": doubling()}))
     return Checker("a9_test")
 
 
@@ -82,9 +82,17 @@ def test_an_unknown_check_names_those_there_are(checker):
         checker.public("halving", double)
 
 
-def test_an_unknown_assignment_says_where_its_cases_should_be():
-    with pytest.raises(cases.CasesNotFound, match=r"public/a0_nothing.safetensors: no such file"):
+def test_an_assignment_without_public_cases_says_where_they_should_be(checker, scratch):
+    (scratch / "a9_test" / cases.PUBLIC).unlink()
+    with pytest.raises(cases.CasesNotFound, match=r"a9_test/public.safetensors: no such file"):
+        checker.public("doubling", double)
+
+
+def test_an_unknown_assignment_is_one_line_in_a_notebook():
+    with pytest.raises(assignments.AssignmentNotFound) as caught:
         Checker("a0_nothing").public("doubling", double)
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("AssignmentNotFound: a0_nothing: there is no such assignment here")
 
 
 def test_hidden_without_a_challenge_is_an_error(checker, shown):
@@ -100,38 +108,6 @@ def test_hidden_records_evidence_and_is_still_an_error(checker, shown, scratch):
     name, outcomes = evidence.from_output(shown[0][evidence.MIME])
     assert name == "doubling"
     assert torch.equal(outcomes["small"].leaves["value"].tensor, 2 * X)
-
-
-def test_a_challenge_holds_inputs_and_no_answers():
-    wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome({"value": observe(3 * X)})})
-    data = cases.challenge({"doubling": doubling(mistakes=(wrong,))})
-    (read,) = cases.from_bytes(data).values()
-    assert read.mistakes == () and read.cases[0].expected is None
-    _, tensors = evidence.unpack(data)
-    (stored,) = tensors.values()
-    assert torch.equal(stored, X)
-
-
-def test_checks_come_back_from_a_file_as_they_were():
-    given = Case("g", "given", {"f": Given("cubic"), "W": X, "h": 1e-3, "y": None, "d": {"a": X}})
-    wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome(raised="ValueError: a")})
-    leveled = replace(given, name="l", levels=(cases.Level("good", 0.5, 1.0),))
-    original = doubling(mistakes=(wrong,), by_hand=True, pure=True, any_case=True)
-    original = replace(original, cases=(*original.cases, given, leveled))
-    data = cases.to_bytes({"doubling": original})
-    (read,) = cases.from_bytes(data).values()
-    assert cases.to_bytes({"doubling": read}) == data
-    assert read.cases[1].inputs["f"] == Given("cubic")
-    assert list(read.cases[1].inputs) == ["f", "W", "h", "y", "d"]
-    assert read.cases[2].levels == leveled.levels
-    assert (read.by_hand, read.pure, read.any_case) == (True, True, True)
-    assert read.mistakes[0].share == 0.5
-
-
-@pytest.mark.parametrize("data", [b"", b"12345678", b"\xff" * 40])
-def test_a_file_that_is_no_cases_file_is_a_value_error(data):
-    with pytest.raises(ValueError, match="not a safetensors file"):
-        cases.from_bytes(data)
 
 
 def outcome(function, inputs, records=None, **more):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import evidence
-from autograder.evidence import (
+from autograder.notebook import evidence
+from autograder.notebook.evidence import (
     LIMIT_BYTES,
     EvidenceTooLarge,
     Leaf,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from autograder.cases import (
+from autograder.notebook.cases import (
     FLOAT32,
     Case,
     KnownMistake,
@@ -15,9 +15,9 @@ from autograder.cases import (
     from_bytes,
     to_bytes,
 )
-from autograder.evidence import Outcome, observe
-from autograder.judge import judge
-from autograder.measure import relative_error
+from autograder.notebook.criteria import relative_error
+from autograder.notebook.evidence import Outcome, observe
+from autograder.notebook.judge import judge
 
 RIGHT = torch.tensor([[1.0, -2.0], [0.0, 4.0]], dtype=torch.float64)
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from autograder import table
-from autograder.judge import NOT_WRITTEN, CaseVerdict, Verdict
+from autograder.notebook import table
+from autograder.notebook.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
 PASSED = CaseVerdict("a", "5 samples", 1.0, "", 2.5e-16, 1e-7)
 FAILED = CaseVerdict("b", "1 sample", 0.0, "scores <script> wrong", 0.5, 1e-7)

@@ -3,19 +3,18 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from traitlets.config import Config
 
-from autograder import cases, evidence
-from autograder.kernels import warm_process
-from autograder.kernels.limits import Limits
-from autograder.kernels.sandbox import SandboxError
-from autograder.run import Execute, run
-from tests.conftest import A1
+from autograder.errors import SandboxError
+from autograder.grading.execute import Execute, run, warm_settings
+from autograder.notebook import cases, evidence
+from autograder.sandbox import client
+from autograder.sandbox.package import contents
+from tests.fixtures import A1
+from tests.grading.test_execute import executed, text
 from tests.submissions import ROOT
-from tests.test_run import executed, text
 
 TRACES = {  # what one submission does, and what another one says if it did not
     "a patched module": ("import torch; torch.mine = 1", "hasattr(torch, 'mine')", "False"),
@@ -102,11 +101,11 @@ def test_no_other_process_and_no_network_is_there(shut_in):
 
 
 def test_of_the_course_only_the_student_s_package_is_there(shut_in):
-    package = {f"/course/{f.relative_to(ROOT)}" for f in warm_process.student_package()}
+    package = {f"/course/{name}" for name in contents(ROOT / "source")}
     inside = {file for file in shut_in["files"] if not file.startswith(("/tmp/", "/scratch/"))}
     assert {file for file in inside if not file.startswith(sys.base_prefix)} == package
-    secret = ("references", "checks", "solutions", "reference", "grade", "plugins")
-    assert not {m for m in shut_in["modules"] if m.split(".")[1:2] and m.split(".")[1] in secret}
+    secret = ("authoring", "grading", "checks")
+    assert not {m for m in shut_in["modules"] if set(m.split(".")) & set(secret)}
 
 
 def test_nothing_is_writable_but_the_scratch_folder(shut_in):
@@ -120,7 +119,7 @@ def test_no_file_of_the_grader_is_open(shut_in):
 
 @pytest.mark.parametrize("settings", [{"warm": True}, {"warm": False}])
 def test_without_a_sandbox_the_evidence_is_the_same(solved, settings):
-    challenge = cases.challenge_for(A1)
+    challenge = cases.challenge(cases.load_references(ROOT / "source" / A1))
     shut_in, free = (
         [
             evidence.from_output(data)
@@ -138,8 +137,7 @@ def test_without_a_sandbox_the_evidence_is_the_same(solved, settings):
 def test_a_new_warm_process_is_started_when_the_old_one_has_died():
     assert text(executed("print(1)")[0]) == "1\n"
     execute = Execute()
-    limits = Limits(parent=execute).as_dict()
-    process = warm_process.get(execute.sandbox, execute.preload, limits)
+    process = client.get(*warm_settings(execute))
     process.process.kill()
     process.process.wait()
     assert text(executed("print(2)")[0]) == "2\n"
@@ -153,7 +151,7 @@ def test_ordinary_kernels_need_no_sandbox_to_be_asked_for():
 def test_where_no_sandbox_can_be_had_one_sentence_says_so():
     code = (
         "from pathlib import Path; Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
-        "from tests.test_run import executed\n"
+        "from tests.grading.test_execute import executed\n"
         "executed('1')"
     )
     probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True)
@@ -167,9 +165,9 @@ def test_where_no_sandbox_can_be_had_one_sentence_says_so():
 
 
 def test_a_course_inside_the_environment_of_python_is_refused(monkeypatch):
-    monkeypatch.setattr(warm_process.sys, "prefix", str(Path(warm_process.COURSE).parent))
+    monkeypatch.setattr(client.sys, "prefix", str(ROOT.parent))
     with pytest.raises(SandboxError, match="in a folder of its own"):
-        warm_process.readable_paths()
+        client.readable_paths(ROOT / "source")
 
 
 def test_an_import_that_fails_is_named():

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.evidence import clip
-from autograder.repair import rebuild, recognise, submitted
-from autograder.repair.submitted import Unreadable
+from autograder.grading.repair import rebuild, recognise, submitted
+from autograder.grading.repair.submitted import Unreadable
+from autograder.notebook.evidence import clip
 
 CANDIDATES = 20  # notebooks in a folder that are looked at
 LIKE_RELEASE = 0.2  # share of the released cells that makes a notebook a submission

@@ -8,9 +8,9 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from autograder.evidence import clip
-from autograder.repair.recognise import Match
-from autograder.repair.submitted import Cell, Note
+from autograder.grading.repair.recognise import Match
+from autograder.grading.repair.submitted import Cell, Note
+from autograder.notebook.evidence import clip
 
 NAMED = 3  # cells that a note on many names
 FIELDS = ("grade_id", "grade", "solution", "locked", "task", "points", "schema_version")

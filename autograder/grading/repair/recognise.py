@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 
-from autograder.repair.submitted import Cell
+from autograder.grading.repair.submitted import Cell
 
 COMPARED = 300  # unrecognised cells that are compared with what is missing
 ALIKE = 0.6  # share of words in common that makes two texts the same cell

@@ -1,4 +1,4 @@
-"""Curves to diagnose. A case mixes two stories that are easily confused, or all of them.
+"""Curves to diagnose. A case mixes two diagnoses that are easily confused, or all of them.
 
 The name of a case tells no answer: a submission can read it.
 """
@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import isfinite, isnan
 
-import numpy as np
 import torch
 
-from autograder.cases import Case, Level
-from autograder.checks import PUBLIC_SEED, Check
-from data_scripts import curves
+from autograder.authoring.checks import Draws, Sketch, case, check
+from autograder.notebook.cases import Level
 
-Tensors = dict[str, torch.Tensor]
+from ..lesson import curves
+
 UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY = curves.WORDS
 CONTRASTS = (
     ("high", "too high a learning rate, or underfitting", (HIGH, UNDER)),
@@ -22,50 +21,40 @@ CONTRASTS = (
     ("gap", "overfitting or healthy", (OVER, HEALTHY)),
     ("jumps", "unstable validation or healthy", (UNSTABLE, HEALTHY)),
     ("both", "overfitting or unstable validation", (OVER, UNSTABLE)),
-    ("all", "all six, and a ResNet-152", curves.WORDS),
 )
+Diagnosed = tuple[str, curves.History]  # a word, and curves that deserve it
 
 
-def story_checks(seed: int) -> Iterator[Check]:
-    """Yield the check of `diagnose`, through `diagnose_all`."""
-    answers = answered_cases(seed)
-
-    def oracle(histories: dict[str, Tensors]) -> Tensors:
-        return {"answers": answers[fingerprint(histories)]}
-
-    yield Check(
-        name="diagnoses",
-        title="what the curves say",
-        records={"answers": "return"},
-        cases=tuple(case for case, _ in drawn_cases(seed)),
-        criterion="accuracy",
-        oracle=oracle,
-    )
-
-
-def answered_cases(seed: int) -> dict[bytes, torch.Tensor]:
-    """Return the right answers by the fingerprint of the histories."""
-    return {fingerprint(case.inputs["histories"]): words for case, words in drawn_cases(seed)}
-
-
-def fingerprint(histories: dict[str, Tensors]) -> bytes:
-    """Tell histories from others by their numbers."""
-    return b"".join(t.numpy().tobytes() for h in histories.values() for t in h.values())
-
-
-def drawn_cases(seed: int) -> Iterator[tuple[Case, torch.Tensor]]:
-    """Yield each case with the places of its words in curves.WORDS."""
-    rng = np.random.RandomState([PUBLIC_SEED, 1])
-    yield story(rng, "public_first", "one of each", curves.WORDS, 1, public=True)
-    yield story(rng, "public_second", "two of each", curves.WORDS, 2, public=True)
-    yield packed(rng, "public_traps", "curves that a hasty rule gets wrong", [*traps()], True)
-    rng = np.random.RandomState([seed, 0])
+def curve_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield histories."""
+    if rng.public:
+        yield mixed(rng, "first", "one of each", diagnosed(rng, curves.WORDS, 1))
+        yield mixed(rng, "second", "two of each", diagnosed(rng, curves.WORDS, 2))
+        yield mixed(rng, "traps", "curves that a hasty rule gets wrong", [*traps()])
+        return
     for name, about, words in CONTRASTS:
-        count = 4 if len(words) == 2 else 2
-        yield story(rng, name, about, words, count, public=False, resnet=name == "all")
+        while not telling(drawn := diagnosed(rng, words, 4)):
+            pass
+        yield mixed(rng, name, about, drawn)
+    drawn = [*diagnosed(rng, curves.WORDS, 2), (OVER, curves.resnet152())]
+    yield mixed(rng, "all", "all six, and a ResNet-152", drawn)
 
 
-def traps() -> Iterator[tuple[str, curves.History]]:
+def diagnosed(rng: Draws, words: Sequence[str], count: int) -> list[Diagnosed]:
+    """Draw `count` curves for each word."""
+    seeds = ((word, int(rng.randint(1000, 2**31))) for word in words for _ in range(count))
+    return [(word, curves.draw(word, seed)) for word, seed in seeds]
+
+
+def telling(drawn: Sequence[Diagnosed]) -> bool:
+    """Say whether a contrast has twice what is easily missed: NaN, a last entry that misleads."""
+    nan = sum(word == HIGH and any(map(isnan, h["train_loss"])) for word, h in drawn)
+    up = sum(word == UNSTABLE and h["val_loss"][-1] > 1.3 * min(h["val_loss"]) for word, h in drawn)
+    words = {word for word, _ in drawn}
+    return (nan >= 2 or HIGH not in words) and (up >= 2 or UNSTABLE not in words)
+
+
+def traps() -> Iterator[Diagnosed]:
     """Yield words and curves: the first two that show each trap."""
     for word, trapped in (
         (HIGH, lambda h: any(map(isnan, h["train_loss"]))),
@@ -79,55 +68,20 @@ def traps() -> Iterator[tuple[str, curves.History]]:
             yield word, history
 
 
-def story(
-    rng: np.random.RandomState,
-    name: str,
-    about: str,
-    words: Sequence[str],
-    count: int,
-    public: bool,
-    resnet: bool = False,
-) -> tuple[Case, torch.Tensor]:
-    """Draw `count` curves for each word, and for a mix of all a ResNet-152."""
-    while True:
-        drawn = [
-            (w, curves.draw(w, int(rng.randint(1000, 2**31)))) for w in words for _ in range(count)
-        ]
-        if len(words) > 2 or telling(drawn):
-            break
-    drawn += [(OVER, curves.resnet152())] if resnet else []
-    return packed(rng, name, about, drawn, public)
-
-
-def packed(
-    rng: np.random.RandomState,
-    name: str,
-    about: str,
-    drawn: Sequence[tuple[str, curves.History]],
-    public: bool,
-) -> tuple[Case, torch.Tensor]:
+def mixed(rng: Draws, name: str, about: str, drawn: Sequence[Diagnosed]) -> Sketch:
     """Put curves into a case, in a random order. One may be wrong."""
-    order = rng.permutation(len(drawn))
-    histories = {
-        f"curve_{place + 1:02}": {
-            key: torch.tensor(values, dtype=torch.float64) for key, values in drawn[n][1].items()
+    total, histories, words = len(drawn), {}, []
+    for place, n in enumerate(rng.permutation(total), 1):
+        word, history = drawn[n]
+        histories[f"curve_{place:02}"] = {
+            name: torch.tensor(values, dtype=torch.float64) for name, values in history.items()
         }
-        for place, n in enumerate(order)
-    }
-    total = len(drawn)
-    levels = (
-        Level("most", 0.75, 0.5),
-        Level("all but one", (total - 1) / total, 1.0),
-    )
-    case = Case(
-        name, f"{about}: {total} curves", {"histories": histories}, public=public, levels=levels
-    )
-    return case, torch.tensor([curves.WORDS.index(drawn[n][0]) for n in order])
+        words.append(curves.WORDS.index(word))
+    levels = Level("most", 0.75, 0.5), Level("all but one", (total - 1) / total, 1.0)
+    answer = {"answers": torch.tensor(words)}
+    return case(name, f"{about}: {total} curves", levels=levels, answer=answer, histories=histories)
 
 
-def telling(drawn: Sequence[tuple[str, curves.History]]) -> bool:
-    """Say whether a contrast has twice what is easily missed: NaN, a last entry that misleads."""
-    nan = sum(word == HIGH and any(map(isnan, h["train_loss"])) for word, h in drawn)
-    up = sum(word == UNSTABLE and h["val_loss"][-1] > 1.3 * min(h["val_loss"]) for word, h in drawn)
-    words = {word for word, _ in drawn}
-    return (nan >= 2 or HIGH not in words) and (up >= 2 or UNSTABLE not in words)
+diagnoses = check(
+    "diagnoses", "what the curves say", {"answers": "return"}, curve_cases, criterion="accuracy"
+)

@@ -1,48 +1,16 @@
 """Swish as a torch.autograd.Function: values and gradients, against autograd."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from autograder.cases import FLOAT32
-from autograder.checks import Check, Kind, public_and_hidden
-
-Tensors = dict[str, torch.Tensor]
+from autograder.authoring.checks import Answers, Draws, Sketch, case, check
+from autograder.notebook.cases import FLOAT32
 
 
-def swish_checks(seed: int) -> Iterator[Check]:
-    """Yield the checks of the layer: by hand its values and gradients, then in a graph."""
-    yield Check(
-        name="swish_forward",
-        title="values of the layer",
-        records={"y": "return"},
-        cases=public_and_hidden(inputs, seed),
-        oracle=lambda x, beta: {"y": oracle(x, beta, torch.ones_like(x))["y"]},
-        by_hand=True,
-        pure=True,
-    )
-    for position, name in enumerate(("x", "beta")):
-        yield Check(
-            name=f"swish_gradient_{name}",
-            title=f"gradient by {name}, by hand",
-            records={f"gradient_{name}": f"return.{position}"},
-            cases=public_and_hidden(upstream, seed),
-            oracle=oracle,
-            by_hand=True,
-            pure=True,
-        )
-    yield Check(
-        name="swish_graph_gradients",
-        title="gradients through a graph with the layer in it",
-        records={"gradient_W": "return.0", "gradient_beta": "return.1"},
-        cases=public_and_hidden(graphs, seed),
-        oracle=graph_gradients,
-    )
-
-
-def inputs(rng: np.random.RandomState) -> Iterator[Kind]:
+def input_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield x and beta."""
     for name, about, x, beta in (
         ("matrix", "x (4, 5), beta = 1.3", rng.randn(4, 5), 1.3),
@@ -50,31 +18,56 @@ def inputs(rng: np.random.RandomState) -> Iterator[Kind]:
         ("zero", "x (6,), beta = 0", rng.randn(6), 0.0),
         ("single", "x (1, 3), beta = 2.5", rng.randn(1, 3), 2.5),
     ):
-        yield name, about, {"x": torch.tensor(x.round(3)), "beta": torch.tensor(beta).double()}
+        x = torch.tensor(x.round(3))
+        yield case(name, about, x=x, beta=torch.tensor(beta).double())
     x = torch.tensor(rng.randn(3, 4).round(3))
-    inputs = {"x": x.float(), "beta": torch.tensor(0.7)}
-    yield "float32", "float32", inputs, 1, FLOAT32
-    x = torch.cat([10_000 * x, x])
-    inputs = {"x": x, "beta": torch.tensor(1.7).double()}
-    yield "extreme", "very large x beside small ones", inputs
+    yield case("float32", "float32", tolerance=FLOAT32, x=x.float(), beta=torch.tensor(0.7))
+    x, beta = torch.cat([10_000 * x, x]), torch.tensor(1.7).double()
+    yield case("extreme", "very large x beside small ones", x=x, beta=beta)
 
 
-def upstream(rng: np.random.RandomState) -> Iterator[Kind]:
+def swish(x: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+    """Write the gate as exp(log σ(βx)), which does not overflow."""
+    return x * F.logsigmoid(beta * x).exp()
+
+
+@check(
+    "swish_forward", "values of the layer", {"y": "return"}, input_cases, by_hand=True, pure=True
+)
+def forward(x: torch.Tensor, beta: torch.Tensor) -> Answers:
+    """Compute the values."""
+    return {"y": swish(x, beta)}
+
+
+def upstream_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield the same with a gradient that arrives from above."""
-    for name, about, given, *rest in inputs(rng):
-        grad_output = torch.tensor(rng.randn(*given["x"].shape).round(3)).to(given["x"].dtype)
-        yield name, about, {**given, "grad_output": grad_output}, *rest
+    for one in input_cases(rng):
+        x = one.inputs["x"]
+        grad_output = torch.tensor(rng.randn(*x.shape).round(3)).to(x.dtype)
+        yield replace(one, inputs={**one.inputs, "grad_output": grad_output})
 
 
-def oracle(x: torch.Tensor, beta: torch.Tensor, grad_output: torch.Tensor) -> Tensors:
-    """Compute by autograd: beta · swish = silu(beta x), and by limits where beta is 0."""
-    x, beta = x.clone().requires_grad_(), beta.clone().requires_grad_()
-    y = x * F.logsigmoid(beta * x).exp()
-    gradients = torch.autograd.grad(y, (x, beta), grad_output)
-    return {"y": y.detach(), "gradient_x": gradients[0], "gradient_beta": gradients[1]}
+def gradients(x: torch.Tensor, beta: torch.Tensor, grad_output: torch.Tensor) -> Answers:
+    """Compute the gradients with respect to x and beta by autograd."""
+    leaves = [value.clone().requires_grad_() for value in (x, beta)]
+    found = torch.autograd.grad(swish(*leaves), leaves, grad_output)
+    return {"gradient_x": found[0], "gradient_beta": found[1]}
 
 
-def graphs(rng: np.random.RandomState) -> Iterator[Kind]:
+GRADIENTS = [
+    check(
+        f"swish_gradient_{name}",
+        f"gradient by {name}, by hand",
+        {f"gradient_{name}": f"return.{place}"},
+        upstream_cases,
+        by_hand=True,
+        pure=True,
+    )(gradients)
+    for place, name in enumerate(("x", "beta"))
+]
+
+
+def graph_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield W (D, H), X (N, D) and beta."""
     for name, about, (N, D, H), beta in (
         ("matrix", "5 samples", (5, 3, 4), 1.2),
@@ -82,10 +75,14 @@ def graphs(rng: np.random.RandomState) -> Iterator[Kind]:
         ("single", "1 sample", (1, 3, 5), 0.9),
     ):
         W, X = (torch.tensor(rng.randn(*shape).round(3)) for shape in ((D, H), (N, D)))
-        yield name, about, {"W": W, "X": X, "beta": torch.tensor(beta).double()}
+        yield case(name, about, W=W, X=X, beta=torch.tensor(beta).double())
 
 
-def graph_gradients(W: torch.Tensor, X: torch.Tensor, beta: torch.Tensor) -> Tensors:
+@check(
+    "swish_graph_gradients", "gradients through a graph with the layer in it",
+    {"gradient_W": "return.0", "gradient_beta": "return.1"}, graph_cases,
+)  # fmt: skip
+def graph_gradients(W: torch.Tensor, X: torch.Tensor, beta: torch.Tensor) -> Answers:
     """Compute by autograd, without a layer of its own."""
     W, beta = W.clone().requires_grad_(), beta.clone().requires_grad_()
     Z = X @ W

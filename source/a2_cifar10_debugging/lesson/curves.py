@@ -20,7 +20,7 @@ History = dict[str, list[float]]
 
 
 def draw(word: str, seed: int, epochs: int | None = None) -> History:
-    """Draw the history of a training that deserves one of WORDS.
+    """Draw the history of a training run that deserves one of WORDS.
 
     Returns lists with an entry an epoch (16 to 60 of them, if `epochs` does not say):
     train_loss, val_loss, train_acc, val_acc. Losses may be infinite or NaN, accuracies are in
@@ -140,7 +140,7 @@ def too_low(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str
 
 
 def unstable(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """Draw a healthy training whose validation jumps from epoch to epoch."""
+    """Draw a healthy training run whose validation jumps from epoch to epoch."""
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(5, 8)
     top, size = rng.uniform(0.88, 0.96), rng.uniform(0.07, 0.11)
     train = falling(t, start, start * rng.uniform(0.1, 0.2), speed)

@@ -5,11 +5,14 @@ import statistics
 import pytest
 import torch
 
-from autograder import plots
-from autograder.checks import public_and_hidden
-from autograder.checks.a2_cifar10_debugging import experiments, search, stories, swish
-from data_scripts import curves
-from data_scripts.drawn import objects
+from autograder.assignments.a2_cifar10_debugging.checks import (
+    diagnoses,
+    experiments,
+    search,
+    swish,
+)
+from autograder.assignments.a2_cifar10_debugging.lesson import curves, plots
+from data_scripts.synthetic import objects
 
 UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY = curves.WORDS
 
@@ -70,33 +73,35 @@ def test_an_unknown_word_is_refused():
 
 
 def test_there_are_at_least_30_hidden_curves_and_no_case_has_one_answer_only():
-    cases = [(case, words) for case, words in stories.drawn_cases(0) if not case.public]
-    assert sum(len(words) for _, words in cases) >= 30
-    for case, words in cases:
+    cases = [case for case in diagnoses.diagnoses.drawn(0).cases if not case.public]
+    assert sum(len(case.inputs["histories"]) for case in cases) >= 30
+    for case in cases:
+        words = case.expected.leaves["answers"].tensor
+        assert len(words) == len(case.inputs["histories"])
         assert words.unique().numel() > 1
         constant = words.bincount().max().item() / len(words)
-        assert constant < case.levels[0].least, "the same word for every curve is worth nothing"
+        assert constant < case.levels[0].at_least, "the same word for every curve is worth nothing"
         assert not any(word in case.name for word in curves.WORDS)
 
 
 def test_descents_keep_clear_of_kinks():
-    for case in public_and_hidden(experiments.descents, 0):
-        assert experiments.walk(**case.inputs)[2] > experiments.MARGIN / 2
+    for case in experiments.descent.drawn(0).cases:
+        assert experiments.descend(**case.inputs)[2] > experiments.MARGIN / 2
 
 
 def test_the_gradients_of_the_swish_oracle_are_those_of_its_formula():
-    for case in public_and_hidden(swish.upstream, 0):
+    for case in swish.GRADIENTS[0].drawn(0).cases:
         x, beta, G = (value.double() for value in case.inputs.values())
         gate = torch.sigmoid(beta * x)
         slope = gate * (1 - gate)
-        found = swish.oracle(**case.inputs)
+        found = swish.gradients(**case.inputs)
         by_x, by_beta = G * (gate + beta * x * slope), (G * x * x * slope).sum()
         assert torch.allclose(found["gradient_x"].double(), by_x, rtol=1e-5)
         assert torch.allclose(found["gradient_beta"].double(), by_beta, rtol=1e-5)
 
 
 def test_clouds_are_far_apart_and_the_majority_is_clear():
-    for case in public_and_hidden(search.searches, 0):
+    for case in search.outcome.drawn(0).cases:
         data = case.inputs["data_dict"]
         for part in ("train", "val", "test"):
             assert data[f"X_{part}"].mean(dim=1).abs().min() > 1.5
@@ -105,7 +110,7 @@ def test_clouds_are_far_apart_and_the_majority_is_clear():
 
 
 def test_hidden_images_are_in_no_data_set_of_the_course():
-    images, labels = search.drawn(0, 40)
+    images, labels = search.synthetic_images(0, 40)
     assert labels.dtype == torch.int64
     known = {image.numpy().tobytes() for image in objects.draw(60, 20)["train"][0]}
     assert not known & {image.numpy().tobytes() for image in images}

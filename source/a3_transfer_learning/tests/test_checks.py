@@ -7,9 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from autograder import plots
-from autograder.checks import a3_transfer_learning as a3
-from autograder.checks import load, public_and_hidden
+from autograder import assignments
+from autograder.assignments.a3_transfer_learning.checks import blocks
+from autograder.assignments.a3_transfer_learning.checks.classifier import frozen
+from autograder.assignments.a3_transfer_learning.checks.domains import described
+from autograder.assignments.a3_transfer_learning.checks.fine_tuning import stopped
+from autograder.assignments.a3_transfer_learning.checks.intervals import wilson
+from autograder.assignments.a3_transfer_learning.checks.preprocessing import prepared
+from autograder.assignments.a3_transfer_learning.lesson import plots
+from autograder.authoring.checks import load
 from data_scripts import pretrained
 
 SEEDS = (0, 1, 2)
@@ -17,29 +23,31 @@ SEEDS = (0, 1, 2)
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    return {check.name: check for check in load("a3_transfer_learning", request.param).checks}
+    folder = assignments.find("a3_transfer_learning")
+    return {check.name: check for check in load(folder, request.param).checks}
 
 
 def test_residual_cases_are_clear_of_kinks(checks):
     for case in checks["residual_output"].cases:
-        values = a3.pre_activations(*list(case.inputs.values())[2:])
-        assert min(value.abs().min() for value in values) > a3.MARGIN
+        _, _, stride, weights, x, _, training = case.inputs.values()
+        values = blocks.pre_activations(stride, weights, x, training)
+        assert min(value.abs().min() for value in values) > blocks.MARGIN
 
 
 def test_the_oracle_of_the_residual_block_is_torchvisions_block():
     from torchvision.models.resnet import BasicBlock
 
-    case = next(c for c in public_and_hidden(a3.residual_cases, 5) if c.name == "stride")
+    case = next(c for c in blocks.RESIDUAL[0].drawn(5).cases if c.name == "stride")
     c_in, c_out, stride, weights, x, upstream, _ = case.inputs.values()
     shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
     block = BasicBlock(c_in, c_out, stride, shortcut).double().eval()
     block.load_state_dict({n.replace("projection", "downsample"): w for n, w in weights.items()})
-    assert torch.allclose(block(x), a3.residual(*case.inputs.values())["output"])
+    assert torch.allclose(block(x), blocks.residual(*case.inputs.values())["output"])
 
 
 def test_a_head_on_2048_features_has_20490_parameters(checks):
     (case,) = [c for c in checks["freeze_gradients"].cases if c.name == "resnet50"]
-    assert a3.frozen(**case.inputs)["trainable"] == 20_490
+    assert frozen(**case.inputs)["trainable"] == 20_490
 
 
 @pytest.mark.parametrize(
@@ -53,9 +61,9 @@ def test_a_head_on_2048_features_has_20490_parameters(checks):
     ],
 )
 def test_early_stopping_by_hand(losses, patience, min_delta, expected):
-    found = a3.stopped(losses, patience, min_delta)
+    found = stopped.oracle(losses, patience, min_delta)
     names = ("epochs", "stopped", "best_epoch", "best_loss")
-    assert tuple(found[name].item() for name in names) == expected
+    assert tuple(found[name] for name in names) == expected
 
 
 def test_sequences_have_no_ties_but_exact_ones(checks):
@@ -70,13 +78,13 @@ def test_sequences_have_no_ties_but_exact_ones(checks):
 
 
 def test_the_sequences_stop_and_do_not_stop(checks):
-    ends = {c.name: a3.stopped(**c.inputs)["stopped"].item() for c in checks["stopping"].cases}
+    ends = {c.name: stopped.oracle(**c.inputs)["stopped"] for c in checks["stopping"].cases}
     assert {0.0, 1.0} <= set(ends.values())
 
 
 def test_weights_of_the_sources_average_1(checks):
     for case in checks["split_weights"].cases:
-        found = a3.described(**case.inputs)
+        found = described(**case.inputs)
         trained = found["counts"][0]
         if found["refused"] or not trained.sum():
             continue
@@ -88,7 +96,7 @@ def test_weights_of_the_sources_average_1(checks):
 
 
 def test_the_interval_of_57_in_66_holds_59_in_66():
-    low, high = a3.wilson(57, 66, 1.96)["interval"]
+    low, high = wilson.oracle(57, 66, 1.96)["interval"]
     assert (round(low.item(), 3), round(high.item(), 3)) == (0.761, 0.927)
     assert low < 59 / 66 < high
 
@@ -104,7 +112,7 @@ def test_hidden_images_are_new(checks):
 
 def test_enlarged_images_suit_the_embedded_backbone_better():
     """What section 7 shows: 33 % at 32 pixels, 43 % at 64, with 1,000 images."""
-    from data_scripts.drawn import objects
+    from data_scripts.synthetic import objects
 
     drawn = objects.draw(600, 300, seed=7)
     backbone = pretrained.backbone()
@@ -113,7 +121,9 @@ def test_enlarged_images_suit_the_embedded_backbone_better():
         parts = []
         for X, _ in drawn.values():
             with torch.no_grad():
-                batches = [backbone.module(a3.prepared(x, size)["images"]) for x in X.split(100)]
+                batches = [
+                    backbone.module(prepared.oracle(x, size)["images"]) for x in X.split(100)
+                ]
             parts.append(torch.cat(batches))
         mean, std = parts[0].mean(dim=0), parts[0].std(dim=0) + 1e-6
         train, test = ((part - mean) / std for part in parts)

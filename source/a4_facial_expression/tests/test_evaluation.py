@@ -4,34 +4,39 @@ import pytest
 import torch
 from torch import nn
 
-from autograder import plots
-from autograder.checks.a4_facial_expression import imbalance, measures, opinions
+from autograder.assignments.a4_facial_expression.checks import imbalance, measures, opinions
+from autograder.assignments.a4_facial_expression.lesson import plots
 
 SEEDS = (0, 1, 2)
+DECLARED = (
+    measures.counted, measures.shares, measures.scores, measures.macro, measures.ranked,
+    imbalance.inverse, imbalance.diminishing, imbalance.balanced, imbalance.adjusted,
+    opinions.averaged, opinions.looked_twice,
+)  # fmt: skip
 SMALL = torch.tensor([[6, 2, 0], [1, 3, 0], [2, 0, 0]])  # the third class is never predicted
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    parts = (measures, imbalance, opinions)
-    return {check.name: check for part in parts for check in part.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 def test_scores_by_hand():
-    found = measures.scores(SMALL)
+    found = measures.scores.oracle(SMALL)
     expected = {"precision": [6 / 9, 3 / 5, 0], "recall": [6 / 8, 3 / 4, 0],
                 "F1": [12 / 17, 6 / 9, 0]}  # fmt: skip
     for name, values in expected.items():
         assert torch.allclose(found[name], torch.tensor(values).double())
-    assert measures.macro(SMALL)["macro-F1"].item() == pytest.approx((12 / 17 + 6 / 9) / 3)
-    assert measures.shares(SMALL)["shares"][0].tolist() == [0.75, 0.25, 0]
-    assert measures.ranked(SMALL, 2)["pairs"].tolist() == [[2, 0], [0, 1]]  # and [1, 0], as large
-    assert len(measures.ranked(SMALL, 9)["pairs"]) == 3
+    assert measures.macro.oracle(SMALL)["macro-F1"] == pytest.approx((12 / 17 + 6 / 9) / 3)
+    assert measures.shares.oracle(SMALL)["shares"][0].tolist() == [0.75, 0.25, 0]
+    # [1, 0] has as large a share as [0, 1]
+    assert measures.ranked.oracle(SMALL, 2)["pairs"].tolist() == [[2, 0], [0, 1]]
+    assert len(measures.ranked.oracle(SMALL, 9)["pairs"]) == 3
 
 
 def test_labels_are_counted_back_to_their_matrix():
     y, predictions = (torch.tensor(labels) for labels in measures.labels_of(SMALL))
-    assert measures.counted(y, predictions, 3)["confusion"].equal(SMALL)
+    assert measures.counted.oracle(y, predictions, 3)["confusion"].equal(SMALL)
 
 
 def test_shares_that_decide_are_not_nearly_equal(checks):
@@ -49,8 +54,8 @@ def test_scores_differ_where_mistakes_would_hide(checks):
     """Precision and recall, and macro-F1 and what is taken for it."""
     (case,) = [case for case in checks["macro_f1_values"].cases if case.name == "faces"]
     confusion = case.inputs["confusion"]
-    found = measures.scores(confusion)
-    macro, F1 = measures.macro(confusion)["macro-F1"], found["F1"]
+    found = measures.scores.oracle(confusion)
+    macro, F1 = measures.macro.oracle(confusion)["macro-F1"], found["F1"]
     accuracy = confusion.diagonal().sum() / confusion.sum()
     weighted = (F1 * confusion.sum(dim=1)).sum() / confusion.sum()
     for other in (accuracy, weighted, found["recall"].mean(), found["precision"].mean()):
@@ -67,16 +72,16 @@ def test_class_weights_average_1_over_the_classes_that_occur(checks):
 
 def test_the_effective_number_lies_between_equal_weights_and_the_inverse_frequency():
     counts = torch.tensor([3, 0, 50, 9])
-    equal = imbalance.diminishing(counts, 0.0)["weights"]
+    equal = imbalance.diminishing.oracle(counts, 0.0)["weights"]
     assert equal.tolist() == [1, 0, 1, 1]
-    nearly = imbalance.diminishing(counts, 1 - 1e-9)["weights"]
-    assert torch.allclose(nearly, imbalance.inverse(counts)["weights"], rtol=1e-6)
+    nearly = imbalance.diminishing.oracle(counts, 1 - 1e-9)["weights"]
+    assert torch.allclose(nearly, imbalance.inverse.oracle(counts)["weights"], rtol=1e-6)
 
 
 def test_every_class_is_drawn_equally_often(checks):
     for case in checks["sample_weight_values"].cases:
         y, C = case.inputs.values()
-        drawn = torch.zeros(C).double().index_add_(0, y, imbalance.balanced(y, C)["weights"])
+        drawn = torch.zeros(C).double().index_add_(0, y, imbalance.balanced.oracle(y, C)["weights"])
         assert drawn.sum().item() == pytest.approx(1)
         assert drawn[drawn > 0].tolist() == pytest.approx([1 / len(y.unique())] * len(y.unique()))
 
@@ -88,7 +93,7 @@ def test_adjusted_logits_decide_where_two_equally_frequent_classes_would():
     log_likelihood = -((x[:, None] - torch.tensor([-1.0, 1.0])) ** 2) / 2
     logits = log_likelihood + (counts / counts.sum()).log()
     assert logits.argmax(dim=1).tolist() == [0, 0]
-    adjusted = imbalance.adjusted(logits, counts, 1.0)["logits"]
+    adjusted = imbalance.adjusted.oracle(logits, counts, 1.0)["logits"]
     assert adjusted.argmax(dim=1).tolist() == [0, 1]
 
 
@@ -97,7 +102,7 @@ def test_a_quiet_majority_outvotes_the_loud_one(checks):
     (case,) = [case for case in checks["ensemble_values"].cases if case.name == "extreme"]
     logits = case.inputs["logits"]
     of_logits = logits.mean(dim=0).softmax(dim=1)
-    found = opinions.averaged(logits)["probabilities"]
+    found = opinions.averaged.oracle(logits)["probabilities"]
     assert found.isfinite().all() and (of_logits - found).abs().max() > 0.1
 
 
@@ -110,13 +115,13 @@ def test_the_oracle_of_the_second_look_is_torchs_network(checks):
         ).to(x.dtype)  # fmt: skip
         model.load_state_dict(weights)
         one, other = (model.eval()(image).softmax(dim=1) for image in (x, x.flip(-1)))
-        found = opinions.looked_twice(weights, x, training)["probabilities"]
+        found = opinions.looked_twice.oracle(weights, x, training)["probabilities"]
         assert torch.allclose(found, (one + other) / 2, rtol=1e-5)
         assert (one - other).abs().max() > 0.01  # it does see a difference
 
 
 def draw_pictures():
-    shares = measures.shares(SMALL)["shares"]
+    shares = measures.shares.oracle(SMALL)["shares"]
     plots.confusion_matrix(shares, ("sad", "happy", "calm"))
     scores = {"accuracy": [0.8, 0.7], "macro-F1": [0.5, 0.6], "recall": [0.0, 0.4]}
     plots.prior_adjustment([0.0, 1.0], scores, 1.0)

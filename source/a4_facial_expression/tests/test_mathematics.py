@@ -1,6 +1,7 @@
 """The cases and oracles of a4's section on mathematics, and its pictures."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -8,16 +9,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder import plots
-from autograder.checks import load
-from autograder.checks.a4_facial_expression import mathematics
+from autograder.assignments import find
+from autograder.assignments.a4_facial_expression.checks import mathematics
+from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.authoring.checks import load
+from autograder.authoring.mistakes import read_mistakes
 
 SEEDS = (0, 1, 2)
+DECLARED = (
+    mathematics.conv_shape, mathematics.batchnorm, *mathematics.GRADIENTS, mathematics.identity,
+    *mathematics.CROSS_ENTROPY, mathematics.adam, mathematics.adagrad, mathematics.gap,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    return {check.name: check for check in mathematics.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 def test_the_reports_layers_have_the_reports_sizes():
@@ -26,7 +33,7 @@ def test_the_reports_layers_have_the_reports_sizes():
     for filters in (64, 128, 256, 512):
         for kernel, padding, stride in ((3, 1, 1), (2, 0, 2)):
             pairs = ([kernel] * 2, [padding] * 2, [stride] * 2, [1, 1])
-            found = mathematics.conv_shape(shape, filters, *pairs)
+            found = mathematics.conv_shape.oracle(shape, filters, *pairs)
             shape = [int(value) for value in found.values()]
     assert shape == [128, 4, 4, 512]
 
@@ -35,7 +42,7 @@ def test_sizes_of_every_case_differ_from_one_another(checks):
     for case in checks["conv_sizes"].cases:
         batch, width, height, channels = case.inputs["shape"]
         assert len({batch, channels, case.inputs["filters"]}) == 3
-        found = mathematics.conv_shape(**case.inputs)
+        found = mathematics.conv_shape.oracle(**case.inputs)
         assert width > 0 and height > 0 and min(found.values()) >= 1
         if not case.name.endswith("one_place"):
             assert found["W'"] != found["H'"]
@@ -46,7 +53,8 @@ def test_the_oracle_of_batch_norm_is_torchs_batch_norm(checks):
         x, gamma, beta, eps = case.inputs.values()
         if len(x) > 1:  # torch refuses a single sample
             right = F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
-            assert torch.allclose(mathematics.batchnorm(x, gamma, beta, eps)["y"], right, 1e-5)
+            found = mathematics.batchnorm.oracle(x, gamma, beta, eps)["y"]
+            assert torch.allclose(found, right, 1e-5)
 
 
 def test_a_single_sample_is_its_own_mean(checks):
@@ -71,7 +79,7 @@ def test_the_identity_is_the_identity(checks):
     for case in checks["batchnorm_identity"].cases:
         x, eps = case.inputs.values()
         assert x.var(dim=0).min() > 0.05
-        y = mathematics.batchnorm(x, *mathematics.identity(x, eps).values(), eps)["y"]
+        y = mathematics.batchnorm.oracle(x, *mathematics.identity.oracle(x, eps).values(), eps)["y"]
         assert torch.allclose(y, x, 1e-4, 1e-5)
 
 
@@ -87,13 +95,13 @@ def test_targets_sum_to_1_and_the_loss_is_finite(checks):
 def test_momentum_memory_and_eps_show_in_adams_iterates(checks):
     """Without any one of them the iterates are others, by far more than the tolerance."""
     for case in checks["adam_values"].cases:
-        found = mathematics.adam(**case.inputs)["iterates"]
+        found = mathematics.adam.oracle(**case.inputs)["iterates"]
         for name, other in (("beta1", 0.45), ("beta2", 0.45), ("eps", 0.0)):
             if name != "eps" and len(found) == 1:
                 continue  # after one step the bias correction has removed the betas
             if (name == "eps" and case.inputs["eps"] < 1e-3) or case.name.endswith("quiet"):
                 continue
-            changed = mathematics.adam(**{**case.inputs, name: other})["iterates"]
+            changed = mathematics.adam.oracle(**{**case.inputs, name: other})["iterates"]
             assert (changed - found).abs().max() > 1e-2
 
 
@@ -102,26 +110,28 @@ def test_the_closed_form_of_the_gap_is_that_of_torchs_optimisers(checks):
         gradients, rate, beta2 = case.inputs.values()
         w, t = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
         rates = rate / t.double().sqrt()
-        one = mathematics.adam(w, gradients, rates, 0.0, beta2, 1e-15)["iterates"]
-        other = mathematics.adagrad(w, gradients, rate, 1e-15)["iterates"]
-        right = (one - other).abs().max()
-        assert torch.isclose(mathematics.gap(gradients, rate, beta2)["gap"], right)
+        one = mathematics.adam.oracle(w, gradients, rates, 0.0, beta2, 1e-15)["iterates"]
+        other = mathematics.adagrad.oracle(w, gradients, rate, 1e-15)["iterates"]
+        right = (one - other).abs().max().item()
+        found = mathematics.gap.oracle(gradients, rate, beta2)["gap"]
+        assert found == pytest.approx(right, rel=1e-5, abs=1e-8)
 
 
 def test_adam_becomes_adagrad():
     """What the picture shows: ten times nearer to 1, ten times nearer to Adagrad."""
     gradients = mathematics.bounded(np.random.RandomState(0), 30, 5)
-    gaps = [mathematics.gap(gradients, 0.1, 1 - 10.0**-k)["gap"].item() for k in (3, 4, 5, 6)]
+    gaps = [mathematics.gap.oracle(gradients, 0.1, 1 - 10.0**-k)["gap"] for k in (3, 4, 5, 6)]
     ratios = [one / other for one, other in pairwise(gaps)]
     assert all(9.5 < ratio < 10.5 for ratio in ratios)
 
 
 def test_its_points_are_those_of_its_part():
-    mistakes = {m.name for m in mathematics.MISTAKES}
-    promised = {name for m in mathematics.MISTAKES for name in m.checks}
-    assert len(mistakes) == len(mathematics.MISTAKES)
-    assert promised == {check.name for check in mathematics.checks(0)}
-    assert promised <= {check.name for check in load("a4_facial_expression").checks}
+    mistakes = read_mistakes(Path(mathematics.__file__).with_suffix(".diff"))
+    promised = {name for m in mistakes for name in m.checks}
+    assert mistakes and len({m.name for m in mistakes}) == len(mistakes)
+    assert promised == {one.check.name for one in DECLARED}
+    loaded = load(find("a4_facial_expression")).checks
+    assert promised == {check.name for check in loaded if check.topic == "mathematics"}
 
 
 def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(monkeypatch):

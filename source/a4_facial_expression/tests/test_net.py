@@ -9,19 +9,28 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from autograder import plots
-from autograder.checks import public_and_hidden
-from autograder.checks.a4_facial_expression import attention, augmentation, card, networks
-from autograder.solutions import grade_id
+from autograder.assignments.a4_facial_expression.checks import (
+    attention,
+    augmentation,
+    card,
+    networks,
+)
+from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
 SEEDS = (0, 1, 2, 3)
-PARTS = card, networks, augmentation, attention
+DECLARED = (
+    card.counted, card.compared,
+    networks.report_cnn_properties, networks.report_cnn, networks.small_cnn_properties,
+    augmentation.statistics, augmentation.epoch,
+    attention.saliency, attention.grad_cam,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    return {check.name: check for part in PARTS for check in part.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 # The data
@@ -32,19 +41,19 @@ def checks(request):
     [([0, 0, 2], 4, [2, 0, 1, 0], 2), ([1], 2, [0, 1], 1), ([0, 1, 1, 1], 2, [1, 3], 3)],
 )
 def test_counts_by_hand(labels, num_classes, counts, ratio):
-    found = card.counted(torch.tensor(labels), num_classes)
+    found = card.counted.oracle(torch.tensor(labels), num_classes)
     assert found["counts"].tolist() == counts and found["ratio"] == ratio
 
 
 def test_some_classes_do_not_occur(checks):
     for name in ("last_missing", "first_missing", "single"):
         (case,) = (c for c in checks["card_counts"].cases if c.name == name)
-        assert 0 in card.counted(**case.inputs)["counts"]
+        assert 0 in card.counted.oracle(**case.inputs)["counts"]
 
 
 def test_every_pair_of_an_image_that_occurs_several_times_is_asked_for(checks):
     case = next(c for c in checks["duplicate_pairs"].cases if c.name == "several")
-    pairs = card.compared(**case.inputs)["pairs"].tolist()
+    pairs = card.compared.oracle(**case.inputs)["pairs"].tolist()
     assert sorted(pairs) == pairs
     here = Counter(i for i, _ in pairs)
     there = Counter(j for _, j in pairs)
@@ -56,7 +65,7 @@ def test_neither_sum_nor_histogram_tells_images_apart(checks):
     """Every set has two that have the same pixels in another order, and a near copy."""
     for case in checks["duplicate_pairs"].cases:
         first, second = (part[..., 1:-1, 1:-1].flatten(1) for part in case.inputs.values())
-        same = {(i, j) for i, j in card.compared(**case.inputs)["pairs"].tolist()}
+        same = {(i, j) for i, j in card.compared.oracle(**case.inputs)["pairs"].tolist()}
         by_sum = (first.sum(dim=1)[:, None] == second.sum(dim=1)[None]).nonzero().tolist()
         assert set(map(tuple, by_sum)) > same
         differ = (first[:, None] != second[None]).sum(dim=2)
@@ -81,7 +90,7 @@ def test_the_oracle_of_the_linear_layers_is_a_matrix_product():
 
 def test_logits_have_both_signs_and_depend_on_the_image(checks):
     for case in checks["report_cnn_output"].cases:
-        logits = networks.report_cnn(**case.inputs)["logits"]
+        logits = networks.report_cnn.oracle(**case.inputs)["logits"]
         assert (logits.amin(dim=1) < -0.1).all() and (logits.amax(dim=1) > 0.1).all()
         assert (logits[0] - logits[1]).abs().max() > 0.1
 
@@ -89,9 +98,6 @@ def test_logits_have_both_signs_and_depend_on_the_image(checks):
 def test_the_slope_is_that_of_rrelu_in_evaluation_mode():
     x = -torch.rand(5).double()
     assert torch.allclose(nn.RReLU().eval()(x), networks.SLOPE * x)
-
-
-# Augmentation and batches
 
 
 # Small networks of others
@@ -198,11 +204,15 @@ def test_other_small_networks_keep_the_promises(network, checks):
     found = small_cnn_properties(network, case)
     expected = checks["small_cnn"].oracle(**case.inputs)
     for name, value in expected.items():
-        assert torch.equal(torch.as_tensor(found[name]).double(), value.double()), name
+        same = torch.equal(torch.as_tensor(found[name]).double(), torch.as_tensor(value).double())
+        assert same, name
 
 
 def test_an_activation_behind_the_logits_is_seen(checks):
     assert small_cnn_properties(Activated, checks["small_cnn"].cases[-1])["logits"] == 0
+
+
+# Augmentation and batches
 
 
 def test_a_half_is_found_but_for_once_in_a_billion():
@@ -214,7 +224,7 @@ def test_a_half_is_found_but_for_once_in_a_billion():
 
 def test_weights_are_told_from_chance():
     """Counts relative to what was asked are six standard deviations from the next number."""
-    case = next(c for c in public_and_hidden(augmentation.epochs, 0) if c.name == "weighted")
+    case = next(c for c in augmentation.epoch.drawn(0).cases if c.name == "weighted")
     y, weights = case.inputs["y"], case.inputs["weights"]
     for kind in y.unique():
         share = float(weights[y == kind].sum() / weights.sum())
@@ -233,7 +243,7 @@ def test_epochs_are_long_enough_for_a_random_order(checks):
 
 def test_the_oracles_are_autograd(checks):
     for case in checks["saliency_values"].cases:
-        weights, x, classes, _ = case.inputs.values()
+        weights, x, classes, training = case.inputs.values()
         w = {name: value.double() for name, value in weights.items()}
         x = x.double().requires_grad_()
         z = F.conv2d(x, w["features.0.weight"], w["features.0.bias"], padding=1)
@@ -243,21 +253,20 @@ def test_the_oracles_are_autograd(checks):
         logits = F.linear(units, w["head.4.weight"], w["head.4.bias"])
         chosen = logits[torch.arange(len(x)), classes].sum()
         by_x, by_maps = torch.autograd.grad(chosen, (x, maps))
-        found = torch.tensor(attention.saliency(weights, x.detach(), classes))
-        assert torch.allclose(found, by_x[:, 0].abs())
+        inputs = weights, x.detach(), classes, training
+        assert torch.allclose(attention.saliency.oracle(*inputs)["maps"], by_x[:, 0].abs())
         alpha = by_maps.mean(dim=(2, 3), keepdim=True)
         large = (alpha * maps).sum(dim=1, keepdim=True).relu()
         large = F.interpolate(large, x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
         large = large / large.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
-        assert torch.allclose(torch.tensor(attention.grad_cam(weights, x.detach(), classes)), large)
+        assert torch.allclose(attention.grad_cam.oracle(*inputs)["maps"], large)
 
 
 def test_maps_are_clear_of_kinks_and_two_are_empty(checks):
     for case in checks["grad_cam_values"].cases:
-        weights, x, classes, _ = case.inputs.values()
-        state = attention.forward(weights, x, classes)
-        assert np.abs(state["z"]).min() > 1e-4
-        maps = attention.grad_cam(weights, x, classes)
+        weights, x, classes, training = case.inputs.values()
+        assert np.abs(attention.forward(weights, x)["z"]).min() > 1e-4
+        maps = attention.grad_cam.oracle(weights, x.double(), classes, training)["maps"].numpy()
         empty = [n for n, one in enumerate(maps) if not one.any()]
         assert empty == ([1, 4] if case.name.endswith("nothing") else [])
         assert np.allclose(np.delete(maps, empty, axis=0).max(axis=(1, 2)), 1)

@@ -1,43 +1,20 @@
 """Where it is: thresholds and boxes; the formats of labels have a file of their own."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import torch
 
-from autograder.cases import FLOAT32
-from autograder.checks import Check, Kind, Mistake, number, public_and_hidden
-from autograder.checks.a5_anomaly_detection.regions import flooded
+from autograder.authoring.checks import Answers, Draws, Sketch, case, check
+from autograder.notebook.cases import FLOAT32
 
-Tensors = dict[str, torch.Tensor]
-
-
-def checks(seed: int) -> Iterator[Check]:
-    """Yield the checks; `seed` draws the hidden cases."""
-    yield Check(
-        name="false_alarm_values",
-        title="threshold for a rate of false alarms",
-        records={"threshold": "return"},
-        cases=public_and_hidden(score_cases, seed),
-        oracle=tried,
-        pure=True,
-    )
-    yield Check(
-        name="boxes_of_masks",
-        title="boxes (x1, y1, x2, y2) of the pieces of a mask",
-        records={"boxes": "return"},
-        cases=public_and_hidden(mask_cases, seed),
-        oracle=boxed,
-        pure=True,
-    )
-
+from .pro import flooded
 
 # Thresholds
 
 
-def score_cases(rng: np.random.RandomState) -> Iterator[Kind]:
-    """Yield scores and a rate. rate * N is far from whole, or exact in floating point."""
+def score_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield scores and a rate. rate * N is far from a whole number, or exactly whole."""
     for name, about, scores, rate in (
         ("images", "37 images, 3.7 of them may", rng.gamma(5, 2, 37), 0.1),
         ("exact", "12 images, 3 of them may", 10 + rng.randn(12), 0.25),
@@ -50,22 +27,27 @@ def score_cases(rng: np.random.RandomState) -> Iterator[Kind]:
          rng.permutation([*rng.rand(25), *[3.25] * 6]), 0.15),
         ("single", "a single image", rng.randn(1), 0.3),
     ):  # fmt: skip
-        yield name, about, {"scores": torch.tensor(scores), "rate": rate}, 1
-    inputs = {"scores": torch.tensor(rng.gamma(5, 2, 53)).float(), "rate": 0.06}
-    yield "float32", "53 images in float32, 3.18 of them may", inputs, 1, FLOAT32
+        yield case(name, about, scores=torch.tensor(scores), rate=rate)
+    scores = torch.tensor(rng.gamma(5, 2, 53)).float()
+    about = "53 images in float32, 3.18 of them may"
+    yield case("float32", about, scores=scores, rate=0.06, tolerance=FLOAT32)
 
 
-def tried(scores: torch.Tensor, rate: float) -> Tensors:
+@check(
+    "false_alarm_values", "threshold for a rate of false alarms", {"threshold": "return"},
+    score_cases, pure=True,
+)  # fmt: skip
+def tried(scores: torch.Tensor, rate: float) -> Answers:
     """Try every score as a threshold."""
     every = scores.tolist()
     kept = [t for t in every if sum(score > t for score in every) <= rate * len(every)]
-    return {"threshold": number(min(kept))}
+    return {"threshold": min(kept)}
 
 
 # Boxes
 
 
-def mask_cases(rng: np.random.RandomState) -> Iterator[Kind]:
+def mask_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield masks, and the least number of pixels."""
     rings, leaning = ring(rng), diagonals(rng)
     for name, about, mask, least in (
@@ -81,10 +63,10 @@ def mask_cases(rng: np.random.RandomState) -> Iterator[Kind]:
         ("row", "a single row", rng.rand(1, 23) < 0.5, 1),
         ("large", "20 x 300 pixels, most of them true", wide(rng), 2),
     ):
-        yield name, about, {"mask": torch.tensor(mask), "least": least}, 1
+        yield case(name, about, mask=torch.tensor(mask), least=least)
 
 
-def wide(rng: np.random.RandomState) -> np.ndarray:
+def wide(rng: Draws) -> np.ndarray:
     """Draw a piece of thousands of pixels, and specks beyond the 255th column."""
     mask = np.zeros((20, 300), bool)
     mask[:, :270] = rng.rand(20, 270) < 0.97
@@ -92,7 +74,7 @@ def wide(rng: np.random.RandomState) -> np.ndarray:
     return mask
 
 
-def ring(rng: np.random.RandomState) -> np.ndarray:
+def ring(rng: Draws) -> np.ndarray:
     """Draw a ring, a piece within it, one around a corner of it, and specks below."""
     mask = np.zeros((18, 25), bool)
     top, left = rng.randint(2, 5, size=2)
@@ -104,7 +86,7 @@ def ring(rng: np.random.RandomState) -> np.ndarray:
     return mask
 
 
-def diagonals(rng: np.random.RandomState) -> np.ndarray:
+def diagonals(rng: Draws) -> np.ndarray:
     """Draw pieces that only corners hold together, and specks below.
 
     Two share y1 and x1; of two others in the first row, the later one has the smaller x1.
@@ -120,7 +102,7 @@ def diagonals(rng: np.random.RandomState) -> np.ndarray:
     return mask
 
 
-def blocks(rng: np.random.RandomState) -> np.ndarray:
+def blocks(rng: Draws) -> np.ndarray:
     """Draw pieces of 3, 4 and 5 pixels, each in a place of its own."""
     mask = np.zeros((15, 20), bool)
     shapes = ((1, 3), (2, 2), (1, 4), (4, 1), (5, 1), (3, 1))
@@ -131,7 +113,11 @@ def blocks(rng: np.random.RandomState) -> np.ndarray:
     return mask
 
 
-def boxed(mask: torch.Tensor, least: int) -> Tensors:
+@check(
+    "boxes_of_masks", "boxes (x1, y1, x2, y2) of the pieces of a mask", {"boxes": "return"},
+    mask_cases, pure=True,
+)  # fmt: skip
+def boxed(mask: torch.Tensor, least: int) -> Answers:
     """Flood each piece, and take the least and the largest row and column."""
     found = []
     for piece in flooded(mask.numpy()):
@@ -140,139 +126,3 @@ def boxed(mask: torch.Tensor, least: int) -> Tensors:
             found.append((min(rows), min(columns), max(rows) + 1, max(columns) + 1))
     boxes = [(x1, y1, x2, y2) for y1, x1, y2, x2 in sorted(found)]
     return {"boxes": torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)}
-
-
-THRESHOLD = partial(Mistake, cell="false_alarm_threshold", checks=("false_alarm_values",))
-BOXES = partial(Mistake, cell="boxes_of", checks=("boxes_of_masks",))
-CHOSEN = "ascending[len(scores) - 1 - alarms].item()"
-CORNERS = "(columns.start, rows.start, columns.stop, rows.stop)"
-RESULT = "torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)"
-
-MISTAKES = (
-    THRESHOLD(
-        name="alarm_quantile_between_scores",
-        change={CHOSEN: "scores.double().quantile(1 - rate).item()"},
-        share=0.5,
-        hint="this is a quantile, which may lie between two scores. Take the smallest of the "
-        "scores that few enough others exceed.",
-    ),
-    THRESHOLD(
-        name="alarm_quantile_rounded_up",
-        change={CHOSEN: 'scores.double().quantile(1 - rate, interpolation="higher").item()'},
-        share=0.5,
-        hint="a quantile rounded up to a score counts from 0 to N - 1. Count the images: the "
-        "smallest score that at most rate * N others exceed.",
-    ),
-    THRESHOLD(
-        name="one_alarm_too_few",
-        change={CHOSEN: "ascending[min(len(scores) - alarms, len(scores) - 1)].item()"},
-        share=0.5,
-        hint="one image more may raise an alarm. A score that equals the threshold raises none, so "
-        "the threshold is the next smaller score.",
-    ),
-    THRESHOLD(
-        name="one_alarm_too_many",
-        change={"math.floor(rate": "math.ceil(rate"},
-        share=0.5,
-        hint="too many images raise an alarm: at most rate * N may, so round down.",
-    ),
-    THRESHOLD(
-        name="rate_from_the_wrong_end",
-        change={CHOSEN: "ascending[alarms].item()"},
-        share=0.3,
-        hint="the share was counted from the smallest score. Those that raise an alarm are the "
-        "largest.",
-    ),
-    THRESHOLD(
-        name="alarm_scores_not_sorted",
-        change={"scores.sort().values": "scores"},
-        share=0.2,
-        hint="the scores come in any order. Sort them first.",
-    ),
-    THRESHOLD(
-        name="equal_scores_once",
-        change={"scores.sort().values": "scores.unique()", "len(scores) - 1": "len(ascending) - 1"},
-        share=0.5,
-        hint="equal scores were counted as one image. Each image counts.",
-    ),
-    BOXES(
-        name="rows_before_columns",
-        change={CORNERS: "(rows.start, columns.start, rows.stop, columns.stop)"},
-        share=0.4,
-        hint="rows and columns are swapped: x is the column. The order is x1, y1, x2, y2.",
-    ),
-    BOXES(
-        name="ends_inclusive",
-        change={CORNERS: "(columns.start, rows.start, columns.stop - 1, rows.stop - 1)"},
-        share=0.5,
-        hint="x2 and y2 are the last column and row of the piece. They are the first ones behind "
-        "it: add 1.",
-    ),
-    BOXES(
-        name="size_for_the_end",
-        change={
-            CORNERS: "(columns.start, rows.start, columns.stop - columns.start, "
-            "rows.stop - rows.start)"
-        },
-        share=0.4,
-        hint="the last two numbers are width and height. They should be x2 and y2.",
-    ),
-    BOXES(
-        name="corners_part_boxes",
-        change={", structure=np.ones((3, 3))": ""},
-        share=0.6,
-        hint="pixels that touch at a corner were taken for two pieces. They are one: "
-        "structure=np.ones((3, 3)).",
-    ),
-    BOXES(
-        name="one_box_for_all",
-        change={
-            "labels, _ = ndimage.label(": "labels = (",
-            ", structure=np.ones((3, 3)))": ").astype(int)",
-        },
-        share=0.2,
-        hint="there is one box round everything. Each connected piece has its own.",
-    ),
-    BOXES(
-        name="box_area_for_pixels",
-        change={"pixels[piece] >=": "(rows.stop - rows.start) * (columns.stop - columns.start) >="},
-        share=0.6,
-        hint="the area of the box was compared with `least`. Count the pixels of the piece.",
-    ),
-    BOXES(
-        name="exactly_least_dropped",
-        change={">= least": "> least"},
-        share=0.7,
-        hint="pieces of exactly `least` pixels are missing. Only those of fewer are dropped.",
-    ),
-    BOXES(
-        name="small_pieces_kept",
-        change={"pixels[piece] >= least": "pixels[piece] > 0"},
-        share=0.5,
-        hint="pieces of fewer than `least` pixels are still there.",
-    ),
-    BOXES(
-        name="in_order_of_labels",
-        change={"    boxes.sort(key=lambda box: (box[1], box[0], box[3], box[2]))\n": ""},
-        share=0.6,
-        hint="the boxes stand in the order in which their pieces were found. Sort by y1, then x1.",
-    ),
-    BOXES(
-        name="sorted_by_columns",
-        change={"key=lambda box: (box[1], box[0], box[3], box[2])": ""},
-        share=0.6,
-        hint="the boxes are sorted by x1 first. Sort by y1, then x1, then y2, then x2.",
-    ),
-    BOXES(
-        name="boxes_in_eight_bits",
-        change={RESULT: RESULT + ".to(torch.uint8)"},
-        share=0.7,
-        hint="uint8 ends at 255, and an image does not. Return int64.",
-    ),
-    BOXES(
-        name="nothing_without_columns",
-        change={RESULT: "torch.tensor(boxes, dtype=torch.int64)"},
-        share=0.7,
-        hint="without any piece the result has shape (0,). It is (0, 4): reshape(-1, 4).",
-    ),
-)

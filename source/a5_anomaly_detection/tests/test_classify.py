@@ -11,13 +11,17 @@ from PIL import Image
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
-from autograder import plots
-from autograder.checks.a5_anomaly_detection import card, classify, long_tail
-from autograder.solutions import grade_id
+from autograder.assignments.a5_anomaly_detection.checks import card, classify, long_tail
+from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
 SEEDS = (0, 1, 2, 3)
-PARTS = card, classify, long_tail
+DECLARED = (
+    card.described, card.promised,
+    classify.resnet_properties, classify.possible_counts, classify.mcnemar,
+    long_tail.loss_and_slope, long_tail.gradient, long_tail.added_up,
+)  # fmt: skip
 CELLS = (
     "write_category", "stratified_split", "keeps_promises", "promises_of_split", "ResidualBlock",
     "watch_block", "look_at_block", "look_at_resnet", "resnet_properties",
@@ -26,7 +30,7 @@ CELLS = (
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    return {check.name: check for part in PARTS for check in part.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 @pytest.fixture
@@ -45,10 +49,10 @@ def space():
 def test_the_extreme_sizes_are_in_both_splits(checks):
     """Neither training nor test images alone have the smallest and largest height and width."""
     for case in checks["card_values"].cases:
-        found = card.described(**case.inputs)
+        found = card.described.oracle(**case.inputs)
         for split in ("train", "test"):
             only = {n: size for n, size in case.inputs["sizes"].items() if n.startswith(split)}
-            part = card.described(only, case.inputs["masks"])
+            part = card.described.oracle(only, case.inputs["masks"])
             assert not part["heights"].equal(found["heights"])
             assert not part["widths"].equal(found["widths"])
 
@@ -58,7 +62,7 @@ def test_a_mean_of_shares_is_not_a_share_of_all_pixels(checks):
         kinds = {}
         for name, mask in case.inputs["masks"].items():
             kinds.setdefault(name.split("/")[0], []).append(mask)
-        means = card.described(**case.inputs)["covered"].tolist()
+        means = card.described.oracle(**case.inputs)["covered"].tolist()
         gaps = []
         for kind, mean in zip(sorted(kinds), means, strict=True):
             masks = kinds[kind]
@@ -93,8 +97,8 @@ def test_right_splits_of_every_kind_keep_the_promises(space, checks):
         space["stratified_split"] = lambda *a, end=from_the_end: fill(*a, end)
         for case in checks["split_values"].cases:
             found = space["promises_of_split"](*case.inputs.values())
-            expected = card.promised(*case.inputs.values())
-            assert found == {name: value.item() for name, value in expected.items()}, case.name
+            expected = card.promised.oracle(*case.inputs.values())
+            assert found == expected, case.name
 
 
 def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
@@ -121,8 +125,8 @@ def test_a_single_group_may_be_on_either_side_by_chance(space, checks):
     space["stratified_split"] = tossed
     for case in checks["split_values"].cases:
         found = space["promises_of_split"](*case.inputs.values())
-        expected = card.promised(*case.inputs.values())
-        assert found == {name: value.item() for name, value in expected.items()}, case.name
+        expected = card.promised.oracle(*case.inputs.values())
+        assert found == expected, case.name
 
 
 def test_a_seed_that_changes_nothing_is_seen(space, checks):
@@ -311,7 +315,7 @@ def test_the_oracle_of_the_block_is_torchs(space, checks):
 
 def test_the_reports_percentages():
     def of(reported, total):
-        return classify.possible_counts(reported, total)["numbers"].tolist()
+        return classify.possible_counts.oracle(reported, total)["numbers"].tolist()
 
     assert [of(p, 66) for p in ("74.24", "86.36", "89.39")] == [[49], [57], [59]]
     assert [of(p, 16) for p in ("31.25", "37.5", "65", "56.25")] == [[5], [6], [], [9]]
@@ -324,13 +328,13 @@ def test_no_percentage_lies_halfway(checks):
         digits = len(reported.partition(".")[2])
         for k in range(total + 1):
             assert (Fraction(100 * 10**digits * k, total) - Fraction(1, 2)).denominator != 1
-        numbers = classify.possible_counts(reported, total)["numbers"]
+        numbers = classify.possible_counts.oracle(reported, total)["numbers"]
         printed = [k for k in range(total + 1) if f"{100 * k / total:.{digits}f}" == reported]
         assert printed == numbers.tolist()
 
 
 def test_one_percentage_cannot_be_and_some_stand_for_several(checks):
-    found = {case.name: len(classify.possible_counts(**case.inputs)["numbers"])
+    found = {case.name: len(classify.possible_counts.oracle(**case.inputs)["numbers"])
              for case in checks["right_count_values"].cases}  # fmt: skip
     assert found["none"] == 0 and found["several"] > 1 and found["all"] > 1
 
@@ -345,16 +349,16 @@ def test_a_percentage_that_ends_in_0_is_always_there(checks):
 def test_mcnemar_by_hand():
     a = torch.tensor([True] * 10 + [False] * 6)
     b = torch.tensor([True] * 9 + [False] + [True] * 3 + [False] * 3)
-    found = classify.mcnemar(a, b)
+    found = classify.mcnemar.oracle(a, b)
     assert (found["b"], found["c"]) == (1, 3)
-    assert found["p"].item() == pytest.approx(2 * (1 + 4) / 16)
+    assert found["p"] == pytest.approx(2 * (1 + 4) / 16)
 
 
 def test_the_large_case_is_too_large_for_floats(checks):
     for case in checks["paired_difference_values"].cases:
-        found = classify.mcnemar(**case.inputs)
+        found = classify.mcnemar.oracle(**case.inputs)
         if case.name.endswith("large"):
-            n = int(found["b"] + found["c"])
+            n = found["b"] + found["c"]
             assert 0.5**n == 0 and 1e-6 < found["p"] < 0.5
             with pytest.raises(OverflowError):
                 float(math.comb(n, n // 2))
@@ -404,17 +408,17 @@ def test_at_the_extremes_the_gradient_is_0_or_that_of_cross_entropy(checks):
 
 def test_class_balanced_weights_lie_between_equal_ones_and_sklearns_balanced():
     counts = torch.tensor([60, 0, 11, 2])
-    assert long_tail.added_up(counts, 0.0)["weights"].tolist() == [1, 0, 1, 1]
+    assert long_tail.added_up.oracle(counts, 0.0)["weights"].tolist() == [1, 0, 1, 1]
     y = np.repeat(np.arange(4), counts)
     there = compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=y)
-    nearly = long_tail.added_up(counts, 1 - 1e-9)["weights"]
+    nearly = long_tail.added_up.oracle(counts, 1 - 1e-9)["weights"]
     assert nearly[counts > 0].tolist() == pytest.approx(there.tolist(), rel=1e-6)
 
 
 def test_class_balanced_weights_average_1_over_images_and_nothing_else(checks):
     for case in checks["class_balanced_weight_values"].cases:
         counts, beta = case.inputs.values()
-        w = long_tail.added_up(counts, beta)["weights"]
+        w = long_tail.added_up.oracle(counts, beta)["weights"]
         assert (counts * w).sum().item() == pytest.approx(counts.sum().item())
         if beta and (counts > 0).sum() > 1:
             assert abs(w.sum() - len(counts)) > 0.01

@@ -9,19 +9,23 @@ import torch.nn.functional as F
 from scipy.spatial.distance import cdist, mahalanobis
 from torch import nn
 
-from autograder import plots
-from autograder.checks.a5_anomaly_detection import gaussians, memory, segmentation
-from autograder.solutions import grade_id
+from autograder.assignments.a5_anomaly_detection.checks import padim, patchcore, unet
+from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
 A5 = "a5_anomaly_detection"
 SEEDS = (0, 1, 2, 3)
+DECLARED = (
+    padim.fitted, padim.distances,
+    patchcore.far_apart, patchcore.nearest, patchcore.weighted,
+    unet.promised, unet.loss_by_hand,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    parts = (gaussians, memory, segmentation)
-    return {check.name: check for part in parts for check in part.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def case_of(checks, check, name):
 def test_the_oracle_of_distances_is_scipys(checks):
     for case in checks["gaussians_distance"].cases:
         x, mean, factor = (value.double().numpy() for value in case.inputs.values())
-        found = gaussians.distances(*case.inputs.values())["distance"].double()
+        found = padim.distances.oracle(*case.inputs.values())["distance"].double()
         for n, h, w in np.ndindex(len(x), *x.shape[2:]):
             precision = np.linalg.inv(factor[h, w] @ factor[h, w].T)
             expected = mahalanobis(x[n, :, h, w], mean[:, h, w], precision)
@@ -64,7 +68,7 @@ def fit_in_one_pass(features, epsilon):
 
 def test_one_pass_fails_clearly_and_every_two_passes_do_not(checks):
     features, epsilon = case_of(checks, "gaussians_fit", "offset").inputs.values()
-    expected = gaussians.fitted(features, epsilon)["factor"]
+    expected = padim.fitted.oracle(features, epsilon)["factor"]
     assert (fit_in_one_pass(features, epsilon) - expected).abs().max() > 3 * 1.5e-3
     total = torch.zeros_like(features[0])
     for image in features:  # the worst way to add
@@ -89,7 +93,7 @@ def test_narrow_gaussians_are_narrow(checks):
 def test_ties_are_many_and_exact(checks):
     patches, size, first, _ = case_of(checks, "coreset", "ties").inputs.values()
     every = cdist(patches, patches, "sqeuclidean")
-    found = memory.chosen_of(np.sqrt(every), size, first)
+    found = patchcore.chosen_of(np.sqrt(every), size, first)
     ties = 0
     for step in range(1, size):
         distances = every[found[:step]].min(axis=0)
@@ -108,8 +112,8 @@ def test_the_greedy_choice_is_at_most_twice_as_far_as_any_other():
     from itertools import combinations
 
     points = torch.randn(9, 2, generator=torch.Generator().manual_seed(1)).double()
-    every = memory.table(points, points)
-    found = every[memory.chosen_of(every, 3, 0)].min(axis=0).max()
+    every = patchcore.table(points, points)
+    found = every[patchcore.chosen_of(every, 3, 0)].min(axis=0).max()
     best = min(every[list(chosen)].min(axis=0).max() for chosen in combinations(range(9), 3))
     assert found <= 2 * best
 
@@ -117,13 +121,13 @@ def test_the_greedy_choice_is_at_most_twice_as_far_as_any_other():
 def test_distances_that_decide_are_apart(checks):
     for case in checks["nearest_patch_values"].cases:
         queries, bank, k, *_ = case.inputs.values()
-        found = np.sort(memory.table(queries, bank), axis=1)
+        found = np.sort(patchcore.table(queries, bank), axis=1)
         assert np.diff(found)[:, :k].min() > 1e-3
 
 
 def test_some_queries_stand_in_the_bank(checks):
     for case in checks["nearest_patch_values"].cases:
-        nearest = memory.nearest(*case.inputs.values())["distances"].min()
+        nearest = patchcore.nearest.oracle(*case.inputs.values())["distances"].min()
         assert (nearest == 0) == case.name.endswith("copies")
 
 
@@ -136,7 +140,7 @@ def test_the_weight_is_a_softmax(checks):
         around = (bank - bank[star]).norm(dim=1).topk(b, largest=False).indices
         share = table[s.argmax(), around].softmax(dim=0)[(around == star).nonzero()[0, 0]]
         expected = ((1 - share) * s.max()).item()
-        found = memory.weighted(**case.inputs)["score"].item()
+        found = patchcore.weighted.oracle(**case.inputs)["score"]
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
@@ -254,7 +258,7 @@ def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
     )
     case = case_of(checks, "nearest_patch_values", "memory")
     found = space["watched_search"](*case.inputs.values())
-    expected = memory.nearest(*case.inputs.values())
+    expected = patchcore.nearest.oracle(*case.inputs.values())
     assert found["within_memory"] == within
     assert torch.allclose(found["distances"], expected["distances"])
     assert torch.equal(found["indices"], expected["indices"])
@@ -282,8 +286,8 @@ def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells
     for seed in range(3):
         torch.manual_seed(100 * channels + seed)
         found = unet_properties(cells, built(cells), channels, 2, 8 * (seed + 1), 24)
-        assert all(found[name] == 1 for name in segmentation.PROMISES), found
-        assert all(found[name] == count for name, count in segmentation.COUNTS.items()), found
+        assert all(found[name] == 1 for name in unet.PROMISES), found
+        assert all(found[name] == count for name, count in unet.COUNTS.items()), found
 
 
 @pytest.mark.parametrize(
@@ -294,8 +298,8 @@ def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells
 def test_every_activation_is_one(activation, cells):
     network = changed(cells, {"nn.ReLU()": f"nn.{activation}"})
     found = unet_properties(cells, network, 4, 2, 16, 24)
-    assert all(found[name] == 1 for name in segmentation.PROMISES), found
-    assert all(found[name] == count for name, count in segmentation.COUNTS.items()), found
+    assert all(found[name] == 1 for name in unet.PROMISES), found
+    assert all(found[name] == count for name, count in unet.COUNTS.items()), found
 
 
 def changed(cells, change):
@@ -324,9 +328,9 @@ def test_what_is_clipped_far_away_is_no_logit(cells):
 
 def test_parameters_by_hand():
     for c in (1, 8, 16):
-        found = segmentation.promised(c, 1, 8, 8)["parameters"].item()
+        found = unet.promised.oracle(c, 1, 8, 8)["parameters"]
         assert found == 1878 * c**2 + 123 * c + 1
-    assert segmentation.promised(16, 1, 8, 8)["parameters"] == 482_737
+    assert unet.promised.oracle(16, 1, 8, 8)["parameters"] == 482_737
 
 
 def closed(cells, level):
@@ -350,7 +354,7 @@ def closed(cells, level):
 )
 def test_a_closed_skip_connection_is_seen(level, name, cells):
     found = unet_properties(cells, closed(cells, level), 4, 1, 16, 16)
-    broken = {promise for promise in segmentation.PROMISES if found[promise] != 1}
+    broken = {promise for promise in unet.PROMISES if found[promise] != 1}
     assert broken == {name}
 
 
@@ -367,7 +371,7 @@ def test_the_oracle_of_the_loss_is_autograd(checks):
             dice = (2 * (p[n] * t[n]).sum() + 1) / (p[n].sum() + t[n].sum() + 1)
             loss = loss + weight * (1 - dice) / len(z)
         (gradient,) = torch.autograd.grad(loss, z)
-        found = segmentation.loss_by_hand(**case.inputs)
+        found = unet.loss_by_hand.oracle(**case.inputs)
         assert found["loss"].item() == pytest.approx(loss.item(), rel=1e-9)
         assert torch.allclose(found["gradient"].double(), gradient, rtol=1e-6, atol=1e-9)
 
@@ -375,8 +379,8 @@ def test_the_oracle_of_the_loss_is_autograd(checks):
 def test_both_parts_of_the_loss_count(checks):
     for case in checks["dice_loss"].cases:
         logits, masks, weight = case.inputs.values()
-        value = segmentation.loss_by_hand(logits, masks, weight)["loss"].item()
-        alone = segmentation.loss_by_hand(logits, masks, 0.0)["loss"].item()
+        value = unet.loss_by_hand.oracle(logits, masks, weight)["loss"].item()
+        alone = unet.loss_by_hand.oracle(logits, masks, 0.0)["loss"].item()
         assert alone > 0.1
         assert weight == 0 or value - alone > 0.05
 

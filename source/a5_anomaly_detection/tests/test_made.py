@@ -12,12 +12,12 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from autograder.cases import Case, Level
-from autograder.checks import Check
-from autograder.checks.a5_anomaly_detection import detector, reconstruction, synthetic
-from autograder.evidence import observe
-from autograder.measure import auroc
-from autograder.solutions import grade_id
+from autograder.assignments.a5_anomaly_detection.checks import cutpaste, detector, reconstruction
+from autograder.authoring.checks import Check, answer_of
+from autograder.grading.notebooks import grade_id
+from autograder.notebook.cases import Case, Level
+from autograder.notebook.criteria import auroc
+from autograder.notebook.evidence import observe
 from tests.submissions import source_notebook
 
 LEVELS = tuple(Level(name, at, share) for name, at, share in (("pass", 0.7, 0.5), ("good", 0.9, 1)))
@@ -36,7 +36,7 @@ def test_auroc_is_scikit_learns_also_with_ties():
     value = roc_auc_score(labels.flatten(), scores.flatten())
     assert 0.7 < value < 0.9
     found = measured(scores, labels)
-    assert found.share == 0.5 and f"AUROC {value:.1%}: pass; 90% is needed for good" in found.note
+    assert found.credit == 0.5 and f"AUROC {value:.1%}: pass; 90% is needed for good" in found.note
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_auroc_is_scikit_learns_also_with_ties():
 )
 def test_scores_that_tell_nothing_are_no_pass(scores, problem):
     found = measured(scores, torch.tensor([True, False, True, False]))
-    assert found.share == 0 and re.search(problem, found.problem)
+    assert found.credit == 0 and re.search(problem, found.problem)
 
 
 def test_perfect_scores_have_every_point():
@@ -63,13 +63,16 @@ def capsules():
     """Images, and what is defective, of the hidden sets of two seeds, and of the public one."""
     sets = {}
     for seed in (0, 1):
-        images_check, pixels_check = detector.checks(seed)
-        for case in images_check.cases:
+        images_check, pixels_check = (
+            one.drawn(seed) for one in (detector.detector_images, detector.detector_pixels)
+        )
+        for case, same in zip(images_check.cases, pixels_check.cases, strict=True):
             sheet = case.inputs["sheet"]
+            assert torch.equal(sheet, same.inputs["sheet"])
             image = np.array(Image.open(io.BytesIO(sheet.numpy().tobytes())))
             images = torch.from_numpy(image).view(-1, 192, 192, 3)
-            answers = images_check.oracle(sheet)["scores"], pixels_check.oracle(sheet)["scores"]
-            sets[seed, case.public] = images, *answers
+            answers = answer_of(images_check, case), answer_of(pixels_check, same)
+            sets[seed, case.public] = images, *(answer["scores"].tensor for answer in answers)
     return sets
 
 
@@ -121,7 +124,8 @@ def test_a_map_that_never_looks_at_its_image_has_no_point(capsules):
 
 @pytest.mark.parametrize("seed", (0, 5))
 def test_errors_of_drawings_are_those_of_torch(seed):
-    for _, _, inputs, *_ in reconstruction.drawers(np.random.RandomState(seed)):
+    for case in reconstruction.errors.drawn(seed).cases:
+        inputs = case.inputs
         w = {name: value.double() for name, value in inputs["weights"].items()}
         x = inputs["x"].double()
         z = torch.nn.functional.conv2d(x, w["layers.0.weight"], w["layers.0.bias"])
@@ -131,23 +135,23 @@ def test_errors_of_drawings_are_those_of_torch(seed):
         )  # fmt: skip
         squares = (x - z.sigmoid()).square().mean(dim=1, keepdim=True)
         maps = torch.nn.functional.avg_pool2d(squares, inputs["cell"])[:, 0]
-        expected = reconstruction.errors(**inputs)["maps"]
+        expected = reconstruction.errors.oracle(**inputs)["maps"]
         assert torch.allclose(maps, expected.double(), rtol=1e-5)
 
 
 def test_margins_of_pasted_rectangles_are_six_standard_errors():
-    N, tolerance = synthetic.SIZES[0][0], synthetic.MARGIN
+    N, tolerance = cutpaste.SIZES[0][0], cutpaste.MARGIN
     assert tolerance.atol >= 6 * (1 / 12 / N) ** 0.5
     assert (1 - tolerance.atol) ** N < 1e-12  # that no number is near an end
 
 
 def test_usual_sides_are_those_of_many_rectangles():
-    rng, (N, H, W) = np.random.RandomState(0), synthetic.SIZES[1]
+    rng, (N, H, W) = np.random.RandomState(0), cutpaste.SIZES[1]
     area = H * W * rng.uniform(0.02, 0.15, 10**6)
     ratio = np.exp(rng.uniform(np.log(0.3), np.log(3.3), 10**6))
     sides = [np.sqrt(area * ratio).round().clip(1, H) / H, np.sqrt(area / ratio).round() / W]
-    assert synthetic.usual_sides(H, W).tolist() == pytest.approx(np.mean(sides, 1), abs=1e-3)
-    assert 6 * max(np.std(sides, axis=1)) / N**0.5 <= synthetic.MARGIN.atol
+    assert cutpaste.usual_sides(H, W).tolist() == pytest.approx(np.mean(sides, 1), abs=1e-3)
+    assert 6 * max(np.std(sides, axis=1)) / N**0.5 <= cutpaste.MARGIN.atol
 
 
 @pytest.fixture
@@ -172,9 +176,10 @@ def broken_promises(space, decoded, start=lambda model: None):
             return decoded(self.decoder(code))
 
     space["Autoencoder"] = Other
-    (check, _) = reconstruction.checks(0)
-    inputs = check.cases[-1].inputs
-    found, right = space["describe_autoencoder"](**inputs), check.oracle(**inputs)
+    check = reconstruction.promised.drawn()
+    case = check.cases[-1]
+    found = space["describe_autoencoder"](**case.inputs)
+    right = {name: leaf.tensor for name, leaf in answer_of(check, case).items()}
     return {name for name in right if not torch.equal(torch.as_tensor(found[name]), right[name])}
 
 

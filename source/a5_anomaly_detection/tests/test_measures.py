@@ -7,21 +7,21 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from autograder import plots
-from autograder.checks.a5_anomaly_detection import formats, measures, places, regions
-from autograder.checks.a5_anomaly_detection.formats import grouped, rewritten, shares
-from autograder.checks.a5_anomaly_detection.measures import area, iou_and_dice
-from autograder.checks.a5_anomaly_detection.places import boxed, tried
-from autograder.checks.a5_anomaly_detection.regions import flooded, overlap
+from autograder.assignments.a5_anomaly_detection.checks.formats import grouped, rewritten, shares
+from autograder.assignments.a5_anomaly_detection.checks.measures import area, iou_and_dice
+from autograder.assignments.a5_anomaly_detection.checks.places import boxed, tried
+from autograder.assignments.a5_anomaly_detection.checks.pro import flooded, overlap
+from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.authoring.checks import answer_of
 
+DECLARED = (area, iou_and_dice, overlap, tried, boxed, rewritten, grouped)
 SEEDS = (0, 1, 2)
 WHOLE = 1e-3  # how near to a whole number is too near
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def checks(request):
-    parts = (measures, regions, places, formats)
-    return {check.name: check for part in parts for check in part.checks(request.param)}
+    return {one.check.name: one.drawn(request.param) for one in DECLARED}
 
 
 def inputs_of(check):
@@ -32,8 +32,8 @@ def test_no_long_answer_of_a_hidden_case_is_that_of_a_public_one(checks):
     for check in checks.values():
         answers = {True: set(), False: set()}
         for case in check.cases:
-            leaves = check.oracle(**case.inputs).values()
-            answers[case.public] |= {leaf.numpy().tobytes() for leaf in leaves}
+            leaves = answer_of(check, case).values()
+            answers[case.public] |= {leaf.tensor.numpy().tobytes() for leaf in leaves}
         assert not [a for a in answers[True] & answers[False] if len(a) >= 64]
 
 
@@ -44,7 +44,7 @@ def test_the_area_is_the_share_of_pairs_and_a_sum_of_ranks(checks):
     for scores, labels in inputs_of(checks["auroc_values"]):
         good, defective = (scores[labels == kind].double().numpy() for kind in (0, 1))
         difference = defective[:, None] - good[None]
-        found = area(scores, labels)["AUROC"].item()
+        found = area.oracle(scores, labels)["AUROC"]
         assert found == pytest.approx(((difference > 0) + 0.5 * (difference == 0)).mean())
         n = len(defective)
         ranks = stats.rankdata(scores.double().numpy())[labels.numpy() == 1].sum()
@@ -72,11 +72,11 @@ def two_regions():
 
 def test_overlap_by_hand():
     maps, masks = two_regions()
-    assert overlap(maps, masks, 0.3)["PRO"].item() == pytest.approx(0.5)
+    assert overlap.oracle(maps, masks, 0.3)["PRO"] == pytest.approx(0.5)
     maps[0, 3, 3] = 5.0
-    assert overlap(maps, masks, 0.3)["PRO"].item() == pytest.approx(1)
-    assert overlap(-maps, masks, 0.3)["PRO"].item() == pytest.approx(0)
-    assert overlap(0 * maps, masks, 0.3)["PRO"].item() == pytest.approx(0.15)
+    assert overlap.oracle(maps, masks, 0.3)["PRO"] == pytest.approx(1)
+    assert overlap.oracle(-maps, masks, 0.3)["PRO"] == pytest.approx(0)
+    assert overlap.oracle(0 * maps, masks, 0.3)["PRO"] == pytest.approx(0.15)
 
 
 def test_pixels_that_touch_at_a_corner_are_one_piece_and_holes_have_their_own():
@@ -117,7 +117,7 @@ def published(maps, masks, limit):
 def test_the_overlap_is_that_of_the_published_evaluation(checks):
     for maps, masks, limit in inputs_of(checks["region_overlap_values"]):
         expected = published(maps.numpy(), masks.numpy(), limit)
-        assert overlap(maps, masks, limit)["PRO"].item() == pytest.approx(expected, rel=1e-9)
+        assert overlap.oracle(maps, masks, limit)["PRO"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_no_rate_of_false_alarms_is_the_limit(checks):
@@ -137,7 +137,7 @@ def test_values_of_maps_tie_only_where_a_case_says_so(checks):
 
 def test_a_limit_of_one_takes_in_the_whole_curve():
     maps, masks = two_regions()
-    assert overlap(maps, masks, 1.0)["PRO"].item() == pytest.approx(0.5)
+    assert overlap.oracle(maps, masks, 1.0)["PRO"] == pytest.approx(0.5)
 
 
 # Masks
@@ -145,10 +145,10 @@ def test_a_limit_of_one_takes_in_the_whole_curve():
 
 def test_iou_and_dice_by_hand():
     predicted, truth = torch.tensor([[1, 1, 1, 0]]).bool(), torch.tensor([[0, 1, 1, 1]]).bool()
-    found = iou_and_dice(predicted, truth)
-    assert (found["IoU"].item(), found["Dice"].item()) == pytest.approx((2 / 4, 4 / 6))
+    found = iou_and_dice.oracle(predicted, truth)
+    assert (found["IoU"], found["Dice"]) == pytest.approx((2 / 4, 4 / 6))
     nothing = torch.zeros(3, 5).bool()
-    assert all(value == 1 for value in iou_and_dice(nothing, nothing).values())
+    assert all(value == 1 for value in iou_and_dice.oracle(nothing, nothing).values())
 
 
 # Thresholds
@@ -158,7 +158,7 @@ def test_thresholds_by_hand():
     scores = torch.tensor([5.0, 1.0, 4.0, 2.0, 3.0])
     expected = {0.0: 5, 0.19: 5, 0.25: 4, 0.41: 3, 0.99: 1}
     for rate, threshold in expected.items():
-        assert tried(scores, rate)["threshold"] == threshold
+        assert tried.oracle(scores, rate)["threshold"] == threshold
 
 
 def test_how_many_may_is_beyond_doubt(checks):
@@ -171,7 +171,7 @@ def test_how_many_may_is_beyond_doubt(checks):
 def test_ties_lie_at_the_threshold(checks):
     for case in checks["false_alarm_values"].cases:
         if "ties" in case.name:
-            scores, threshold = case.inputs["scores"], tried(**case.inputs)["threshold"]
+            scores, threshold = case.inputs["scores"], tried.oracle(**case.inputs)["threshold"]
             assert (scores == threshold).sum() > 1
 
 
@@ -182,14 +182,14 @@ def test_boxes_by_hand():
     mask = torch.zeros(4, 7).bool()
     mask[1:3, 2] = mask[3, 3] = True
     mask[0, 5:] = True
-    assert boxed(mask, 1)["boxes"].tolist() == [[5, 0, 7, 1], [2, 1, 4, 4]]
-    assert boxed(mask, 3)["boxes"].tolist() == [[2, 1, 4, 4]]
-    assert boxed(mask, 4)["boxes"].shape == (0, 4)
+    assert boxed.oracle(mask, 1)["boxes"].tolist() == [[5, 0, 7, 1], [2, 1, 4, 4]]
+    assert boxed.oracle(mask, 3)["boxes"].tolist() == [[2, 1, 4, 4]]
+    assert boxed.oracle(mask, 4)["boxes"].shape == (0, 4)
 
 
 def test_order_is_not_that_of_labels_and_takes_all_four_numbers(checks):
     case = next(c for c in checks["boxes_of_masks"].cases if c.name == "corners")
-    boxes = boxed(**case.inputs)["boxes"]
+    boxes = boxed.oracle(**case.inputs)["boxes"]
     assert any(one[:2].equal(other[:2]) for one, other in pairwise(boxes))
     labels, _ = ndimage.label(case.inputs["mask"].numpy(), np.ones((3, 3)))
     found = [[x.start, y.start, x.stop, y.stop] for y, x in ndimage.find_objects(labels)]
@@ -199,7 +199,7 @@ def test_order_is_not_that_of_labels_and_takes_all_four_numbers(checks):
 def test_a_piece_lies_in_the_hole_of_another(checks):
     for case in checks["boxes_of_masks"].cases:
         if case.name.endswith("hole"):
-            boxes = boxed(**case.inputs)["boxes"]
+            boxes = boxed.oracle(**case.inputs)["boxes"]
             inside = (boxes[:, None, :2] < boxes[None, :, :2]).all(2)
             inside &= (boxes[:, None, 2:] > boxes[None, :, 2:]).all(2)
             assert inside.any()
@@ -211,7 +211,7 @@ def test_a_piece_lies_in_the_hole_of_another(checks):
 def test_rows_of_a_file_give_back_their_boxes(checks):
     for boxes, _, height, width in inputs_of(checks["box_formats"]):
         rows = shares(boxes, height, width).round(decimals=6)
-        assert rewritten(boxes, rows, height, width)["read"].equal(boxes)
+        assert rewritten.oracle(boxes, rows, height, width)["read"].equal(boxes)
 
 
 def test_corners_of_rows_are_near_whole_numbers_but_not_whole(checks):
@@ -227,13 +227,13 @@ def test_corners_of_rows_are_near_whole_numbers_but_not_whole(checks):
 
 def test_run_lengths_by_hand():
     mask = torch.tensor([[True, False, True], [True, False, False]])
-    assert grouped(mask)["lengths"].tolist() == [0, 2, 2, 1, 1]
-    assert grouped(~mask)["lengths"].tolist() == [2, 2, 1, 1]
+    assert grouped.oracle(mask)["lengths"].tolist() == [0, 2, 2, 1, 1]
+    assert grouped.oracle(~mask)["lengths"].tolist() == [2, 2, 1, 1]
 
 
 def test_run_lengths_can_be_decoded(checks):
     for (mask,) in inputs_of(checks["run_length_values"]):
-        lengths = grouped(mask)["lengths"].int().numpy()
+        lengths = grouped.oracle(mask)["lengths"].int().numpy()
         pixels = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
         assert torch.from_numpy(pixels.reshape(mask.T.shape).T).equal(mask)
 

@@ -1,0 +1,1 @@
+"""What an author of exercises needs: checks and mistakes, references, student versions."""

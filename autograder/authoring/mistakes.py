@@ -1,0 +1,94 @@
+"""Known mistakes as an author writes them: what a solution looks like with one mistake in it.
+
+A file `checks/<topic>.diff` begins with the cell whose solution is changed, and the checks
+that must refuse it. Then comes a paragraph for each mistake: its name, the part of the points
+it keeps, the hint that a student reads, and the lines that are changed.
+
+    @@ squared_error @@ squared_error_values
+    mean_over_everything keeps 0.5: the squares were averaged over the features too. Sum over D,
+      average over N.
+    -    return (difference**2).sum(dim=1).mean()
+    +    return (difference**2).mean()
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from autograder.errors import UserError
+
+PLACE = re.compile(r"@@ (?P<cell>\S+) @@(?P<checks>.*)")
+FIRST = re.compile(r"(?P<name>\w+) keeps (?P<credit>[\d.]+): (?P<hint>.*)")
+
+
+class MistakesUnreadable(UserError):
+    """A file of mistakes has a line that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Whole lines of a solution, and the lines that stand there instead."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A named wrong solution: the instructor's, with one mistake in one cell.
+
+    Every check in `checks` must refuse it; `credit` is the part of the points it keeps.
+    """
+
+    name: str
+    cell: str
+    changes: tuple[Change, ...]
+    checks: tuple[str, ...]
+    credit: float
+    hint: str
+    topic: str = ""
+
+
+def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
+    """Read the mistakes in a file, none if it is not there. Raises MistakesUnreadable."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    place, found = None, []
+    for number, paragraph in _paragraphs(lines):
+        if start := PLACE.fullmatch(paragraph[0]):
+            place, paragraph = start, paragraph[1:]
+        if not paragraph:
+            continue
+        text = [line for line in paragraph if line[0] not in "-+"]
+        first = FIRST.fullmatch(" ".join(line.strip() for line in text))
+        if place is None or first is None:
+            raise MistakesUnreadable(
+                f"{'/'.join(file.parts[-3:])}, line {number}: a mistake reads `name keeps 0.5: hint`"
+                ", below a line `@@ cell @@ checks`, and above the lines with - and +."
+            )
+        found.append(Mistake(
+            first["name"], place["cell"], tuple(_changes(paragraph)),
+            tuple(place["checks"].split()), float(first["credit"]), first["hint"], topic,
+        ))  # fmt: skip
+    return found
+
+
+def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line of each paragraph, and its lines."""
+    numbered = enumerate(lines, start=1)
+    for is_text, group in groupby(numbered, key=lambda pair: bool(pair[1].strip())):
+        if is_text:
+            numbers, paragraph = zip(*group, strict=True)
+            yield numbers[0], list(paragraph)
+
+
+def _changes(paragraph: Sequence[str]) -> Iterator[Change]:
+    """Yield the changes in a paragraph: lines with - and then lines with +."""
+    before, after = [], []
+    for line in [line for line in paragraph if line[0] in "-+"]:
+        if line[0] == "-" and after:
+            yield Change(tuple(before), tuple(after))
+            before, after = [], []
+        (before if line[0] == "-" else after).append(line[1:])
+    yield Change(tuple(before), tuple(after))

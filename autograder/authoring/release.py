@@ -1,0 +1,57 @@
+"""From the .py that an author edits to the notebook, and from it to the student version."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+from nbformat import NotebookNode
+
+from autograder.grading.course import AssignmentFolders, CourseError, last_error
+from autograder.grading.notebooks import grade_id
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def sync(assignment: AssignmentFolders) -> Path:
+    """Write an assignment's `.ipynb` from its `.py`, with nbgrader's metadata and no other.
+
+    Cells that are still there keep their ids. Returns the path. Raises CourseError.
+    """
+    paths = [assignment.source / f"{assignment.name}.{end}" for end in ("py", "ipynb")]
+    if not paths[0].exists():
+        raise CourseError(f"{assignment.named(paths[0])}: no such file.")
+    notebook = jupytext.read(paths[0])
+    if paths[1].exists():
+        notebook = combine_inputs_with_outputs(notebook, nbformat.read(paths[1], 4))
+    notebook.metadata = {"kernelspec": notebook.metadata.get("kernelspec", KERNEL)}
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "nbgrader"}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, paths[1])
+    return paths[1]
+
+
+def release(assignment: AssignmentFolders) -> Path:
+    """Generate the student version of an assignment. Returns its folder. Raises CourseError."""
+    source = assignment.notebook()
+    problems = list(open_regions(nbformat.read(source, 4)))
+    if problems:
+        raise CourseError(f"{assignment.named(source)}, {problems[0]}")
+    result = assignment.course.api.generate_assignment(assignment.name)
+    if not result["success"]:
+        raise CourseError(f"{assignment.named(source)}: {last_error(result)}")
+    return assignment.release
+
+
+def open_regions(notebook: NotebookNode) -> Iterator[str]:
+    """Yield the cells in which a region for the instructor begins and does not end."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        name = grade_id(cell) or cell.cell_type
+        for region in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
+            marks = re.findall(rf"(BEGIN|END) {region}", cell.source)
+            if marks != ["BEGIN", "END"] * (len(marks) // 2):
+                yield f"cell {number} ({name}): BEGIN {region} and END {region} do not match."

@@ -1,0 +1,21 @@
+"""What is said to people, and not shown as a traceback."""
+
+
+class UserError(Exception):
+    """Something is missing or wrong; the message says what, where, and the remedy.
+
+    The command prints the message, and a notebook shows it as one line without a traceback.
+    Every error of this kind in the course is one.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The message, a line each."""
+        return tuple(str(self).splitlines())
+
+
+class SandboxError(UserError):
+    """This system cannot shut a submission in, or the sandbox ended."""

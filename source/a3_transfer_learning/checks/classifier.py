@@ -1,0 +1,102 @@
+"""A classifier on a backbone, and the backbone frozen.
+
+How a module is frozen has no single right answer. A locked function of the notebook turns
+what the student wrote into properties; the oracles say what these are.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+
+from autograder.authoring.checks import Answers, Draws, Sketch, case, check
+
+from .weights import FLOAT32_LOOSE, Tensors, batch_norm, cast, normal
+
+
+def tiny_weights(rng: Draws, width: int) -> Tensors:
+    """Draw the weights of the notebook's tiny backbone."""
+    weights = {"0.0.weight": normal(rng, 4, 3, 3, 3) / 3, "0.0.bias": normal(rng, 4)}
+    weights |= batch_norm(rng, "0.1", 4)
+    weights |= {"4.weight": normal(rng, width, 4), "4.bias": normal(rng, width)}
+    return cast(weights, torch.float32)
+
+
+def tiny_features(weights: Tensors, x: torch.Tensor) -> torch.Tensor:
+    """Compute the features of the tiny backbone in evaluation mode, in double precision."""
+    w = {name: value.double() for name, value in weights.items()}
+    z = F.conv2d(x.double(), w["0.0.weight"], w["0.0.bias"])
+    scale = w["0.1.weight"] / (w["0.1.running_var"] + 1e-5).sqrt()
+    shift = w["0.1.bias"] - w["0.1.running_mean"] * scale
+    z = F.relu(z * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)).mean(dim=(2, 3))
+    return z @ w["4.weight"].T + w["4.bias"]
+
+
+def tiny_count(width: int) -> int:
+    """Count the parameters of the tiny backbone: convolution, batch norm, linear layer."""
+    return (3 * 3 * 3 * 4 + 4) + 2 * 4 + (4 * width + width)
+
+
+def classifier_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield inputs of `try_classifier`."""
+    for name, N, width, C in (("small", 3, 7, 5), ("single", 1, 5, 2), ("resnet50", 2, 2048, 10)):
+        yield case(
+            name,
+            f"{width} features, {C} classes, {N} image{'s' * (N > 1)}",
+            weights=tiny_weights(rng, width),
+            x=normal(rng, N, 3, 8, 9).float(),
+            head_weight=(normal(rng, C, width) / width**0.5).float(),
+            head_bias=normal(rng, C).float(),
+        )
+
+
+@check(
+    "classifier", "a new head on a copy of the backbone",
+    {name: f"return.{name}" for name in ("scores", "count", "backbone_unchanged")},
+    classifier_cases, tolerance=FLOAT32_LOOSE,
+)  # fmt: skip
+def classified(
+    weights: Tensors, x: torch.Tensor, head_weight: torch.Tensor, head_bias: torch.Tensor
+) -> Answers:
+    """Apply the head to the features, and count by formulae."""
+    scores = tiny_features(weights, x) @ head_weight.double().T + head_bias
+    C, width = head_weight.shape
+    count = tiny_count(width) + width * C + C
+    return {"scores": scores.float(), "count": count, "backbone_unchanged": True}
+
+
+def freezing_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield inputs of `try_freezing`."""
+    for name, N, width, C in (("small", 4, 7, 5), ("resnet50", 3, 2048, 10), ("pair", 2, 6, 3)):
+        weights, x = tiny_weights(rng, width), normal(rng, N, 3, 9, 8).float()
+        yield case(name, f"{width} features, {C} classes", weights=weights, x=x, num_classes=C)
+
+
+def frozen(weights: Tensors, x: torch.Tensor, num_classes: int) -> Answers:
+    """Say what a frozen backbone shows: nothing has changed, and the head alone is trained."""
+    width = len(weights["4.weight"])
+    return {
+        "features": tiny_features(weights, x).float(),
+        "trainable": width * num_classes + num_classes,
+        "frozen": tiny_count(width),
+        "returned_it": True,
+        "mean": weights["0.1.running_mean"],
+        "var": weights["0.1.running_var"],
+        "other_switches": True,
+    }
+
+
+FREEZING = [
+    check(
+        f"freeze_{what}",
+        title,
+        {name: f"return.{name}" for name in names},
+        freezing_cases,
+        tolerance=FLOAT32_LOOSE,
+    )(frozen)
+    for what, title, names in (
+        ("gradients", "how many parameters are trained", ("trainable", "frozen", "returned_it")),
+        ("statistics", "features and batch-norm statistics after model.train()",
+         ("features", "mean", "var", "other_switches")),
+    )
+]  # fmt: skip

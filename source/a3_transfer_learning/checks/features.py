@@ -1,0 +1,79 @@
+"""Features of all images, and the accuracy of the probe that was trained on them."""
+
+from collections.abc import Iterator
+
+import torch
+
+from autograder.authoring.checks import Answers, Draws, Sketch, case, check
+from autograder.notebook.cases import Level
+from data_scripts.synthetic import objects
+
+from .weights import normal
+
+MANNERS = (
+    "largest", "largest_prepared", "images_seen", "with_gradient", "needs_gradient",
+    "gradients_afterwards", "training_afterwards", "dropout_afterwards",
+)  # fmt: skip
+LEVELS = Level("pass", 0.36, 0.5), Level("good", 0.44, 0.8), Level("excellent", 0.50, 1.0)
+
+
+def extraction_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield inputs of `watch_extraction`."""
+    for name, N, batch_size, training in (
+        ("last_batch_smaller", 11, 4, True),
+        ("whole_batches", 8, 4, False),
+        ("one_batch", 5, 16, True),
+        ("single", 1, 3, True),
+        ("one_by_one", 4, 1, False),
+    ):
+        mode = "training" if training else "evaluation"
+        yield case(
+            name,
+            f"{N} in batches of {batch_size}, module in {mode} mode",
+            weight=normal(rng, 3, 5),
+            images=normal(rng, N, 3),
+            batch_size=batch_size,
+            training=training,
+        )
+
+
+def extracted(
+    weight: torch.Tensor, images: torch.Tensor, batch_size: int, training: bool
+) -> Answers:
+    """Compute all features at once."""
+    return {
+        "features": torch.einsum("nd,de->ne", 1 + 2 * images, weight),
+        "largest": min(len(images), batch_size),
+        "largest_prepared": min(len(images), batch_size),
+        "images_seen": len(images),
+        "with_gradient": False,
+        "needs_gradient": False,
+        "gradients_afterwards": True,
+        "training_afterwards": training,
+        "dropout_afterwards": training,
+    }
+
+
+EXTRACTION = [
+    check(f"features_{what}", title, {name: f"return.{name}" for name in names}, extraction_cases)(
+        extracted
+    )
+    for what, title, names in (
+        ("values", "features, in the order of the images", ["features"]),
+        ("manners", "batches, no gradients, and the mode afterwards", MANNERS),
+    )
+]
+
+
+def probe_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield images (N, 3, 32, 32) that are in no data set."""
+    seed, N = (rng.number, 150) if rng.public else (rng.number + 77_000, 400)
+    images, labels = objects.draw(10, N, seed=1_000 + seed)["test"]
+    about = f"{N} new drawn images"
+    yield case("drawn", about, levels=LEVELS, answer={"labels": labels.long()}, images=images)
+
+
+probe_predictions = check(
+    "probe_predictions", "accuracy of the probe that you handed in", {"labels": "return"},
+    probe_cases, criterion="accuracy",
+)  # fmt: skip

@@ -1,0 +1,46 @@
+"""Photographs of parts, what an autoencoder draws of them, and defects of one's own making."""
+
+from collections.abc import Sequence
+
+import torch
+
+from autograder.notebook.plots import figure, for_people
+
+
+@for_people
+def drawings(
+    images: torch.Tensor, drawn: torch.Tensor, maps: torch.Tensor, titles: Sequence[str]
+) -> None:
+    """Draw images and their drawings (n, 3, H, W) in 0..1, and maps (n, h, w) below, a column each.
+
+    All maps have one scale, which ends at the 99.5th percentile.
+    """
+    n = len(images)
+    rows = {"photograph": images, "drawing": drawn, "squared error": maps}
+    top = float(torch.quantile(maps.flatten().float(), 0.995))
+    with figure(1.7 * n, 5.2, n, 3) as axes:
+        for row, (name, values) in zip(axes, rows.items(), strict=True):
+            for axis, value in zip(row, values, strict=True):
+                if value.dim() == 3:
+                    axis.imshow(value.permute(1, 2, 0).numpy())
+                else:
+                    shown = axis.imshow(value.numpy(), cmap="magma", vmin=0, vmax=top)
+                axis.set(xticks=[], yticks=[])
+            row[0].set_ylabel(name)
+        for axis, title in zip(axes[0], titles, strict=True):
+            axis.set_title(title, fontsize=9)
+        axes[0][0].figure.colorbar(shown, ax=axes[2], shrink=0.8, label="mean squared error")
+
+
+@for_people
+def pairs(images: torch.Tensor, masks: torch.Tensor, titles: Sequence[str]) -> None:
+    """Draw images (n, 3, H, W), uint8, each above its mask (n, 1, H, W)."""
+    n = len(images)
+    picture = torch.cat(list(images.float() / 255), 2)
+    below = torch.cat(list(masks.float()), 2).expand(3, -1, -1)
+    with figure(1.7 * n, 3.6) as axes:
+        axes.imshow(torch.cat([picture, below], 1).permute(1, 2, 0).numpy())
+        _, _, H, W = images.shape
+        axes.set_xticks([W * (i + 0.5) for i in range(n)], titles, fontsize=9)
+        axes.set_yticks([H / 2, 3 * H / 2], ["part", "mask"])
+        axes.grid(False)
