@@ -18,6 +18,8 @@ from pathlib import Path
 import pooch
 from filelock import FileLock
 
+from autograder.errors import UserError
+
 SHARED = Path(sys.prefix) / "share" / "gradient-check"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 UNFINISHED = ".tmp-"  # how names begin of what a process that was killed may leave
@@ -29,11 +31,8 @@ DAMAGED = (
 )  # fmt: skip
 
 
-class DataNotFound(Exception):
+class DataNotFound(UserError):
     """Data that was asked for cannot be had; the message says what to do."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"{type(self).__name__}: {self}"]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ def test_the_example_is_recorded_released_and_graded(course):
     submissions.submit(course.root, NAME, "right", source)
     submissions.submit(course.root, NAME, "wrong", with_mistake(source, example.mistakes[0]))
     assert [graded.error for graded in grade(course.assignment(NAME))] == ["", ""]
-    students = {student.student: student for student in report.collect(course.assignment(NAME)).students}
+    students = {
+        student.student: student for student in report.collect(course.assignment(NAME)).students
+    }
     assert students["right"].total == 5
     assert students["wrong"].total == 2.5
     assert "Sum over D, average over N" in students["wrong"].main_reason

@@ -237,7 +237,9 @@ def test_real_notebooks_solved_from_the_student_version_have_what_they_deserve(r
         assert lost == {}, name
 
 
-REAL = sorted(path.parent.name for path in (submissions.folder(A1) / "submissions").glob("*/*.ipynb"))
+REAL = sorted(
+    path.parent.name for path in (submissions.folder(A1) / "submissions").glob("*/*.ipynb")
+)
 
 
 def test_at_least_five_notebooks_come_from_a_real_front_end():
@@ -274,7 +276,10 @@ def test_the_terminal_table_names_the_reason_that_cost_most(results):
 
 def test_a_second_run_changes_nothing(graded):
     before = scores(graded)
-    assert [g.error for g in grade(graded.assignment(A1), ["style_loops", "mistake_argmin"])] == ["", ""]
+    assert [g.error for g in grade(graded.assignment(A1), ["style_loops", "mistake_argmin"])] == [
+        "",
+        "",
+    ]
     assert scores(graded) == before
 
 

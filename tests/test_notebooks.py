@@ -64,8 +64,12 @@ def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, releas
 
 def test_the_references_are_those_of_the_checks(assignment):
     """The committed hidden inputs are what seed 0 draws."""
-    drawn = {check.name: record.only(check, False) for check in submissions.known(assignment).checks}
-    assert cases.challenge(drawn) == cases.challenge(cases.load_references(submissions.folder(assignment)))
+    drawn = {
+        check.name: record.only(check, False) for check in submissions.known(assignment).checks
+    }
+    assert cases.challenge(drawn) == cases.challenge(
+        cases.load_references(submissions.folder(assignment))
+    )
 
 
 def test_points_add_up_to_100(source):
@@ -76,7 +80,9 @@ def test_points_add_up_to_100(source):
 def test_every_check_cell_has_the_name_of_its_check(assignment, source):
     graded = {grade_id(cell): cell.source for cell in source.cells if is_autograded(cell)}
     assert (
-        set(graded) == set(cases.load_references(submissions.folder(assignment))) == set(cases.load_public(submissions.folder(assignment)))
+        set(graded)
+        == set(cases.load_references(submissions.folder(assignment)))
+        == set(cases.load_public(submissions.folder(assignment)))
     )
     for name, code in graded.items():
         public, begin, hidden, end = code.splitlines()

@@ -38,7 +38,12 @@ def files_in(wheel) -> set[str]:
 
 
 def test_the_student_s_package_is_folders_and_nothing_else(wheel):
-    folders = ("autograder/notebook", "autograder/sandbox", "autograder/assignments", "data_scripts")
+    folders = (
+        "autograder/notebook",
+        "autograder/sandbox",
+        "autograder/assignments",
+        "data_scripts",
+    )
     tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(tracked, cwd=ROOT, capture_output=True, text=True).stdout.split()
     expected = {n for n in listed if n.startswith(tuple(f"{folder}/" for folder in folders))}

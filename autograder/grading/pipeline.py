@@ -94,9 +94,7 @@ def _grade(
             yield graded
 
 
-def record(
-    assignment: Assignment, prepared: Prepared, ran: Ran, writer: GradebookWriter
-) -> None:
+def record(assignment: Assignment, prepared: Prepared, ran: Ran, writer: GradebookWriter) -> None:
     """Judge a submission that has been run, save its grades, write what feedback is made from."""
     judged = {name: notebooks.from_bytes(data) for name, data in ran.notebooks.items()}
     for nb in judged.values():

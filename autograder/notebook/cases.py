@@ -190,9 +190,7 @@ def _case_to_json(case: Case, tensors: Tensors) -> dict:
         "weight": case.weight,
         "tolerance": [case.tolerance.rtol, case.tolerance.atol],
         "public": case.public,
-        "levels": [
-            {"name": v.name, "least": v.at_least, "share": v.credit} for v in case.levels
-        ],
+        "levels": [{"name": v.name, "least": v.at_least, "share": v.credit} for v in case.levels],
         # a list, because the order of the inputs is the order of the arguments
         "inputs": [[name, _input_to_json(value, tensors)] for name, value in case.inputs.items()],
         "expected": case.expected and outcome_to_json(case.expected, tensors),
@@ -208,9 +206,7 @@ def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> C
             "inputs": inputs,
             "expected": expected,
             "tolerance": Tolerance(*document["tolerance"]),
-            "levels": tuple(
-                Level(v["name"], v["least"], v["share"]) for v in document["levels"]
-            ),
+            "levels": tuple(Level(v["name"], v["least"], v["share"]) for v in document["levels"]),
         }
     )
 

@@ -65,9 +65,7 @@ def test_the_worked_example_is_accepted(example):
     ]
 
 
-def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_hidden_cases(
-    example, tmp_path
-):
+def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_hidden_cases(example, tmp_path):
     folder = tmp_path / "source" / worked_example.NAME
     one, two = record(example), record(checks.load(folder, seed=0))
     other = record(checks.load(folder, seed=1))

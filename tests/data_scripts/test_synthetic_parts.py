@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional
 
-from data_scripts.synthetic import parts, textures, train_backbone
+from data_scripts import train_backbone
+from data_scripts.synthetic import parts, textures
 from data_scripts.synthetic.resnet import WEIGHTS, ResNetDrawn, load_resnet_drawn
 
 SIZE = 128

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.grading.journal import Journal
-from autograder.grading.pipeline import Graded
+from autograder.grading.journal import Graded, Journal
 from autograder.grading.prepare import Prepared
 
 KIM = Prepared("kim", {}, b"", {}, "digest of kim")
@@ -14,10 +13,16 @@ KIM = Prepared("kim", {}, b"", {}, "digest of kim")
 
 @pytest.fixture
 def course(tmp_path):
-    def folder(step, student, assignment):
-        return tmp_path / step / student / assignment
+    course = SimpleNamespace(root=tmp_path)
 
-    return SimpleNamespace(root=tmp_path, folder=folder)
+    def assignment(name):
+        def autograded(student):
+            return tmp_path / "autograded" / student / name
+
+        return SimpleNamespace(name=name, course=course, autograded=autograded)
+
+    course.assignment = assignment
+    return course
 
 
 def graded(course, *results):

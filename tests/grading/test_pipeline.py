@@ -224,7 +224,7 @@ from distributed import Client
 from autograder.grading import pipeline as grading
 from autograder.grading import cluster, journal
 from autograder.grading.course import open_course
-from tests.test_grade import A1, Replay, here
+from tests.grading.test_pipeline import A1, Replay, here
 
 if __name__ == "__main__":
     root, where, returned = sys.argv[1:]
@@ -236,7 +236,7 @@ if __name__ == "__main__":
     cluster.run_all = Replay(pickle.loads(Path(returned).read_bytes()))
     client = Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0")
     grading.connect = lambda *_: here(client)
-    list(grading.grade(open_course(root), A1))
+    list(grading.grade(open_course(root).assignment(A1)))
 """
 
 

@@ -123,8 +123,8 @@ def test_a_real_notebook_keeps_every_text_of_the_student(path, released):
     for before, after in zip(submitted.cells, result.notebook.cells, strict=True):
         assert name(before) == name(after)
         assert before.source == after.source or name(before) in locked
-    # They were solved before three locked cells of the release were changed
-    assert all("of this locked cell was not the released one" in note for note in result.notes)
+    # They were solved before some locked cells of the release were changed
+    assert all("locked cell" in note and "not the released one" in note for note in result.notes)
     assert len(result.notes) <= 3
 
 

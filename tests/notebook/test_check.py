@@ -1,6 +1,5 @@
 """The checker as a notebook calls it, in this process."""
 
-
 import pytest
 import torch
 
