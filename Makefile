@@ -13,10 +13,10 @@ demo: .venv/ready
 	cd demo && ../$(BIN)/autograder report $(ASSIGNMENTS)
 	@echo "The course with its classes is in demo/; open a page of demo/report/."
 
-test: .venv/ready
+test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: .venv/ready
+test-all: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # the figures of docs/results.md, in about 20 minutes; leave the machine alone meanwhile
@@ -36,9 +36,12 @@ notebooks: .venv/ready
 	$(BIN)/autograder release
 	$(BIN)/python -m pytest tests/test_notebooks.py -k "same_notebook or student_version"
 
+# style, types, and that data flows one way
 lint: .venv/ready
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/ty check --quiet autograder data_scripts
+	$(BIN)/lint-imports --no-cache --no-logo
 
 # the student's package, to hand out with the notebooks
 wheel: .venv/ready

@@ -18,4 +18,4 @@ class UserError(Exception):
 
 
 class SandboxError(UserError):
-    """This system cannot shut a submission in, or the sandbox ended."""
+    """A submission cannot be shut in on this system, or the sandbox ended."""

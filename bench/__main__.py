@@ -105,10 +105,15 @@ def course_with(students: Sequence[Student], root: Path, stock: bool = False) ->
     shutil.rmtree(root / "submitted")
     if stock:
         (root / "nbgrader_config.py").write_text(STOCK)
+        notebook = root / "source" / A1 / f"{A1}.ipynb"
+        text = notebook.read_bytes()
+        shutil.rmtree(root / "source")  # stock would release and copy all that is there
+        notebook.parent.mkdir(parents=True)
+        notebook.write_bytes(text)
         command = [BIN / "nbgrader", "generate_assignment", A1]
         subprocess.run(command, cwd=root, env=ENVIRONMENT, check=True, capture_output=True)
     else:
-        release(open_course(root), A1)
+        release(open_course(root).assignment(A1))
     for student in students:
         submit(root, A1, student.name, student.notebook)
     return root

@@ -15,7 +15,7 @@ import nbformat
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.authoring.solutions import grade_id
+from autograder.grading.notebooks import grade_id
 from data_scripts import mvtec_ad
 
 NOTEBOOK = Path(__file__).parents[1] / "source/a5_anomaly_detection/a5_anomaly_detection.ipynb"

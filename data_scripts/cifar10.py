@@ -8,7 +8,7 @@ import io
 import json
 import pickle
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -95,7 +95,7 @@ class Files(dict[str, Callable[[], bytes]]):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Files]:
+def opened(path: Path) -> Generator[Files]:
     """Open an archive or a folder."""
     if path.is_dir():
         yield Files({file.name: file.read_bytes for file in path.rglob("*") if file.is_file()})

@@ -11,7 +11,7 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -114,7 +114,7 @@ def _read_images(paths: list[Path]) -> Splits:
 
 
 @contextmanager
-def _open_csv(path: Path) -> Iterator[TextIO]:
+def _open_csv(path: Path) -> Generator[TextIO]:
     name = path.name.lower()
     with ExitStack() as stack:
         if name.endswith((".tar.gz", ".tgz", ".tar")):

@@ -7,7 +7,7 @@ Detection", CVPR 2019; IJCV 2021. On disk, every category has the official layou
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +174,7 @@ def is_category(folder: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Generator[Image.Image]:
     """Open an image. Raises DataNotFound if it is damaged, also while it is used."""
     try:
         with Image.open(path) as image:

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Make a folder, and let one process at a time write to it. Raises DataNotFound.
 
     What a process that was killed left unfinished is removed. What the system refuses
@@ -105,7 +105,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def unfinished(folder: Path) -> Iterator[Path]:
+def unfinished(folder: Path) -> Generator[Path]:
     """Yield a new folder, in another one, for what is not yet whole. It is removed in the end."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as new:
         yield Path(new)

@@ -64,8 +64,8 @@ def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
         first = FIRST.fullmatch(" ".join(line.strip() for line in text))
         if place is None or first is None:
             raise MistakesUnreadable(
-                f"{'/'.join(file.parts[-3:])}, line {number}: a mistake reads `name keeps 0.5: hint`"
-                ", below a line `@@ cell @@ checks`, and above the lines with - and +."
+                f"{'/'.join(file.parts[-3:])}, line {number}: a mistake begins `name keeps 0.5: "
+                "hint`, below a line `@@ cell @@ checks` and above its lines with - and +."
             )
         found.append(Mistake(
             first["name"], place["cell"], tuple(_changes(paragraph)),

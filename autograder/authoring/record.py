@@ -123,7 +123,7 @@ def outcomes_of(
     config: Config | None = None,
     artifacts: Mapping[str, Path] | None = None,
 ) -> Outcomes:
-    """Run a notebook on a challenge, with what it trained beside it, and read the evidence it leaves."""
+    """Run a notebook on a challenge, beside its artifacts, and read the evidence it leaves."""
     return read_outcomes(recorded_by(notebook, challenge, config, artifacts))
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from multiprocessing import resource_tracker
@@ -52,7 +52,7 @@ with suppress(Exception):  # the first submission will say what is wrong
 @contextmanager
 def connect(
     scheduler: str | None, workers: int | None, config: Config | None = None
-) -> Iterator[Client]:
+) -> Generator[Client]:
     """Connect to the workers at an address or, without one, to new ones on this machine.
 
     With the `config` of what they will run, new ones begin to warm up at once.
@@ -86,7 +86,7 @@ def warm_up(config: Config | None) -> str:
 
 
 @contextmanager
-def ended_at_once(cluster: LocalCluster) -> Iterator[None]:
+def ended_at_once(cluster: LocalCluster) -> Generator[None]:
     """If a run is cut off, kill its workers instead of waiting for what they do."""
     try:
         yield
@@ -99,7 +99,7 @@ def ended_at_once(cluster: LocalCluster) -> Iterator[None]:
 
 
 @contextmanager
-def interrupts_later() -> Iterator[None]:
+def interrupts_later() -> Generator[None]:
     """Let Ctrl-C wait. Threads and processes that start meanwhile never hear of it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

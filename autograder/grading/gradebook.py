@@ -1,7 +1,7 @@
 """The gradebook has one writer, and it takes a submission whole or not at all."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -130,7 +130,7 @@ def graded_cells(assignment: AssignmentFolders) -> dict[str, dict[str, tuple[flo
 
 
 @contextmanager
-def open_writer(assignment: AssignmentFolders) -> Iterator[GradebookWriter]:
+def open_writer(assignment: AssignmentFolders) -> Generator[GradebookWriter]:
     """Open the gradebook for the time of a run."""
     with patiently(assignment.course.gradebook) as gradebook:
         # what was read stays valid after a commit: nobody else writes what this writes

@@ -56,7 +56,7 @@ class RepairingExporter(NotebookExporter):
     """Reads a submission through `repair` when nbgrader autogrades it."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        """Keep nbgrader from copying what links beside a notebook point to, and what is not ours."""
+        """Keep nbgrader from copying what links point to, and what of ours is not released."""
         super().__init__(*arguments, **keywords)
         coursedir = self.parent.coursedir
         found = (path for folder in self.parent.assignments for path in Path(folder).rglob("*"))

@@ -8,7 +8,7 @@ off can go on where it stopped.
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -142,7 +142,7 @@ def write_autograded(
 
 
 @contextmanager
-def writable(course: Course) -> Iterator[None]:
+def writable(course: Course) -> Generator[None]:
     """Say in one sentence what keeps this machine from writing. Raises CourseError."""
     try:
         yield

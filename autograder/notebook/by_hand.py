@@ -5,7 +5,7 @@ exercise calls the function in inference mode, where autograd records nothing, a
 refuses the ready-made functions by name, with a sentence that says what to use.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -62,7 +62,7 @@ class _Refuse(TorchFunctionMode):
 
 
 @contextmanager
-def by_hand() -> Iterator[None]:
+def by_hand() -> Generator[None]:
     """Run a block with autograd off and torch.nn refused. Raises NotByHand."""
     with _Refuse(), torch.inference_mode():
         yield

@@ -6,7 +6,7 @@ one, and records what came back as evidence for the judge. It knows no right ans
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -114,7 +114,7 @@ def _in_words(error: BaseException) -> str:
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def _own_random_numbers() -> Generator[None]:
     """Start torch's CPU generator afresh, and leave the notebook's as it was."""
     generator = torch.default_generator  # torch.manual_seed takes 2 ms: it seeds every device
     state = generator.get_state()

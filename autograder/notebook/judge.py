@@ -58,9 +58,10 @@ def judge(
 ) -> Verdict:
     """Compare the outcomes of a check with the right answers and with known mistakes.
 
-    The fraction is the weight of the cases that passed, and the credit of the others; with `any_case`, it is that of the best case. If every outcome is that of one
-    known mistake, to the numbers, the mistake's credit is the least the check is worth. With
-    `reveal`, reasons quote expected values: for public cases only.
+    The fraction is the weight of the cases that passed, and the credit of the others; with
+    `any_case`, it is that of the best case. If every outcome is that of one known mistake, to
+    the numbers, the mistake's credit is the least the check is worth. With `reveal`, reasons
+    quote expected values: for public cases only.
     """
     verdicts = tuple(_judge_case(check, c, outcomes.get(c.name), reveal) for c in check.cases)
     enough = any if check.any_case else all

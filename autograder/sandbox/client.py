@@ -100,7 +100,7 @@ class WarmProcess:
 
 
 def get(*settings: Any) -> WarmProcess:
-    """Return the warm process for the settings of `begin`, started if need be. Raises SandboxError."""
+    """Return the warm process for the settings of `begin`. Raises SandboxError."""
     process = begin(*settings)
     process.wait_until_warm()
     return process

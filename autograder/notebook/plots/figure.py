@@ -1,7 +1,7 @@
 """A figure for people, and its colours."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -21,7 +21,7 @@ def for_people(draw: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Iterator[Any]:
+def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Generator[Any]:
     """Yield the axes of a new figure, inches wide and high, and show it in the end."""
     import matplotlib.pyplot as plt
 

@@ -1,5 +1,6 @@
 """Transfer learning: what its exercises promise, topic by topic as in the notebook."""
 
 TOPICS = (
-    "preprocessing", "blocks", "classifier", "features", "fine_tuning", "domains", "intervals",
+    "preprocessing", "blocks", "classifier", "features", "probe", "fine_tuning", "domains",
+    "intervals",
 )  # fmt: skip

@@ -1,12 +1,10 @@
-"""Features of all images, and the accuracy of the probe that was trained on them."""
+"""Features of all images, batch by batch."""
 
 from collections.abc import Iterator
 
 import torch
 
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
-from autograder.notebook.cases import Level
-from data_scripts.synthetic import objects
 
 from .weights import normal
 
@@ -14,7 +12,6 @@ MANNERS = (
     "largest", "largest_prepared", "images_seen", "with_gradient", "needs_gradient",
     "gradients_afterwards", "training_afterwards", "dropout_afterwards",
 )  # fmt: skip
-LEVELS = Level("pass", 0.36, 0.5), Level("good", 0.44, 0.8), Level("excellent", 0.50, 1.0)
 
 
 def extraction_cases(rng: Draws) -> Iterator[Sketch]:
@@ -63,17 +60,3 @@ EXTRACTION = [
         ("manners", "batches, no gradients, and the mode afterwards", MANNERS),
     )
 ]
-
-
-def probe_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield images (N, 3, 32, 32) that are in no data set."""
-    seed, N = (rng.number, 150) if rng.public else (rng.number + 77_000, 400)
-    images, labels = objects.draw(10, N, seed=1_000 + seed)["test"]
-    about = f"{N} new drawn images"
-    yield case("drawn", about, levels=LEVELS, answer={"labels": labels.long()}, images=images)
-
-
-probe_predictions = check(
-    "probe_predictions", "accuracy of the probe that you handed in", {"labels": "return"},
-    probe_cases, criterion="accuracy",
-)  # fmt: skip

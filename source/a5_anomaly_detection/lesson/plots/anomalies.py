@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from .defect_maps import OUTLINE, outline
 from autograder.notebook.plots import COLOURS, figure, for_people
+
+from .defect_maps import OUTLINE, outline
 
 TRUE, FOUND = OUTLINE, "magenta"  # where a defect is, and where one was found
 
