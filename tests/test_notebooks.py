@@ -130,7 +130,7 @@ def answers(notebook) -> list[str]:
 
 def test_no_answer_hidden_test_or_model_answer_is_in_the_student_version(assignment, source):
     lines = answers(source)
-    assert len(lines) > 40
+    assert lines
     for path in (submissions.ROOT / "assignments").rglob("*"):
         if path.is_file():
             text = path.read_text().replace('\\"', '"')

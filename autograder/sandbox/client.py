@@ -113,9 +113,19 @@ def begin(
 
     `source` is the folder of the course's assignments. Raises SandboxError.
     """
+    settings = sandbox, tuple(preload), json.dumps(dict(limits)), source
+    process = _process(*settings)
+    if not process.alive:
+        _process.cache_clear()
+        process = _process(*settings)
+    return process
+
+
+@lru_cache(maxsize=1)
+def _process(sandbox: bool, preload: tuple[str, ...], limits: str, source: Path) -> WarmProcess:
     files = package.contents(source)
     home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
-    order = {
+    return WarmProcess({
         "sandbox": sandbox,
         "paths": readable_paths(source) if sandbox else [],
         "package": {name: str(file) for name, file in files.items()},
@@ -123,18 +133,8 @@ def begin(
         "source": str(source),
         "environment": ENVIRONMENT | home,
         "preload": [*preload, *package.lessons(files)],
-        "limits": dict(limits),
-    }
-    process = _process(json.dumps(order))
-    if not process.alive:
-        _process.cache_clear()
-        process = _process(json.dumps(order))
-    return process
-
-
-@lru_cache(maxsize=1)
-def _process(order: str) -> WarmProcess:
-    return WarmProcess(json.loads(order))
+        "limits": json.loads(limits),
+    })  # fmt: skip
 
 
 def require(no_sandbox: bool) -> None:

@@ -1,7 +1,6 @@
 """The student's package: what is in the wheel, and all of the course that is in the sandbox."""
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 CLONE = Path(__file__).parents[2]
@@ -11,7 +10,6 @@ FOLDERS = (
 LESSONS, PUBLIC = "lesson", "public.safetensors"  # of an assignment's folder
 
 
-@lru_cache(maxsize=8)  # it is asked for by every submission
 def contents(source: Path = CLONE / "source") -> dict[str, Path]:
     """Return the files of the package by their names in it.
 
