@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, or 1 after a sentence that says what was wrong."""
     # jsonschema would build a grammar of addresses with it, in 2 s, that nothing here needs
-    sys.modules.setdefault("rfc3987_syntax", None)
+    sys.modules.setdefault("rfc3987_syntax", None)  # ty: ignore[no-matching-overload]: None bars it
     options = _parser().parse_args(arguments)
     if find_spec("autograder.grading") is None or find_spec("nbgrader") is None:
         return _fail("this is the student's package; grading needs a clone of the course, "

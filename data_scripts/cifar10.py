@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import torch
@@ -102,8 +103,9 @@ def opened(path: Path) -> Generator[Files]:
         return
     with tarfile.open(path) as archive:
         yield Files({
-            Path(member.name).name: lambda member=member: archive.extractfile(member).read()
-            for member in archive if member.isreg()
+            Path(member.name).name:
+                lambda member=member: cast(IO[bytes], archive.extractfile(member)).read()
+            for member in archive if member.isreg()  # so there is something to read
         })  # fmt: skip
 
 

@@ -13,10 +13,21 @@ from data_scripts.storage import SHARED, DataNotFound, Stored, roots
 class DataSet(Protocol):
     """What the command line asks of a data set."""
 
-    name: str
-    title: str
-    sources: Sequence[Source]
-    parts: Sequence[str]  # that can be had one by one, with `only`
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Where it can be had."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """What can be had one by one: `prepare` then takes `only`, too."""
 
     def prepare(
         self,
@@ -25,7 +36,6 @@ class DataSet(Protocol):
         root: str | Path | None = None,
         source: str | None = None,
         given: str | Path | None = None,
-        only: str | None = None,
     ) -> Path:
         """Put the set on disk, embedded or real. Raises DataNotFound."""
 

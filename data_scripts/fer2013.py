@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO, cast
 
 import numpy as np
 import torch
@@ -82,7 +82,7 @@ def read(path: Path) -> Contents:
     beside = path.with_name("test.csv")
     if beside.exists():
         with _open_csv(beside) as stream:
-            splits |= _read_csv(stream)
+            splits = {**splits, **_read_csv(stream)}
     return Contents(splits, whole=False)
 
 
@@ -119,7 +119,7 @@ def _open_csv(path: Path) -> Generator[TextIO]:
     with ExitStack() as stack:
         if name.endswith((".tar.gz", ".tgz", ".tar")):
             archive = stack.enter_context(tarfile.open(path))
-            raw = archive.extractfile(_the_csv(archive.getnames()))
+            raw = cast(IO[bytes], archive.extractfile(_the_csv(archive.getnames())))  # of a file
         elif name.endswith(".zip"):
             archive = stack.enter_context(zipfile.ZipFile(path))
             raw = archive.open(_the_csv(archive.namelist()))
@@ -157,7 +157,7 @@ def _read_csv(lines: Iterable[str]) -> Splits:
 
 
 def _tensors(
-    images: Iterable[np.ndarray], labels: Sequence[int | None]
+    images: Sequence[np.ndarray], labels: Sequence[int | None]
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     stacked = torch.from_numpy(np.stack(images))[:, None]
     return stacked, None if None in labels else torch.tensor(labels, dtype=torch.uint8)

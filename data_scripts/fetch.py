@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 import pooch
 import requests
@@ -86,7 +87,7 @@ class Source:
         arrived = target.with_name(f"{UNFINISHED}{self.file}")
         pooch.retrieve(
             self.address, None, arrived.name, target.parent,
-            downloader=lambda url, output, _: download(url, Path(output), part),
+            downloader=lambda url, output, _: download(url, Path(output), part),  # ty: ignore[invalid-argument-type]: by position
         )  # fmt: skip
         return self._verified(arrived, target)
 
@@ -144,7 +145,7 @@ def in_words(error: Exception) -> str:
         return "it does not answer"
     if isinstance(error, requests.Timeout | subprocess.TimeoutExpired):
         return "it took too long"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"it answers {error.response.status_code}"
     if isinstance(error, WrongDigest):
         return "it sent another file (wrong digest)"
@@ -233,11 +234,11 @@ class StrictHeader(tarfile.TarInfo):
     """A header of a tar archive; one that is damaged or missing is not taken for the end."""
 
     @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:  # ty: ignore[lost-keyword-for-regular-parameter]: by position
         """Read the next header. Raises ReadError."""
         try:
             return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # ty: ignore[missing-attribute]: not in typeshed
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"{error or 'its end is missing'}") from error

@@ -177,7 +177,7 @@ def with_oracle(check: Check, case: Case, like: Outcome | None = None) -> Case:
     return replace(case, expected=Outcome(leaves, like.modified if like else ()))
 
 
-def with_expected(check: Check, outcomes: Mapping[str, Outcome]) -> RecordedCheck:
+def with_expected(check: Check, outcomes: Mapping[str, Outcome]) -> Check:
     """Return a check with the notebook's outcomes as the expected ones.
 
     Where quality is measured, the expected values are the oracle's: labels, not scores.
@@ -195,9 +195,9 @@ def trivial_passes(confirmed: Mapping[str, RecordedCheck]) -> Iterator[str]:
         zeros = {
             case.name: Outcome({
                 name: replace(leaf, tensor=torch.zeros_like(leaf.tensor))
-                for name, leaf in case.expected.leaves.items()
+                for name, leaf in case.expected.leaves.items() if leaf.tensor is not None
             })
-            for case in check.cases
+            for case in check.cases if case.expected is not None
         }  # fmt: skip
         for public in (True, False):
             if judge(only(check, public), zeros).fraction == 1:
@@ -246,20 +246,19 @@ def only(check: RecordedCheck, public: bool) -> RecordedCheck:
 
 
 def part(
-    check: RecordedCheck, assignment: Assignment, outcomes: Mapping[str, Outcomes], *, public: bool
+    check: Check, assignment: Assignment, outcomes: Mapping[str, Outcomes], *, public: bool
 ) -> RecordedCheck:
     """Return the public, or the hidden, part of a check with the mistakes that show in it.
 
     The first one that fits is told, so those of its own topic come before all others.
     """
-    topic, check = check.topic, only(check, public)
-    known = []
-    first = sorted(assignment.mistakes, key=lambda mistake: mistake.topic != topic)
+    chosen, known = only(check, public), []
+    first = sorted(assignment.mistakes, key=lambda mistake: mistake.topic != check.topic)
     for mistake in first if check.criterion in EXACT else ():
         seen = outcomes[mistake.name].get(check.name, {})
-        judged = zip(check.cases, judge(check, seen).cases, strict=True)
+        judged = zip(chosen.cases, judge(chosen, seen).cases, strict=True)
         wrong = {case.name: seen[case.name] for case, verdict in judged
                  if case.name in seen and not verdict.passed}  # fmt: skip
         if wrong:
             known.append(KnownMistake(mistake.name, mistake.hint, mistake.credit, wrong))
-    return replace(check, mistakes=tuple(known))
+    return replace(chosen, mistakes=tuple(known))

@@ -101,4 +101,4 @@ def with_functions(notebook: NotebookNode, file: Path) -> NotebookNode:
     text = file.read_text()
     kinds = ast.FunctionDef, ast.ClassDef
     defined = [node for node in ast.parse(text).body if isinstance(node, kinds)]
-    return with_cells(notebook, {d.name: ast.get_source_segment(text, d) for d in defined})
+    return with_cells(notebook, {d.name: ast.get_source_segment(text, d) or "" for d in defined})

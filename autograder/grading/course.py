@@ -12,6 +12,7 @@ from pathlib import Path
 from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
@@ -35,13 +36,19 @@ class Course:
         return self.api.config
 
     @property
+    def coursedir(self) -> CourseDirectory:
+        """Where nbgrader's folders and its gradebook are."""
+        assert self.api.coursedir is not None  # open_course gave it one
+        return self.api.coursedir
+
+    @property
     def source(self) -> Path:
         """The folder of the assignments."""
-        return Path(self.api.coursedir.format_path(self.api.coursedir.source_directory, ".", "."))
+        return Path(self.coursedir.format_path(self.coursedir.source_directory, ".", "."))
 
     def gradebook(self) -> Gradebook:
         """Open the gradebook; use it in a `with` statement."""
-        return Gradebook(self.api.coursedir.db_url, self.api.coursedir.course_id)
+        return Gradebook(self.coursedir.db_url, self.coursedir.course_id)
 
     def assignments(self) -> list[str]:
         """List the assignments that have a source notebook, as `.py` or as `.ipynb`."""
@@ -64,7 +71,7 @@ class AssignmentFolders:
     course: Course
 
     def _folder(self, step: str, student: str = ".") -> Path:
-        coursedir = self.course.api.coursedir
+        coursedir = self.course.coursedir
         directory = getattr(coursedir, f"{step}_directory")
         return Path(coursedir.format_path(directory, student, self.name))
 

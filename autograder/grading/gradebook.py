@@ -1,10 +1,11 @@
 """The gradebook has one writer, and it takes a submission whole or not at all."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import (
     Assignment,
@@ -35,7 +36,7 @@ class GradebookWriter:
 
     def __init__(self, course: Course, assignment: str, gradebook: Gradebook) -> None:
         self.assignment, self.gradebook = assignment, gradebook
-        self.url, self.config = course.api.coursedir.db_url, course.config
+        self.url, self.config = course.coursedir.db_url, course.config
 
     def save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
         """Write the grades and comments of a judged submission. Raises CourseError.
@@ -82,14 +83,14 @@ class GradebookWriter:
 
     def _assign_late_penalties(self, student: str, notebooks: Mapping[str, NotebookNode]) -> None:
         for name, notebook in notebooks.items():
-            resources = {"nbgrader": {
+            resources = ResourcesDict(nbgrader={
                 "notebook": name, "assignment": self.assignment, "student": student,
                 "db_url": self.url,
-            }}  # fmt: skip
+            })  # fmt: skip
             AssignLatePenalties(config=self.config).preprocess(notebook, resources)
 
 
-def _rows(model: type, submission: SubmittedAssignment) -> Any:
+def _rows(model: type[Grade | Comment], submission: SubmittedAssignment) -> Any:
     """Select the grades or the comments of a submission, with the names of their cells."""
     manual = [Grade.manual_score] if model is Grade else []
     return (
@@ -107,7 +108,7 @@ def graded_cells(assignment: AssignmentFolders) -> dict[str, dict[str, tuple[flo
     One query for a whole class. Raises CourseError.
     """
 
-    def read() -> list:
+    def read() -> Sequence[Any]:
         assignment.require_release()
         with assignment.course.gradebook() as gradebook:
             return gradebook.db.execute(

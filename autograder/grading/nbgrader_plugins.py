@@ -39,6 +39,8 @@ class Judge(NbGraderPreprocessor):
 class ReleasingExporter(NotebookExporter):
     """Lets nbgrader release the notebook and what an author named, and nothing else."""
 
+    parent: Any  # the converter it works for
+
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Keep nbgrader from all else in the folders of the assignments. Raises CourseError."""
         super().__init__(*arguments, **keywords)
@@ -55,6 +57,8 @@ class ReleasingExporter(NotebookExporter):
 class RepairingExporter(NotebookExporter):
     """Reads a submission through `repair` when nbgrader autogrades it."""
 
+    parent: Any  # the converter it works for
+
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Keep nbgrader from copying what links point to, and what of ours is not released."""
         super().__init__(*arguments, **keywords)
@@ -66,8 +70,8 @@ class RepairingExporter(NotebookExporter):
             keep_home(coursedir, folder, self.config)
 
     def from_filename(
-        self, filename: str, resources: dict[str, Any] | None = None, **kwargs: Any
-    ) -> tuple[str, dict[str, Any]]:
+        self, filename: str, resources: Any = None, **kwargs: Any
+    ) -> tuple[Any, dict[str, Any]]:
         """Read and process a notebook; one that was handed in is repaired first."""
         assignment = resources["nbgrader"]["assignment"]
         resources["source"] = Path(self._source(assignment))

@@ -170,7 +170,7 @@ def read_submission(
 
 def _steps(course: Course, which: str) -> list[Preprocessor]:
     """Return the preprocessors of a configured list but for those whose work is done here."""
-    converter = Autograde(coursedir=course.api.coursedir, parent=course.api)
+    converter = Autograde(coursedir=course.coursedir, parent=course.api)
     exporter = NotebookExporter(config=converter.config)
     exporter._preprocessors = []
     for step in getattr(converter, which):
@@ -194,7 +194,7 @@ def _cell(cell: SourceCell) -> NotebookNode:
 
 def _files(course: Course, root: Path) -> dict[str, Path]:
     """Return what lies in a folder and is not ignored, by relative path, notebooks included."""
-    ignored = course.api.coursedir.ignore
+    ignored = course.coursedir.ignore
     found = find_all_files(str(root), ignored) if root.is_dir() else []
     return {str(Path(f).relative_to(root)): Path(f) for f in found if not Path(f).is_symlink()}
 

@@ -51,7 +51,7 @@ class StudentResult:
     def main_reason(self) -> str:
         """The reason that cost the most points, or an empty string."""
         lost = {name: check.maximum - check.points for name, check in self.checks.items()}
-        worst = max(lost, key=lost.get, default=None)
+        worst = max(lost, key=lost.__getitem__, default=None)
         if worst is None or lost[worst] == 0:
             return ""
         check = self.checks[worst]
@@ -110,9 +110,9 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     checks = {
         grade_id(cell): points[grade_id(cell)] for cell in source.cells if is_autograded(cell)
     }
-    maxima = Counter()
+    maxima: dict[str, float] = {}
     for name, exercise in exercise_of.items():
-        maxima[exercise] += points[name]
+        maxima[exercise] = maxima.get(exercise, 0) + points[name]
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     students = []

@@ -10,7 +10,9 @@ from typing import Any
 
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_locked, is_solution
+from nbgrader.utils import is_locked
+
+from autograder.grading.notebooks import is_autograded
 
 PICTURES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -28,13 +30,14 @@ class SanitizeSubmission(SanitizeHTML):
     safe_output_keys = frozenset({"text/plain"})
     sanitized_output_types = frozenset({"text/html", "text/latex"})
 
-    def preprocess_cell(
+    def preprocess_cell(  # ty: ignore[lost-keyword-for-regular-parameter]: given by position
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Sanitize one cell."""
+        if is_autograded(cell):
+            return cell, resources
         if cell.cell_type == "code":
-            judged = is_grade(cell) and not is_solution(cell)
-            return (cell, resources) if judged else super().preprocess_cell(cell, resources, index)
+            return super().preprocess_cell(cell, resources, index)
         if not is_locked(cell):
             cell.source = self.sanitize_text(cell.source)
         return cell, resources

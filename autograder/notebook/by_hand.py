@@ -33,7 +33,7 @@ class NotByHand(RuntimeError):
 
 
 @cache
-def refusal(function: Callable) -> str:
+def refusal(function: Any) -> str:
     """Return why a torch function is refused, or an empty string."""
     name = resolve_name(function)
     name = name or f"{getattr(function, '__module__', '')}.{function.__name__}"

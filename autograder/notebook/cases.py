@@ -179,8 +179,9 @@ def _check_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> 
             case: outcome_from_json(outcome, tensors) for case, outcome in m["outcomes"].items()})
         for m in document["mistakes"]
     )  # fmt: skip
-    records = dict(document["records"])
-    return RecordedCheck(**{**document, "records": records, "cases": cases, "mistakes": mistakes})
+    read = {"records": dict(document["records"]), "cases": cases, "mistakes": mistakes}
+    fields: dict[str, Any] = {**document, **read}
+    return RecordedCheck(**fields)
 
 
 def _case_to_json(case: Case, tensors: Tensors) -> dict:
@@ -200,15 +201,14 @@ def _case_to_json(case: Case, tensors: Tensors) -> dict:
 def _case_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Case:
     inputs = {name: _input_from_json(value, tensors) for name, value in document["inputs"]}
     expected = document["expected"] and outcome_from_json(document["expected"], tensors)
-    return Case(
-        **{
-            **document,
-            "inputs": inputs,
-            "expected": expected,
-            "tolerance": Tolerance(*document["tolerance"]),
-            "levels": tuple(Level(v["name"], v["least"], v["share"]) for v in document["levels"]),
-        }
-    )
+    fields: dict[str, Any] = {
+        **document,
+        "inputs": inputs,
+        "expected": expected,
+        "tolerance": Tolerance(*document["tolerance"]),
+        "levels": tuple(Level(v["name"], v["least"], v["share"]) for v in document["levels"]),
+    }
+    return Case(**fields)
 
 
 def _input_to_json(value: Any, tensors: Tensors) -> dict:

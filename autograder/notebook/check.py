@@ -142,7 +142,7 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
     """Name the inputs that are no longer what they were: `X`, `params.W1`."""
     if isinstance(before, torch.Tensor):
         found = evidence.observe(after)
-        if found.kind != "tensor" or not torch.equal(before, found.tensor):
+        if found.kind != "tensor" or found.tensor is None or not torch.equal(before, found.tensor):
             yield path
     elif isinstance(before, dict):
         after = after if isinstance(after, dict) else {}

@@ -10,6 +10,7 @@ from autograder.notebook.cases import Case, Level, RecordedCheck, Tolerance
 from autograder.notebook.evidence import Leaf
 
 WANTED = {"tensor": "a torch tensor", "number": "a number", "numbers": "a list of numbers"}
+SMALLEST = 1e-16  # stands for a relative tolerance of 0, by which nothing can be divided
 FOUND = {"array": "a NumPy array", "number": "a Python number", "numbers": "a list of numbers"}
 
 
@@ -36,26 +37,27 @@ def close(
 ) -> Measurement:
     """Measure entry by entry: `|found - expected| <= atol + rtol * |expected|`."""
     problem = wrong_form(name, found, expected)
-    if problem:
+    if problem or found is None:
         return Measurement(problem)
-    if not expected.tensor.dtype.is_floating_point:
-        wrong = int((found.tensor != expected.tensor).sum())
+    got, wanted = tensors(found, expected)
+    if not wanted.dtype.is_floating_point:
+        wrong = int((got != wanted).sum())
         if not wrong:
             return Measurement()
-        problem = f"{name}: {wrong} of {expected.tensor.numel()} entries differ"
-        return Measurement(problem, quote=worst_entry(name, found.tensor, expected.tensor))
-    error, rtol = relative_error(found.tensor, expected.tensor, case.tolerance), case.tolerance.rtol
+        problem = f"{name}: {wrong} of {wanted.numel()} entries differ"
+        return Measurement(problem, quote=worst_entry(name, got, wanted))
+    error, rtol = relative_error(got, wanted, case.tolerance), case.tolerance.rtol or SMALLEST
     if error <= rtol:
         return Measurement(error=error)
-    quote = worst_entry(name, found.tensor, expected.tensor)
-    if found.kind == expected.kind == "number" and expected.tensor == expected.tensor.round():
-        problem = f"{name} is {found.tensor.item():g}, which is not right"
+    quote = worst_entry(name, got, wanted)
+    if found.kind == expected.kind == "number" and wanted == wanted.round():
+        problem = f"{name} is {got.item():g}, which is not right"
         return Measurement(problem, quote=quote, is_count=True)
     problem = f"{name}: relative error {error:.1e}, at most {rtol:.0e} allowed"
-    if case.tolerance.atol > rtol * expected.tensor.abs().max():
-        off = (found.tensor.double() - expected.tensor.double()).abs().max()
+    if case.tolerance.atol > rtol * wanted.abs().max():
+        off = (got.double() - wanted.double()).abs().max()
         problem = f"{name}: off by {off:.3g}, at most {case.tolerance.atol:g} allowed"
-    if single_precision(found.tensor, expected.tensor):
+    if single_precision(got, wanted):
         problem, quote = (f"{text} (as if computed in float32)" for text in (problem, quote))
     return Measurement(problem, error=error, quote=quote)
 
@@ -64,14 +66,16 @@ def cross_entropy_below(
     name: str, found: Leaf | None, expected: Leaf, case: Case, check: RecordedCheck
 ) -> Measurement:
     """Measure scores (N, C) by their mean cross-entropy with labels only the judge has."""
-    problem, labels = wrong_kind(name, found, expected), expected.tensor
+    problem = wrong_kind(name, found, expected)
     if problem:
         return Measurement(problem)
-    shape = tuple(found.tensor.shape)
+    scores, labels = tensors(found, expected)
+    shape = tuple(scores.shape)
     if len(shape) != 2 or shape[0] != len(labels) or shape[1] <= labels.max():
         problem = f"{name} has shape {shape}, expected one row of scores for each sample"
         return Measurement(problem)
-    loss = torch.nn.functional.cross_entropy(found.tensor.double(), labels).item()
+    loss = torch.nn.functional.cross_entropy(scores.double(), labels).item()
+    assert check.threshold is not None, check.name
     note = f"loss {loss:.3g} on new samples; below {check.threshold:g} is needed"
     return Measurement("" if loss < check.threshold else note, note=note, quote=note)
 
@@ -86,13 +90,14 @@ def accuracy(
     problem = wrong_form(name, found, expected)
     if problem:
         return Measurement(problem)
-    right, total = int((found.tensor == expected.tensor).sum()), len(expected.tensor)
+    got, wanted = tensors(found, expected)
+    right, total = int((got == wanted).sum()), len(wanted)
     note = f"{right} of {total} right ({right / total:.1%})"
     measured = against_levels(right / total, note, case.levels)
     if not measured.problem:
         return measured
-    first = int((found.tensor != expected.tensor).to(torch.uint8).argmax())
-    entries = (found.tensor[first].item(), expected.tensor[first].item())
+    first = int((got != wanted).to(torch.uint8).argmax())
+    entries = (got[first].item(), wanted[first].item())
     wrong = "the first wrong one, {}[{}], is {}, expected {}".format(name, first, *entries)
     return replace(measured, quote=f"{measured.problem}; {wrong}")
 
@@ -104,11 +109,12 @@ def macro_f1(
     problem = wrong_form(name, found, expected)
     if problem:
         return Measurement(problem)
+    got, wanted = tensors(found, expected)
     scores = {}
-    for label in expected.tensor.unique():
-        is_it, said = expected.tensor == label, found.tensor == label
+    for label in wanted.unique():
+        is_it, said = wanted == label, got == label
         scores[label.item()] = (2 * (is_it & said).sum() / (is_it.sum() + said.sum())).item()
-    worst = min(scores, key=scores.get)
+    worst = min(scores, key=scores.__getitem__)
     mean = sum(scores.values()) / len(scores)
     note = f"macro-F1 {mean:.1%} (least for class {worst}, {scores[worst]:.1%})"
     return against_levels(mean, note, case.levels)
@@ -125,13 +131,14 @@ def auroc(
     problem = wrong_kind(name, found, expected)
     if problem:
         return Measurement(problem)
-    if found.tensor.shape != expected.tensor.shape:
-        shape, wanted = tuple(found.tensor.shape), tuple(expected.tensor.shape)
+    scores, defective = tensors(found, expected)
+    if scores.shape != defective.shape:
+        shape, wanted = tuple(scores.shape), tuple(defective.shape)
         return Measurement(f"{name} has shape {shape}, expected {wanted}")
     from sklearn.metrics import roc_auc_score  # takes a second, and few checks need it
 
-    is_defective = expected.tensor.flatten().numpy()
-    value = float(roc_auc_score(is_defective, found.tensor.double().flatten().numpy()))
+    is_defective = defective.flatten().numpy()
+    value = float(roc_auc_score(is_defective, scores.double().flatten().numpy()))
     turned = " (below 50%: larger numbers have to mean more defective)" if value < 0.45 else ""
     return against_levels(value, f"AUROC {value:.1%}{turned}", case.levels)
 
@@ -167,7 +174,8 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Toler
     if expected.numel() == 0:
         return 0.0
     found, expected = found.double(), expected.double()
-    error = (found - expected).abs() / (expected.abs() + tolerance.atol / tolerance.rtol)
+    slack = tolerance.atol / (tolerance.rtol or SMALLEST)
+    error = (found - expected).abs() / (expected.abs() + slack)
     return error.nan_to_num(nan=torch.inf).max().item()
 
 
@@ -182,7 +190,7 @@ def wrong_kind(name: str, found: Leaf | None, expected: Leaf) -> str:
         return f"{name} was not recorded"
     if found.kind == "missing":
         return f"{name}: {found.text}"
-    if found.kind == "other":
+    if found.kind == "other" or found.tensor is None:
         return f"{name}: found {found.text}, expected {WANTED[expected.kind]}"
     if expected.kind == "tensor" and found.kind != "tensor":
         return f"{name} is {FOUND[found.kind]}, expected a torch tensor"
@@ -195,18 +203,24 @@ def wrong_kind(name: str, found: Leaf | None, expected: Leaf) -> str:
 def wrong_form(name: str, found: Leaf | None, expected: Leaf) -> str:
     """Say what is wrong with the form of a leaf: its kind, its shape or its dtype."""
     problem = wrong_kind(name, found, expected)
-    if problem:
+    if problem or found is None:
         return problem
-    if found.tensor.shape != expected.tensor.shape:
+    got, wanted = tensors(found, expected)
+    if got.shape != wanted.shape:
         if expected.kind == found.kind == "numbers":
-            return f"{name} has {len(found.tensor)} entries, expected {len(expected.tensor)}"
-        shape, wanted = tuple(found.tensor.shape), tuple(expected.tensor.shape)
-        return f"{name} has shape {shape}, expected {wanted}"
+            return f"{name} has {len(got)} entries, expected {len(wanted)}"
+        return f"{name} has shape {tuple(got.shape)}, expected {tuple(wanted.shape)}"
     python_numbers = {found.kind, expected.kind} & {"number", "numbers"}
-    if python_numbers or same_dtype(found.tensor, expected.tensor):
+    if python_numbers or same_dtype(got, wanted):
         return ""
-    dtypes = [str(leaf.tensor.dtype).removeprefix("torch.") for leaf in (found, expected)]
+    dtypes = [str(tensor.dtype).removeprefix("torch.") for tensor in (got, wanted)]
     return f"{name} has dtype {dtypes[0]}, expected {dtypes[1]}"
+
+
+def tensors(found: Leaf | None, expected: Leaf) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the tensors of two leaves with nothing wrong with their kinds."""
+    assert found is not None and found.tensor is not None and expected.tensor is not None
+    return found.tensor, expected.tensor
 
 
 def same_dtype(found: torch.Tensor, expected: torch.Tensor) -> bool:

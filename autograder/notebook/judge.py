@@ -104,6 +104,7 @@ def _judge_case(
     spoilt = f"the call changed its inputs: {', '.join(outcome.modified)}"
     if check.pure and outcome.modified:
         return verdict(0.0, spoilt)
+    assert case.expected is not None, case.name
     measured = [
         CRITERIA[check.criterion](
             name, outcome.leaves.get(name), case.expected.leaves[name], case, check
@@ -163,6 +164,7 @@ def _shows(
     if outcome is None:
         return False
     wanted = mistake.outcomes.get(case.name, case.expected)  # recorded only where it differs
+    assert wanted is not None, case.name
     if wanted.raised or outcome.raised:
         return wanted.raised.split(":")[0] == outcome.raised.split(":")[0]
     if check.pure and set(wanted.modified) != set(outcome.modified):

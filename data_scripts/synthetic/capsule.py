@@ -66,7 +66,7 @@ def digits(text: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     ink, size = np.zeros_like(u), len(u)
     # the window the imprint lies in, however the capsule lies: the rest stays bare
     window = slice(int(0.34 * size), int(0.66 * size)), slice(int(0.46 * size), int(0.88 * size))
-    u, v, distance = u[window], v[window], np.float32(1)
+    u, v, distance = u[window], v[window], np.array(1, np.float32)
     for i, digit in enumerate(text):
         across = u - (i - (len(text) - 1) / 2) * GAP
         distance = np.minimum(distance, (_zero if digit == "0" else _five)(across, v))
@@ -149,7 +149,7 @@ def _faulty_imprint(random: Random, capsule: Capsule, clean: np.ndarray) -> np.n
         case _:
             text = ["050", "005", "55", "550", "00"][random.randint(5)]
             ink = digits(text, *turn(u, v, random.uniform(-0.25, 0.25)))
-    return render(capsule, ink.clip(0, 1))
+    return render(capsule, np.clip(ink, 0, 1))
 
 
 def _poke(random: Random, capsule: Capsule, clean: np.ndarray) -> np.ndarray:

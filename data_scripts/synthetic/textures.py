@@ -59,7 +59,7 @@ def _cover(random: np.random.RandomState, shape: str) -> np.ndarray:
 def _distance(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Return about the signed distance to the shape of radius 1: negative inside."""
     r, angle = np.hypot(u, v), np.arctan2(v, u)
-    box = np.maximum(abs(u), abs(v))
+    box = np.maximum(np.abs(u), np.abs(v))
     match shape:
         case "disc":
             return r - 1
@@ -77,7 +77,7 @@ def _distance(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         case "flower":
             return r - 0.7 - 0.3 * abs(np.cos(2 * angle))
         case "cross":
-            return np.maximum(box - 0.95, np.minimum(abs(u), abs(v)) - 0.25)
+            return np.maximum(box - 0.95, np.minimum(np.abs(u), np.abs(v)) - 0.25)
         case "bar":
             return np.maximum(abs(u) - 1.1, abs(v) - 0.25)
         case "crescent":

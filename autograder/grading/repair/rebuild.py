@@ -84,6 +84,7 @@ def _build(
 ) -> NotebookNode:
     """Build one cell: the released one with the student's text, or the student's own."""
     if place is None:
+        assert position is not None  # a cell is in one of the two at least
         held = match.held[position]
         cell = NotebookNode(id=held.id, cell_type=held.kind, metadata=NotebookNode())
         cell.source = held.source
@@ -119,11 +120,12 @@ def _give_ids(plan: Plan, cells: Sequence[NotebookNode], released: set[str]) -> 
 def _notes(match: Match, place: int | None, position: int | None) -> Iterator[Note]:
     """Say what was repaired in one cell."""
     if position is None:
+        assert place is not None  # a cell is in one of the two at least
         yield _restored(match, place)
         return
     held = match.held[position]
     wanted = None if place is None else match.wanted[place]
-    name = (wanted and wanted.grade_id) or f"cell {held.number}"
+    name = (wanted.grade_id if wanted else "") or f"cell {held.number}"
     if held.removed:
         yield name, "characters of this cell that cannot be saved were removed."
     if held.attachments and not (wanted and wanted.attachments):

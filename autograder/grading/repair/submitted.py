@@ -200,7 +200,7 @@ def _kind(raw: Mapping[str, Any], source: str) -> tuple[str, str]:
     """Return the type of a cell and its text; a heading of nbformat 3 becomes Markdown."""
     kind = raw.get("cell_type")
     if kind == "heading":
-        level = raw.get("level")
+        level = raw.get("level", 0)
         return "markdown", "#" * (int(level) if level in range(1, 7) else 1) + f" {source}"
     return (kind if kind in KINDS else "raw"), source
 
