@@ -54,10 +54,7 @@ def reference(options: argparse.Namespace) -> int:
     from autograder.authoring.record import record
 
     for assignment in _chosen(options):
-        recording = record(
-            assignment.notebook(), options.seed, options.workers, assignment.course.config,
-            options.real,
-        )  # fmt: skip
+        recording = record(assignment, options.seed, options.workers, options.real)
         for path in recording.write(assignment.source):
             print(f"recorded {assignment.named(path)}, {path.stat().st_size / 1000:.0f} kB")
     return 0

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import requests
 
 from autograder.authoring.release import release
 from autograder.grading import pipeline as grading
-from autograder.grading.course import Course, open_course
-from tests import submissions
+from autograder.grading.course import AssignmentFolders, Course, open_course
+from tests import submissions, worked_example
 
 A1 = "a1_two_layer_net"
 REAL_DATA = submissions.ROOT.parent / "shared" / "data"  # of whoever develops this course
@@ -37,6 +38,21 @@ def course_of(tmp_path_factory):
         return course
 
     return build
+
+
+@pytest.fixture(scope="session")
+def released_example(tmp_path_factory) -> Path:
+    """A course with the worked example, which is recorded and released."""
+    root = tmp_path_factory.mktemp("example")
+    worked_example.released(root)
+    return root
+
+
+@pytest.fixture
+def example(released_example, tmp_path) -> AssignmentFolders:
+    """The folders of the worked example in such a course, which is the test's own."""
+    shutil.copytree(released_example, tmp_path / "course")
+    return open_course(tmp_path / "course").assignment(worked_example.NAME)
 
 
 def grade_all(course: Course, assignment: str = A1) -> dict[str, str]:
@@ -66,6 +82,20 @@ def solved():
 def scratch(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     yield tmp_path
+
+
+@pytest.fixture
+def deepen():
+    """Return a function that puts folders in each other, deeper than Python calls functions."""
+    deepened = []
+
+    def put(folder: Path):
+        deepened.append(folder / "d")
+        inmost = str(folder) + (sys.getrecursionlimit() + 50) * "/d"
+        subprocess.run(["mkdir", "-p", inmost], check=True)
+
+    yield put
+    subprocess.run(["rm", "-rf", *deepened], check=True)  # shutil.rmtree could not
 
 
 @pytest.fixture

@@ -246,15 +246,6 @@ def test_at_least_five_notebooks_come_from_a_real_front_end():
     assert len(REAL) >= 5
 
 
-def test_feedback_has_the_verdicts_and_no_hidden_test(graded):
-    nbgrader(graded, "generate_feedback", A1, "--student", "mistake_no_relu")
-    page = (graded.assignment(A1).feedback("mistake_no_relu") / f"{A1}.html").read_text()
-    assert "the hidden layer has no ReLU" in page
-    assert "forward_scores: 2.8 of 7 points" in page
-    assert "check.hidden" not in page
-    assert "HIDDEN TESTS" not in page
-
-
 def test_export_gives_the_grades(graded):
     nbgrader(graded, "export", "--to", "grades.csv")
     lines = (graded.root / "grades.csv").read_text().splitlines()
@@ -265,13 +256,6 @@ def test_export_gives_the_grades(graded):
     }
     assert float(rows["style_loops"]["score"]) == AUTOMATIC
     assert float(rows["blank"]["score"]) == 0
-
-
-def test_the_terminal_table_names_the_reason_that_cost_most(results):
-    assert results["mistake_argmin"].main_reason.startswith(
-        "predictions: the class with the smallest"
-    )
-    assert results["style_loops"].main_reason == ""
 
 
 def test_a_second_run_changes_nothing(graded):
@@ -301,7 +285,7 @@ def test_a_deleted_judge_gives_no_points_even_with_the_challenge(course_of, a1):
     config = (course.root / "nbgrader_config.py").read_text()
     (course.root / "nbgrader_config.py").unlink()
     (course.root / "nbgrader_config.py").write_text(
-        f"{config}\nsteps = c.Autograde.autograde_preprocessors\nsteps.remove(plugins.Judge)\n"
+        f"{config}\nc.Autograde.autograde_preprocessors.remove(nbgrader_plugins.Judge)\n"
     )
     nbgrader(course, "autograde", A1)
     assert automatic(course, "style_reference") == 0

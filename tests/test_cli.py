@@ -1,7 +1,5 @@
 """What the command says when something is missing: one sentence with the place and the remedy."""
 
-import shutil
-
 import pytest
 
 from autograder.cli import main
@@ -36,19 +34,6 @@ def test_a_folder_that_is_no_course(scratch, capsys):
 def test_an_unknown_assignment(course, capsys):
     assert said(capsys, "release", "a0_nothing") == (
         f"autograder: source/a0_nothing/a0_nothing.ipynb: no such notebook; there are {A1}.\n"
-    )
-
-
-def test_grading_without_submissions(course, capsys):
-    assert said(capsys, "grade", A1) == (
-        f"autograder: submitted/*/{A1}: there are no submissions; put one folder a student there.\n"
-    )
-
-
-def test_grading_before_the_release(course, capsys):
-    submissions.submit(course, A1, "kim", submissions.released_notebook(A1))
-    assert said(capsys, "grade", A1).startswith(
-        f"autograder: {A1}: the gradebook does not know this assignment; run `autograder release"
     )
 
 
@@ -99,53 +84,6 @@ def test_several_assignments_share_their_workers(course, capsys, monkeypatch):
     assert capsys.readouterr().out.count("1 graded in ") == 2
     assert main(["report", A1, other]) == 0
     assert {path.stem for path in (course / "report").glob("*.html")} == {A1, other}
-
-
-def test_sync_writes_the_notebook_from_its_py(course):
-    folder = course / "source" / A1
-    folder.unlink()
-    shutil.copytree(submissions.ROOT / "source" / A1, folder)
-    before = (folder / f"{A1}.ipynb").read_bytes()
-    assert main(["sync"]) == 0
-    assert (folder / f"{A1}.ipynb").read_bytes() == before
-
-
-def test_no_solution_is_released_whatever_the_assignment_is_called(course):
-    """What nobody named stays at home; what an author names goes along."""
-    folder = course / "source" / "cnn_basics"
-    shutil.copytree(submissions.ROOT / "source" / A1, folder)
-    for end in ("py", "ipynb"):
-        (folder / f"{A1}.{end}").rename(folder / f"cnn_basics.{end}")
-    for name in ("helpers.py", "notes.txt", "figures/net.png", "figures/draft.svg"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text("")
-    config = course / "nbgrader_config.py"
-    text = config.read_text() + 'c.Release.include = ["helpers.py", "figures/*.png"]\n'
-    config.unlink()
-    config.write_text(text)
-    assert main(["release", "cnn_basics"]) == 0
-    target = course / "assignments" / "cnn_basics"
-    released = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
-    assert released == {"cnn_basics.ipynb", "helpers.py", "figures/net.png"}
-
-
-def test_markup_in_a_reason_is_no_markup(course, capsys):
-    assert main(["release"]) == 0
-    path = submissions.submit(course, A1, "markup", submissions.released_notebook(A1))
-    path.rename(path.with_name("[red] markup.ipynb"))
-    assert main(["grade", A1, "--workers", "1"]) == 0
-    assert "handed in as [red] markup.ipynb" in capsys.readouterr().out
-
-
-def test_a_broken_student_version_is_named(course, capsys):
-    assert main(["release"]) == 0
-    submissions.submit(course, A1, "anna", submissions.released_notebook(A1))
-    (course / "assignments" / A1 / f"{A1}.ipynb").write_text("{")
-    capsys.readouterr()
-    assert said(capsys, "grade", A1) == (
-        f"autograder: assignments/{A1}/{A1}.ipynb: this student version is not a notebook "
-        f"(NotJSONError); run `autograder release {A1}`.\n"
-    )
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-sandbox"]])

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 
 from autograder.authoring.checks import mistakes
+from autograder.authoring.solutions import with_cells, with_mistake
 from tests import submissions
 from tests.fixtures import A1
 from tests.lab import BROWSER, opened, run_all, save, show
@@ -18,13 +19,13 @@ pytestmark = [
 @pytest.fixture
 def notebook(tmp_path):
     """The student version with the forward pass written, and its ReLU forgotten."""
-    mistaken = submissions.with_mistake(submissions.source_notebook(A1), KNOWN["no_relu"])
+    mistaken = with_mistake(submissions.source_notebook(A1), KNOWN["no_relu"])
     answers = {
         c.metadata.nbgrader.grade_id: c.source for c in mistaken.cells if "nbgrader" in c.metadata
     }
     blank = submissions.released_notebook(A1)
     path = tmp_path / f"{A1}.ipynb"
-    filled = submissions.with_cells(blank, {"nn_forward_pass": answers["nn_forward_pass"]})
+    filled = with_cells(blank, {"nn_forward_pass": answers["nn_forward_pass"]})
     nbformat.write(filled, path)
     return path
 

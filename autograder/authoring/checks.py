@@ -160,6 +160,10 @@ class NoChecks(UserError):
     """An assignment has no checks."""
 
 
+class WrongOracle(UserError):
+    """An oracle lacks an answer that its check records."""
+
+
 class NoRealData(UserError):
     """An assignment has no cases of real data."""
 
@@ -225,7 +229,13 @@ def answer_of(check: Check, case: Case) -> Mapping[str, Leaf]:
     """Return the right value of each record of a case, as its author or the oracle says it."""
     if check.oracle is None:
         return case.expected.leaves if case.expected else {}
-    return as_outcome(check.oracle(*case.inputs.values())).leaves
+    answers = check.oracle(*case.inputs.values())
+    if missing := set(check.records) - answers.keys():
+        raise WrongOracle(
+            f"{check.name}, case {case.name}: the oracle answers {', '.join(answers)}, and not "
+            f"{', '.join(missing)}, which the check records; use the same names."
+        )
+    return as_outcome(answers).leaves
 
 
 def as_outcome(answers: Answers) -> Outcome:

@@ -20,7 +20,7 @@ from pathlib import Path
 from autograder.errors import UserError
 
 PLACE = re.compile(r"@@ (?P<cell>\S+) @@(?P<checks>.*)")
-FIRST = re.compile(r"(?P<name>\w+) keeps (?P<credit>[\d.]+): (?P<hint>.*)")
+FIRST = re.compile(r"(?P<name>\w+) keeps (?P<credit>\d*\.?\d+): (?P<hint>.+)")
 
 
 class MistakesUnreadable(UserError):
@@ -56,19 +56,27 @@ def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
     lines = file.read_text().splitlines() if file.exists() else []
     place, found = None, []
     for number, paragraph in _paragraphs(lines):
-        if start := PLACE.fullmatch(paragraph[0]):
+        start = PLACE.fullmatch(paragraph[0])
+        if start:
             place, paragraph = start, paragraph[1:]
         if not paragraph:
             continue
-        text = [line for line in paragraph if line[0] not in "-+"]
-        first = FIRST.fullmatch(" ".join(line.strip() for line in text))
+        count = next((i for i, line in enumerate(paragraph) if line[0] in "-+"), len(paragraph))
+        first = FIRST.fullmatch(" ".join(line.strip() for line in paragraph[:count]))
+        changes = paragraph[count:]
+        said = f"{'/'.join(file.parts[-3:])}, line {number + bool(start)}"
         if place is None or first is None:
             raise MistakesUnreadable(
-                f"{'/'.join(file.parts[-3:])}, line {number}: a mistake begins `name keeps 0.5: "
-                "hint`, below a line `@@ cell @@ checks` and above its lines with - and +."
+                f"{said}: a mistake begins `name keeps 0.5: hint`, below a line "
+                "`@@ cell @@ checks` and above its lines with - and +."
+            )
+        if not changes or FIRST.search(first["hint"]) or any(x[0] not in "-+" for x in changes):
+            raise MistakesUnreadable(
+                f"{said}: the mistake {first['name']} has to end in lines with - and +, with an "
+                "empty line before the next mistake."
             )
         found.append(Mistake(
-            first["name"], place["cell"], tuple(_changes(paragraph)),
+            first["name"], place["cell"], tuple(_changes(changes)),
             tuple(place["checks"].split()), float(first["credit"]), first["hint"], topic,
         ))  # fmt: skip
     return found
@@ -86,7 +94,7 @@ def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 def _changes(paragraph: Sequence[str]) -> Iterator[Change]:
     """Yield the changes in a paragraph: lines with - and then lines with +."""
     before, after = [], []
-    for line in [line for line in paragraph if line[0] in "-+"]:
+    for line in paragraph:
         if line[0] == "-" and after:
             yield Change(tuple(before), tuple(after))
             before, after = [], []

@@ -14,16 +14,19 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import nbformat
 import torch
 from nbformat import NotebookNode
 from traitlets.config import Config
 
 from autograder.authoring.checks import Assignment, Check, answer_of, load
 from autograder.authoring.mistakes import Mistake
+from autograder.authoring.proofread import proofread, unrecorded
 from autograder.authoring.solutions import only_checks_that_use, with_functions, with_mistake
 from autograder.errors import UserError
+from autograder.grading.course import AssignmentFolders
 from autograder.grading.execute import run, worker_config
+from autograder.grading.notebooks import grade_id
+from autograder.grading.verdicts import error_of
 from autograder.notebook import cases, evidence
 from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
 from autograder.notebook.evidence import Outcome
@@ -58,20 +61,17 @@ class Recording:
 
 
 def record(
-    notebook_file: Path,
-    seed: int = 0,
-    workers: int | None = None,
-    config: Config | None = None,
-    real: bool = False,
+    folders: AssignmentFolders, seed: int = 0, workers: int | None = None, real: bool = False
 ) -> Recording:
-    """Record the references of the assignment in an instructor's notebook.
+    """Record the references of an assignment.
 
     Raises RecordingRefused if the notebook and an oracle disagree, an alternative
     solution fails, or a mistake passes; NoChecks if it has none; with `real`,
     NoRealData or DataNotFound.
     """
-    assignment = load(notebook_file.parent, seed, real)
-    return record_assignment(assignment, nbformat.read(notebook_file, 4), workers, config)
+    notebook = proofread(folders)
+    assignment = load(folders.source, seed, real)
+    return record_assignment(assignment, notebook, workers, folders.course.config)
 
 
 def record_assignment(
@@ -81,14 +81,21 @@ def record_assignment(
     config: Config | None = None,
 ) -> Recording:
     """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
-    challenge = cases.challenge({check.name: check for check in assignment.checks})
-    config = worker_config(config or Config())
-    right = outcomes_of(notebook, challenge, config, assignment.artifacts)
-    problems = [
-        p for check in assignment.checks for p in disagreements(check, right.get(check.name, {}))
-    ]
+    checks = {check.name: check for check in assignment.checks}
+    problems = [f"{p} in {assignment.name}/checks/." for p in unrecorded(notebook, checks)]
     names = [mistake.name for mistake in assignment.mistakes]
     problems += [f"two mistakes are called {name}; rename one." for name in repeated(names)]
+    if problems:
+        raise RecordingRefused(problems)
+    challenge = cases.challenge(checks)
+    config = worker_config(config or Config())
+    right = outcomes_of(notebook, challenge, config, assignment.artifacts)
+    if silent := [name for name in checks if not right.get(name)]:
+        error = first_error(run(notebook, challenge, config, assignment.artifacts))
+        raise RecordingRefused(
+            [f"{name}: no cell leaves evidence for it{error}." for name in silent]
+        )
+    problems = [p for name, check in checks.items() for p in disagreements(check, right[name])]
     if problems:  # without right answers there is nothing to compare others with
         raise RecordingRefused(problems)
     confirmed = {c.name: with_expected(c, right[c.name]) for c in assignment.checks}
@@ -110,8 +117,8 @@ def record_assignment(
         for which in (True, False)
     )
     for mistake in assignment.mistakes:
-        problems += survived(mistake, confirmed, outcomes[mistake.name])
-        problems += unnamed(mistake, hidden, outcomes[mistake.name])
+        passed = list(survived(mistake, confirmed, outcomes[mistake.name]))
+        problems += passed or unnamed(mistake, hidden, outcomes[mistake.name])
     if problems:
         raise RecordingRefused(problems)
     return Recording(public, hidden)
@@ -144,6 +151,14 @@ def recorded_by(
 def read_outcomes(recorded: Sequence[dict]) -> Outcomes:
     """Read recorded evidence, by check."""
     return dict(map(evidence.from_output, recorded))
+
+
+def first_error(executed: NotebookNode) -> str:
+    """Say which cell of a notebook raised an error first, and which, or nothing."""
+    for number, cell in enumerate(executed.cells, start=1):
+        if cell.cell_type == "code" and (error := error_of(cell)):
+            return f"; cell {number} ({grade_id(cell) or 'without a name'}) raised {error}"
+    return ""
 
 
 def repeated(names: Sequence[str]) -> list[str]:
@@ -221,7 +236,10 @@ def survived(
         if name not in confirmed:
             yield f"mistake {mistake.name}: there is no check {name}; correct its list of checks."
         elif judge(only(confirmed[name], False), outcomes.get(name, {})).fraction == 1:
-            yield f"{name} accepts the mistake {mistake.name}; add a case that tells them apart."
+            yield (
+                f"{name} accepts the mistake {mistake.name}; add a case that tells them apart, or "
+                "take the mistake out if what it does is right."
+            )
     if not 0 <= mistake.credit < 1:
         yield f"mistake {mistake.name}: its credit is {mistake.credit}, not from 0 to below 1."
 
@@ -232,7 +250,14 @@ def unnamed(
     """Yield a mistake that is never recognised by its own name where it should be."""
     promised = [name for name in mistake.checks if name in hidden]
     named = [judge(hidden[name], outcomes.get(name, {})).mistake for name in promised]
-    if promised and mistake.name not in named:
+    seen = [outcome for name in promised for outcome in outcomes.get(name, {}).values()]
+    if promised and all(outcome.raised for outcome in seen):
+        raised = seen[0].raised if seen else "an error before its check ran"
+        yield (
+            f"mistake {mistake.name}: it only ever raises ({raised}), which can have any cause, so "
+            "nobody is told its hint; correct its lines with +."
+        )
+    elif promised and mistake.name not in named:
         others = ", ".join(sorted({name for name in named if name})) or "none"
         yield (
             f"mistake {mistake.name}: none of its checks names it (they name: {others}); "

@@ -1,16 +1,14 @@
 """From the .py that an author edits to the notebook, and from it to the student version."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
-from nbformat import NotebookNode
 
+from autograder.authoring.proofread import proofread, unrecorded
 from autograder.grading.course import AssignmentFolders, CourseError, last_error
-from autograder.grading.notebooks import grade_id
+from autograder.notebook.cases import load_public
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -36,22 +34,12 @@ def sync(assignment: AssignmentFolders) -> Path:
 
 
 def release(assignment: AssignmentFolders) -> Path:
-    """Generate the student version of an assignment. Returns its folder. Raises CourseError."""
-    source = assignment.notebook()
-    problems = list(open_regions(nbformat.read(source, 4)))
-    if problems:
-        raise CourseError(f"{assignment.named(source)}, {problems[0]}")
+    """Generate the student version of an assignment. Returns its folder. Raises UserError."""
+    notebook, source = proofread(assignment), assignment.named(assignment.notebook())
+    if missing := list(unrecorded(notebook, load_public(assignment.source))):
+        how = f"run `autograder reference {assignment.name}`."
+        raise CourseError("\n".join(f"{source}, {problem}; {how}" for problem in missing))
     result = assignment.course.api.generate_assignment(assignment.name)
     if not result["success"]:
-        raise CourseError(f"{assignment.named(source)}: {last_error(result)}")
+        raise CourseError(f"{source}: {last_error(result)}")
     return assignment.release
-
-
-def open_regions(notebook: NotebookNode) -> Iterator[str]:
-    """Yield the cells in which a region for the instructor begins and does not end."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        name = grade_id(cell) or cell.cell_type
-        for region in ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
-            marks = re.findall(rf"(BEGIN|END) {region}", cell.source)
-            if marks != ["BEGIN", "END"] * (len(marks) // 2):
-                yield f"cell {number} ({name}): BEGIN {region} and END {region} do not match."

@@ -101,4 +101,7 @@ def with_functions(notebook: NotebookNode, file: Path) -> NotebookNode:
     text = file.read_text()
     kinds = ast.FunctionDef, ast.ClassDef
     defined = [node for node in ast.parse(text).body if isinstance(node, kinds)]
+    cells = set(map(grade_id, notebook.cells))
+    if missing := next((d.name for d in defined if d.name not in cells), None):
+        raise CellNotFound(f"alternatives/{file.name}: no cell has the grade_id {missing!r}.")
     return with_cells(notebook, {d.name: ast.get_source_segment(text, d) or "" for d in defined})

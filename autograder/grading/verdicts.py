@@ -23,7 +23,7 @@ def judge_notebook(nb: NotebookNode, reference: Mapping[str, RecordedCheck]) -> 
             give(cell, no_evidence(_check(cell, reference), unreadable))
         elif is_autograded(cell):
             judge_cell(cell, reference, trouble)
-        elif cell.cell_type == "code" and not trouble and (error := _error(cell)):
+        elif cell.cell_type == "code" and not trouble and (error := error_of(cell)):
             trouble = f"earlier, cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
 
 
@@ -71,7 +71,7 @@ def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
 def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:
     recorded = evidence.in_cell(cell)
     if not recorded:
-        error = _error(cell)
+        error = error_of(cell)
         return no_evidence(
             check, f"this cell raised {error}" if error else "this cell left no evidence"
         )
@@ -89,7 +89,7 @@ def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:
         return no_evidence(check, evidence.clip(f"the evidence cannot be judged: {error!r}"))
 
 
-def _error(cell: NotebookNode) -> str:
+def error_of(cell: NotebookNode) -> str:
     """Return the error that ended a cell in one line, or an empty string."""
     for output in reversed(cell.outputs):
         if output.output_type == "error" and output.ename != "NotJudged":

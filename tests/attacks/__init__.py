@@ -34,8 +34,9 @@ class Attack:
 
     def notebook(self, assignment: str) -> NotebookNode:
         """Put the attack into the notebook it starts from."""
-        solved = submissions.source_notebook(assignment)
-        start = submissions.in_release(assignment, solved, without=self.base == "blank")
+        start = submissions.released_notebook(assignment)
+        if self.base == "solved":
+            start = submissions.in_release(assignment, submissions.source_notebook(assignment))
         return with_cells(start, self.cells)
 
     def put_files(self, folder: Path) -> None:

@@ -144,8 +144,3 @@ def test_refused_recordings_leave_the_files_alone(example, tmp_path):
     before = [path.read_bytes() for path in first]
     refusal(example, solution("return 1 / 0"))
     assert [path.read_bytes() for path in first] == before
-
-
-def test_an_assignment_without_checks_says_where_to_learn_of_them(tmp_path):
-    with pytest.raises(checks.NoChecks, match=r"a0_nothing/checks: there are no checks; docs/auth"):
-        checks.load(tmp_path / "a0_nothing")

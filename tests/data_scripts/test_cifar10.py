@@ -6,7 +6,6 @@ import json
 import pickle
 import tarfile
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +14,7 @@ from PIL import Image
 
 from data_scripts import cifar10, commands
 from data_scripts.cifar10 import CIFAR10, CLASSES, PARTS, read
-from data_scripts.fetch import Source
 from data_scripts.storage import DataNotFound
-from tests.data_server import serving
 
 SMALL = 20  # images in a part, 10,000 in the real set
 
@@ -128,22 +125,6 @@ def test_other_pixels_are_refused(batches, tmp_path, monkeypatch):
         CIFAR10.prepare(real=True, root=tmp_path / "root", given=small)
 
 
-def test_what_was_fetched_is_kept_once(batches, tmp_path):
-    path = archive(tmp_path / "small.tar.gz", as_binary(batches))
-    with serving(path.read_bytes()) as server:
-        source = Source("here", path.name, "", 0, server.url)
-        small = replace(CIFAR10, sources=(source,), counts={}, digests={})
-        kept = small.prepare(real=True, root=tmp_path / "root")
-    assert [one.name for one in kept.parent.iterdir() if one.name != ".lock"] == [kept.name]
-    (stored,) = small.stored(tmp_path / "root", check=True)
-    assert (stored.origin, stored.wrong) == ("here", "")
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataNotFound, match=r"gone\.tar\.gz: there is no such file"):
-        CIFAR10.prepare(real=True, root=tmp_path, given=tmp_path / "gone.tar.gz")
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A folder with the embedded set."""
@@ -169,35 +150,10 @@ def test_what_is_loaded_has_the_form_that_was_asked_for(root):
     assert cifar10.load("test", device="meta", root=root)[0].is_meta
 
 
-def test_writing_to_what_was_loaded_changes_no_file(root):
-    before = list(CIFAR10.stored(root, check=True))
-    images, labels = cifar10.load("test", root=root)
-    images.zero_()
-    labels.zero_()
-    assert list(CIFAR10.stored(root, check=True)) == before
-    assert cifar10.load("test", root=root)[0].any()
-
-
 def test_the_second_time_takes_no_time(root):
     start = time.perf_counter()
     cifar10.load("train", root=root)
     assert time.perf_counter() - start < 0.2
-
-
-def test_an_unknown_split(root):
-    with pytest.raises(DataNotFound, match="no split 'valid'; it has test, train"):
-        cifar10.load("valid", root=root)
-
-
-def test_a_damaged_file_is_one_sentence(tmp_path):
-    path = CIFAR10.path(False, tmp_path)
-    path.parent.mkdir()
-    path.write_bytes(b"cut off")
-    assert [stored.wrong for stored in CIFAR10.stored(tmp_path)] == [
-        "it cannot be read; delete it, and it is made anew"
-    ]
-    with pytest.raises(DataNotFound, match=r"cannot be read .*; delete it, and it is made anew"):
-        cifar10.load(root=tmp_path)
 
 
 def test_without_a_network_the_real_set_is_one_sentence(tmp_path, no_network):

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from data_scripts import commands
-from data_scripts.efficientnet_lite import EfficientNetLite0
 from data_scripts.fetch import Source
 from data_scripts.pretrained import ARCHITECTURES, EMBEDDED, NAMES, PRETRAINED, backbone
 from data_scripts.storage import DataNotFound
@@ -145,13 +144,6 @@ def test_an_unknown_backbone():
     with pytest.raises(DataNotFound, match="no backbone 'vgg'; there are: resnet_drawn, mobile"):
         backbone("vgg")
     assert NAMES[0] == EMBEDDED
-
-
-def test_other_weights_do_not_fit():
-    state = EfficientNetLite0().state_dict()
-    state.popitem()
-    with pytest.raises(ValueError, match="not the weights of EfficientNet-Lite0"):
-        EfficientNetLite0().load_published(state)
 
 
 def test_the_command_lists_what_is_there(tmp_path, monkeypatch, capsys):

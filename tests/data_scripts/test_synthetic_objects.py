@@ -5,7 +5,6 @@ The figures in the docstrings are the test accuracies measured when version 1 wa
 
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
@@ -14,7 +13,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from data_scripts.synthetic import objects
-from data_scripts.synthetic.sheet import contact_sheet
 
 
 class Split(NamedTuple):
@@ -147,16 +145,6 @@ def test_the_background_hints_at_the_class_but_does_not_tell_it(sample):
     forest = RandomForestClassifier(100, min_samples_leaf=5, random_state=0)
     forest.fit(edges(images), labels.numpy())
     assert 0.13 < forest.score(edges(test_images), test_labels.numpy()) < 0.30
-
-
-def test_a_contact_sheet_has_a_block_for_each_class_in_grey_and_in_colour(sample):
-    images, labels = sample["test"]
-    for shown in (images, images[:, :1], images[:, 0]):
-        sheet = contact_sheet(shown, labels, objects.CLASSES, rows=2, columns_per_class=3)
-        assert sheet.size == (3 * 34 + 4, 10 * (2 * 34 + 14))
-    first = images[labels == 0][0].permute(1, 2, 0).numpy()
-    sheet = contact_sheet(images, labels, objects.CLASSES, rows=2, columns_per_class=3)
-    assert np.array_equal(np.asarray(sheet)[12:44, 2:34], first)
 
 
 @pytest.mark.slow

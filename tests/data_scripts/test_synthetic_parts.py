@@ -17,9 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.nn import functional
 
-from data_scripts import train_backbone
-from data_scripts.synthetic import parts, textures
-from data_scripts.synthetic.resnet import WEIGHTS, ResNetDrawn, load_resnet_drawn
+from data_scripts.synthetic import parts
+from data_scripts.synthetic.resnet import ResNetDrawn, load_resnet_drawn
 
 SIZE = 128
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
@@ -174,12 +173,6 @@ def test_without_its_defect_a_part_is_good(category, defect):
     assert np.array_equal(good, same)
 
 
-def test_a_large_break_is_larger_than_a_small_one():
-    _, masks, names = samples("bottle", "test")
-    areas = masks.mean(axis=(1, 2))
-    assert areas[names == "broken_large"].min() > np.median(areas[names == "broken_small"])
-
-
 def test_the_folders_are_the_official_ones(tmp_path: Path):
     parts.draw_all("bottle", tmp_path, 64)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
@@ -190,44 +183,6 @@ def test_the_folders_are_the_official_ones(tmp_path: Path):
     assert np.array_equal(Image.open(tmp_path / "test/broken_small/007.png"), image)
     stored = np.asarray(Image.open(tmp_path / "ground_truth/broken_small/007_mask.png"))
     assert np.array_equal(stored, np.where(mask, 255, 0))
-
-
-@pytest.mark.parametrize("size", [32, 100, 256])
-def test_the_backbone_takes_any_size_at_strides_4_8_and_16(size):
-    model = load_resnet_drawn()
-    x = torch.zeros(2, 3, size, size)
-    for stride, stage in ((4, model.layer1), (8, model.layer2), (16, model.layer3)):
-        x = stage(model.stem(x) if stride == 4 else x)
-        assert x.shape[2] == -(-size // stride)
-    assert model(torch.zeros(2, 3, size, size)).shape == (2, model.features)
-    assert not model.training
-
-
-def test_the_weights_are_small_enough_to_commit():
-    assert WEIGHTS.stat().st_size < 2e6
-
-
-def test_source_images_are_a_function_of_their_number():
-    images, labels = train_backbone.batch(0)
-    again, _ = train_backbone.batch(0)
-    assert torch.equal(images, again)
-    assert images.shape == (train_backbone.BATCH, 3, textures.SIZE, textures.SIZE)
-    assert images.min() >= 0
-    assert images.max() <= 1
-    assert (labels.max(dim=0).values < torch.tensor(train_backbone.HEADS)).all()
-
-
-@torch.no_grad()
-def test_pretrained_features_tell_unseen_textures_apart():
-    batches = [train_backbone.batch(20_000_000 + i * train_backbone.BATCH) for i in range(8)]
-    images = (torch.cat([images for images, _ in batches]) - MEAN) / STD
-    textures_seen = torch.cat([labels for _, labels in batches])[:, 1].numpy()
-    torch.manual_seed(0)
-    trained, untrained = (
-        probe_accuracy(model(images).numpy(), textures_seen)
-        for model in (load_resnet_drawn(), ResNetDrawn().eval())
-    )
-    assert trained > untrained + 0.2
 
 
 @pytest.mark.parametrize("category", parts.CATEGORIES)

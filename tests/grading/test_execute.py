@@ -6,9 +6,8 @@ from traitlets.config import Config
 
 from autograder import CHALLENGE_FILE, NOT_GRADED
 from autograder.grading import files
-from autograder.grading.cluster import warm_up
 from autograder.grading.execute import Execute, run, warm_settings, worker_config
-from autograder.sandbox import client
+from autograder.sandbox import client, package
 
 
 def notebook(*sources):
@@ -50,11 +49,7 @@ def test_a_worker_gets_what_running_takes_and_no_class():
     assert set(kept) == {"Execute", "Limits"}
     sandbox, preload, limits, source = warm_settings(Execute(config=kept))
     assert (Execute(config=kept).timeout, limits["memory"], sandbox) == (7, 2**30, True)
-    started = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "begin", lambda *settings: started.append(settings))
-        exec(warm_up(kept), {})
-    assert started == [(sandbox, preload, limits, source)]
+    assert (preload, source) == (list(client.COURSE_IMPORTS), package.CLONE / "source")
 
 
 def test_a_kernel_of_any_name_is_the_one_kernel():

@@ -27,6 +27,7 @@ class AnEighth(LateSubmissionPlugin):
 
 c.AssignLatePenalties.plugin_class = AnEighth
 """
+SECOND = 'c.Release.include = ["second.ipynb"]\n'
 DUE, IN_TIME, LATER = (f"2026-03-0{day} 12:00:00 UTC" for day in (2, 1, 2))
 LATER = LATER.replace("12", "14")
 
@@ -54,7 +55,7 @@ def laid_out(root, solved):
     shutil.copytree(submissions.ROOT / "source" / A1, root / "source" / A1)
     nbformat.write(question("Why?"), root / "source" / A1 / "second.ipynb")
     config = (submissions.ROOT / "nbgrader_config.py").read_text()
-    (root / "nbgrader_config.py").write_text(config + LATE)
+    (root / "nbgrader_config.py").write_text(config + LATE + SECOND)
     course = open_course(root)
     release(course.assignment(A1))
     with course.gradebook() as book:
@@ -160,5 +161,5 @@ def test_the_same_notebooks_and_the_time_lie_in_the_folders(ours, theirs):
 
 def test_grading_again_changes_nothing(ours):
     before = contents(ours)
-    assert {one.error for one in grade(ours, A1, ["late", "edited"], workers=1)} == {""}
+    assert {one.error for one in grade(ours.assignment(A1), ["late", "edited"], workers=1)} == {""}
     assert contents(ours) == before

@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import repeat
 from pathlib import Path
 
 import psutil
 import pytest
 from distributed import Client, LocalCluster
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell
 
 from autograder import cli
 from autograder.grading import cluster, gradebook
@@ -23,9 +22,7 @@ from autograder.grading import pipeline as grading
 from autograder.grading.course import CourseError, open_course
 from autograder.grading.execute import Ran
 from autograder.grading.journal import Journal
-from autograder.grading.notebooks import NOTES, to_bytes
 from autograder.grading.pipeline import grade
-from autograder.grading.prepare import Prepared, load_assignment, prepare
 from tests import submissions
 from tests.fixtures import A1, scores
 
@@ -480,21 +477,6 @@ def test_submissions_are_prepared_as_they_are_needed(course, replayed, client, m
     assert yielded == len(prepared) == 34
 
 
-def test_what_was_graded_is_not_kept_and_workers_need_no_torch(course):
-    loaded = load_assignment(course.assignment(A1))
-    large = new_notebook(metadata={NOTES: {"unreadable": "by test"}, "ballast": "x" * 2**19})
-    returned_at_once = Prepared("large", {A1: to_bytes(large)}, b"", {}, "")
-    with cluster.connect(None, 1) as client:
-        first = prepare(loaded, "bob")
-        [(_, ran)] = cluster.run_class(client, iter([first]), course.config)
-        assert isinstance(ran, Ran)
-        assert not any(client.run(lambda: "torch" in sys.modules).values())
-        used = []
-        for _ in cluster.run_class(client, repeat(returned_at_once, 200), course.config):
-            used.append(psutil.Process().memory_full_info().uss)
-        assert used[-1] - used[20] < 40 * 2**20  # 90 MiB were sent meanwhile
-
-
 # What is not there
 
 
@@ -617,24 +599,3 @@ def test_a_worker_with_another_version_is_refused(course, elsewhere, tmp_path, c
     said = one_sentence(capfd.readouterr().err)
     assert "has another version of the course than this machine" in said
     assert scores(course) == {}
-
-
-def test_a_scheduler_without_workers(course, elsewhere, monkeypatch, capfd):
-    monkeypatch.setattr(cluster, "PATIENCE", (10, 0.5))
-    address = elsewhere[0]()
-    assert command(course, "--scheduler", address) == 1
-    assert one_sentence(capfd.readouterr().err) == (
-        f"{address}: the scheduler has no workers; start them with "
-        f"`dask worker {address} --nthreads 1`."
-    )
-
-
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://no.such.host:8786"])
-def test_a_scheduler_that_is_not_there(address, course, monkeypatch, capfd):
-    monkeypatch.setattr(cluster, "PATIENCE", (0.5, 0.5))
-    start = time.monotonic()
-    assert command(course, "--scheduler", address) == 1
-    assert one_sentence(capfd.readouterr().err).startswith(
-        f"{address}: no Dask scheduler answers at this address ("
-    )
-    assert time.monotonic() - start < 15

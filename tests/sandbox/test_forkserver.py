@@ -1,19 +1,22 @@
 """Warm kernels: fresh for each submission, shut in, and no different from ordinary ones."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from traitlets.config import Config
 
-from autograder.errors import SandboxError
 from autograder.grading.execute import Execute, run, warm_settings
 from autograder.notebook import cases, evidence
-from autograder.sandbox import client
+from autograder.sandbox import client, forkserver
 from autograder.sandbox.package import contents
 from tests.fixtures import A1
 from tests.grading.test_execute import executed, text
+from tests.sandbox.test_start import ORDER, started
 from tests.submissions import ROOT
 
 TRACES = {  # what one submission does, and what another one says if it did not
@@ -143,33 +146,77 @@ def test_a_new_warm_process_is_started_when_the_old_one_has_died():
     assert text(executed("print(2)")[0]) == "2\n"
 
 
-def test_ordinary_kernels_need_no_sandbox_to_be_asked_for():
-    with pytest.raises(SandboxError, match="there is no sandbox on this system"):
-        executed("1", Execute={"warm": False})
+# The process itself, without a notebook
 
 
-def test_where_no_sandbox_can_be_had_one_sentence_says_so():
-    code = (
-        "from pathlib import Path; Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
-        "from tests.grading.test_execute import executed\n"
-        "executed('1')"
+@pytest.mark.parametrize(
+    "module, problem",
+    [
+        ("json", ""),
+        ("no_such_module", ""),  # not everybody has everything installed
+        ("autograder.no_such", "ModuleNotFoundError: No module named 'autograder.no_such'"),
+        ("json.no_such", "ModuleNotFoundError: No module named 'json.no_such'"),
+    ],
+)
+def test_a_module_that_is_there_and_cannot_be_imported_is_named(module, problem):
+    said = f"{module} cannot be imported: {problem}" if problem else ""
+    assert forkserver.preload(["sys", module, "os"]) == said
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True, "
+            "name='mine').start()",
+            "an imported module started 1 threads (MainThread, mine), so nothing can be forked",
+        ),
+    ],
+)
+def test_a_lesson_that_cannot_be_imported_before_the_fork_is_named(code, said, tmp_path):
+    lesson = tmp_path / "source" / "a0_course" / "lesson"
+    lesson.mkdir(parents=True)
+    (lesson / "plots.py").write_text(code)
+    module = {"preload": ["autograder.assignments.a0_course.lesson.plots"]}
+    line, status, _ = started(
+        ORDER | module | {"sandbox": False, "source": str(tmp_path / "source")}
     )
-    probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True)
-    if probe.returncode:
-        pytest.skip("needs `unshare` to make a system without user namespaces")
-    done = subprocess.run(
-        ["unshare", "-Urm", sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert "this system allows no user namespaces" in done.stderr
-    assert "--no-sandbox" in done.stderr
+    assert said in json.loads(line)["error"]
+    assert status == 0
 
 
-def test_a_course_inside_the_environment_of_python_is_refused(monkeypatch):
-    monkeypatch.setattr(client.sys, "prefix", str(ROOT.parent))
-    with pytest.raises(SandboxError, match="in a folder of its own"):
-        client.readable_paths(ROOT / "source")
+@pytest.fixture
+def family():
+    """A process with a child, both asleep."""
+    with subprocess.Popen(["sh", "-c", "sleep 60 & wait"]) as parent:
+        while len(list(forkserver.descendants(parent.pid))) < 2:
+            time.sleep(0.01)
+        family = list(forkserver.descendants(parent.pid))
+        yield family
+        for process in family:
+            os.kill(process, signal.SIGKILL)
 
 
-def test_an_import_that_fails_is_named():
-    with pytest.raises(SandboxError, match=r"no_such\.module|autograder\.no_such"):
-        executed("1", Execute={"preload": ["autograder.no_such"]})
+def test_what_a_kernel_started_is_found_and_nothing_else(family):
+    parent, child = family
+    assert list(forkserver.descendants(child)) == [child]
+    assert set(family) <= set(forkserver.descendants(os.getpid()))
+    assert os.getpid() not in forkserver.descendants(parent)
+
+
+def test_the_memory_of_a_family_is_counted_once_and_its_peak_kept(family):
+    kernel = forkserver.Kernel(family[0], handle=-1, line=None, before=0)
+    used = forkserver.watch(kernel)
+    assert 0 < used < 2**24
+    assert 0 < kernel.peak <= used
+    kernel.peak = 2**30
+    forkserver.watch(kernel)
+    assert kernel.peak == 2**30
+
+
+def test_a_process_that_is_gone_uses_no_memory():
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    assert forkserver.watch(forkserver.Kernel(gone.pid, handle=-1, line=None, before=0)) == 0

@@ -1,0 +1,293 @@
+"""A class and its points: what is summed, what is said of whom, and how it is drawn."""
+
+import io
+import re
+from dataclasses import replace
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from rich.console import Console
+
+from autograder.grading import report
+from autograder.grading.course import CourseError
+from autograder.grading.notebooks import VERDICT_MIME, grade_id, to_file_bytes
+from autograder.grading.report import CheckResult, ClassReport, StudentResult
+from tests.worked_example import CHECK, MISTAKEN, NAME, RIGHT, grade, hand_in
+
+HINT = "the squares were averaged over the features too. Sum over D, average over N."
+
+
+def result(points, maximum=5.0, reason="wrong", mistake="", hint=""):
+    return CheckResult(points, maximum, reason, mistake, hint)
+
+
+def student(name="kim", total=0.0, unmarked=0, exercises=None, **checks):
+    return StudentResult(name, checks, exercises or {}, total, unmarked)
+
+
+def class_of(*students, exercises=None, checks=None, maximum=10.0):
+    return ClassReport("a0", exercises or {}, checks or {}, students, maximum)
+
+
+def drawn(class_report):
+    console = Console(width=200, file=io.StringIO())
+    console.print(report.table(class_report))
+    return console.file.getvalue()
+
+
+# A graded class
+
+
+@pytest.fixture
+def graded(example):
+    """A class of three: all right, one known mistake, nothing written."""
+    for name, solution in (("kim", RIGHT), ("bob", MISTAKEN)):
+        hand_in(example, name, solution)
+    hand_in(example, "ann")
+    assert set(grade(example).values()) == {""}
+    return example
+
+
+def test_a_class_has_its_points_its_reasons_and_its_order(graded):
+    found = report.collect(graded)
+    assert (found.assignment, found.maximum, found.automatic_maximum) == (NAME, 5, 5)
+    assert (found.exercises, found.checks) == ({"squared_error": 5}, {CHECK: 5})
+    assert [(one.student, one.total, one.main_reason) for one in found.students] == [
+        ("ann", 0, f"{CHECK}: not written yet (this function, or one that it calls)"),
+        ("bob", 2.5, f"{CHECK}: {HINT}"),
+        ("kim", 5, ""),
+    ]
+    assert (found.mean_total, found.median_total, found.mean_share(CHECK)) == (2.5, 2.5, 0.5)
+    assert found.common_mistakes(CHECK) == [("mean_over_everything", HINT, 1)]
+
+
+def test_before_anything_is_graded_there_is_no_report(example):
+    with pytest.raises(CourseError) as caught:
+        report.collect(example)
+    assert str(caught.value) == (
+        f"{NAME}: nothing is graded yet; run `autograder grade {NAME}` first."
+    )
+
+
+def test_an_assignment_that_is_not_there_is_said_by_its_name(example):
+    with pytest.raises(CourseError, match=r"source/a1/a1.ipynb: no such notebook; there are a0_"):
+        report.collect(example.course.assignment("a1"))
+
+
+def test_an_assignment_that_was_never_released_is_said_by_its_name(example):
+    notebook = example.course.root / "source" / "a1" / "a1.ipynb"
+    notebook.parent.mkdir()
+    notebook.write_bytes(example.notebook().read_bytes())
+    with pytest.raises(CourseError, match="the gradebook does not know this assignment; run `auto"):
+        report.collect(example.course.assignment("a1"))
+
+
+def test_a_score_given_by_hand_counts_and_the_reason_stays(graded):
+    with graded.course.gradebook() as book:
+        given = book.find_grade(CHECK, NAME, NAME, "ann")
+        given.manual_score, given.needs_manual_grade = 4.0, True
+        book.db.commit()
+    (ann, *_) = report.collect(graded).students
+    assert (ann.total, ann.exercises, ann.unmarked) == (4, {"squared_error": 4}, 1)
+    assert ann.main_reason.startswith(f"{CHECK}: not written yet")
+
+
+def test_a_graded_notebook_that_is_gone_costs_its_reasons_and_no_points(graded):
+    (graded.autograded("bob") / f"{NAME}.ipynb").unlink()
+    (_, bob, _) = report.collect(graded).students
+    assert (bob.total, bob.checks, bob.main_reason) == (2.5, {}, "")
+
+
+# Exercises and verdicts
+
+
+def cell(name="", kind=new_code_cell, **nbgrader):
+    return kind("", metadata={"nbgrader": {"grade_id": name, **nbgrader}} if name else {})
+
+
+SOLUTION = {"solution": True, "grade": False}
+GRADED = {"solution": False, "grade": True, "points": 5}
+QUESTION = {"solution": True, "grade": True, "points": 3}
+
+
+def test_a_check_belongs_to_the_solution_it_follows_and_an_answer_to_the_questions():
+    notebook = new_notebook(cells=[
+        cell("before", **GRADED), cell("nn_loss", **SOLUTION), cell(), cell("loss", **GRADED),
+        cell("why", new_markdown_cell, **QUESTION), cell("setup", solution=False, grade=False),
+        cell("gradient", **GRADED), cell("nn_train", **SOLUTION), cell("own", **QUESTION),
+        cell("trained", **GRADED),
+    ])  # fmt: skip
+    assert report.exercises(notebook) == {
+        "before": "", "loss": "nn_loss", "why": "questions", "gradient": "nn_loss",
+        "own": "questions", "trained": "nn_train",
+    }  # fmt: skip
+
+
+def test_a_notebook_without_checks_has_no_exercises():
+    assert report.exercises(new_notebook(cells=[cell("nn_loss", **SOLUTION), cell()])) == {}
+
+
+def with_another_cell(example, kind, **nbgrader):
+    """Put a cell before the exercise and release it; kim hands in all right and is graded."""
+    source = nbformat.read(example.notebook(), 4)
+    metadata = {"locked": False, "schema_version": 3, "task": False, **nbgrader}
+    source.cells.insert(1, cell("why", kind, **metadata))
+    nbformat.write(source, example.notebook())
+    assert example.course.api.generate_assignment(NAME)["success"]
+    path = hand_in(example, "kim", RIGHT)
+    answered = nbformat.read(path, 4)
+    next(one for one in answered.cells if grade_id(one) == "why").source = "Because."
+    nbformat.write(answered, path)
+    assert grade(example) == {"kim": ""}
+
+
+def marked(example, points):
+    """Let a person give points."""
+    with example.course.gradebook() as book:
+        given = book.find_grade("why", NAME, NAME, "kim")
+        given.manual_score, given.needs_manual_grade = points, False
+        book.db.commit()
+
+
+def test_questions_come_last_and_wait_for_a_person(example):
+    with_another_cell(example, new_markdown_cell, **QUESTION)
+    found = report.collect(example)
+    assert list(found.exercises.items()) == [("squared_error", 5), ("questions", 3)]
+    assert (found.maximum, found.automatic_maximum) == (8, 5)
+    (kim,) = found.students
+    assert (kim.exercises, kim.total, kim.unmarked) == ({"squared_error": 5, "questions": 0}, 5, 1)
+    marked(example, 2.0)
+    (kim,) = report.collect(example).students
+    assert (kim.exercises, kim.total, kim.unmarked) == ({"squared_error": 5, "questions": 2}, 7, 0)
+
+
+def test_a_task_of_nbgrader_s_that_a_person_marks_counts_among_what_one_can_have(example):
+    task = {"task": True, "grade": False, "solution": False, "locked": True, "points": 3}
+    with_another_cell(example, new_markdown_cell, **task)
+    marked(example, 3.0)
+    found = report.collect(example)
+    (kim,) = found.students
+    assert (kim.total, found.maximum) == (8, 8)
+    assert sum(kim.exercises.values()) == kim.total
+
+
+def test_verdicts_are_those_of_the_checks_and_of_no_other_cell(tmp_path):
+    said = {"points": 2.5, "maximum": 5, "reason": "r", "mistake": "m", "hint": "h", "cases": []}
+    output = new_output("execute_result", data={VERDICT_MIME: said, "text/plain": "2.5"})
+    checked, forged, silent = cell("loss", **GRADED), cell("own", **QUESTION), cell("b", **GRADED)
+    checked.outputs, forged.outputs = [output], [output]
+    silent.outputs = [new_output("stream", name="stdout", text="5")]
+    path = tmp_path / "a0.ipynb"
+    path.write_bytes(to_file_bytes(new_notebook(cells=[checked, forged, silent, cell()])))
+    assert report.verdicts(path) == {"loss": CheckResult(2.5, 5, "r", "m", "h")}
+
+
+def test_without_a_notebook_there_are_no_verdicts(tmp_path):
+    assert report.verdicts(tmp_path / "a0.ipynb") == {}
+
+
+# What is said of a student and of a check
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        ({}, ""),
+        ({"a": result(5, reason="correct")}, ""),
+        ({"a": result(4, reason="one"), "b": result(1, reason="four"), "c": result(5)}, "b: four"),
+        ({"a": result(1, reason="r", hint="do this")}, "a: do this"),
+        ({"a": result(4, 5, "one of five"), "b": result(0, 2, "two of two")}, "b: two of two"),
+        ({"a": result(0, reason="first"), "b": result(0, reason="second")}, "a: first"),
+    ],
+)
+def test_the_main_reason_is_that_which_cost_most(checks, reason):
+    assert student(**checks).main_reason == reason
+
+
+def test_the_mean_share_is_over_those_who_were_checked():
+    found = class_of(student(a=result(5)), student(a=result(2.5)), student(b=result(0)), student())
+    assert (found.mean_share("a"), found.mean_share("b"), found.mean_share("c")) == (0.75, 0, 0)
+
+
+def test_of_the_mistakes_those_made_most_often_are_named():
+    made = ["one", "two", "two", "three", "three", "three", "four", ""]
+    found = class_of(*(student(a=result(1, mistake=name, hint=f"not {name}")) for name in made))
+    assert found.common_mistakes("a") == [
+        ("three", "not three", 3), ("two", "not two", 2), ("one", "not one", 1),
+    ]  # fmt: skip
+    assert found.common_mistakes("a", most=1) == [("three", "not three", 3)]
+    assert found.common_mistakes("b") == []
+
+
+def test_the_mean_and_the_median_are_those_of_the_totals():
+    found = class_of(student(total=0), student(total=1), student(total=5))
+    assert (found.mean_total, found.median_total) == (2, 1)
+
+
+# In the terminal
+
+
+def test_a_student_is_a_row_and_an_exercise_a_column():
+    kim = student("kim", 7.5, exercises={"nn_forward_pass": 7.25, "questions": 0.25})
+    text = drawn(class_of(kim, exercises={"nn_forward_pass": 10, "questions": 5}, maximum=15))
+    assert "a0: 1 students" in text
+    assert re.search(r"kim +7\.25 +0\.25 +7\.5", text)
+    assert re.search(r"/10 +/5 +/15", text)
+
+
+def test_answers_that_wait_for_a_person_stand_beside_the_total():
+    assert re.search(r"kim +7 \+3\?", drawn(class_of(student("kim", 7.0, 3))))
+    assert re.search(r"kim +7\s*$", drawn(class_of(student("kim", 7.0))), re.MULTILINE)
+
+
+def test_a_long_reason_is_cut_at_a_word():
+    kim = student("kim", a=result(0, reason="a reason " * 20))
+    assert f"a: {'a reason ' * 8}a …" in drawn(class_of(kim))
+
+
+def test_markup_in_a_name_or_a_reason_is_no_markup_in_the_terminal():
+    kim = student("[red]kim[/]", a=result(0, reason="[link=x]found [bold]"))
+    text = drawn(class_of(kim))
+    assert "[red]kim[/]" in text and "a: [link=x]found [bold]" in text
+
+
+# As a page
+
+
+def test_a_page_has_every_student_check_and_mistake():
+    ann = student("ann", 2.5, 1, {"nn_loss": 2.5}, loss=result(2.5, 5, "r", "halved", "Double it."))
+    kim = student("kim", 5.0, 0, {"nn_loss": 5}, loss=result(5, 5, "correct"))
+    page = report.html(class_of(ann, kim, exercises={"nn_loss": 5}, checks={"loss": 5}, maximum=8))
+    assert "<h1>a0</h1>" in page and "2 submissions" in page
+    assert "mean 3.8, median 3.8\nof 8 points, of which 5 are graded automatically" in page
+    assert "<td>ann</td>" in page and "<td>kim</td>" in page and "+1?" in page
+    assert "75 %" in page and "<b>1 ×</b> halved" in page and "Double it." in page
+
+
+def test_a_page_needs_no_other_file_and_no_network():
+    page = report.html(class_of(student()))
+    assert not re.search(r"https?:|<script|<link|<img|@import|url\(", page)
+
+
+def test_markup_in_a_name_or_a_reason_is_no_markup_in_a_page():
+    attack = "<script>attack</script>"
+    reason = result(0, 5, attack, attack, attack)
+    found = class_of(student(attack, loss=reason), exercises={attack: 5}, checks={"loss": 5})
+    page = report.html(replace(found, assignment=attack))
+    assert "<script" not in page and page.count("&lt;script&gt;attack") >= 5
+
+
+def test_a_check_without_points_is_no_obstacle():
+    """nbgrader lets an author give a check 0 points."""
+    found = class_of(student(a=result(0, 0.0, "wrong")), checks={"a": 0.0})
+    assert 0 <= found.mean_share("a") <= 1
+    assert "<td>a</td>" in report.html(found)
+
+
+def test_a_report_is_written_into_a_folder_and_over_the_one_before(tmp_path):
+    found = class_of(student("ä\u2028"))
+    for _ in range(2):
+        path = report.write(found, tmp_path / "report")
+        assert path == tmp_path / "report" / "a0.html"
+        assert path.read_text(encoding="utf-8") == report.html(found)

@@ -1,0 +1,263 @@
+"""What a browser is shown of a submission: nothing in it that runs, and nothing lost but that."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from nbconvert.filters import markdown2html
+from nbformat import from_dict
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
+
+from autograder.grading.notebooks import VERDICT_MIME
+from autograder.grading.sanitize import SanitizeSubmission
+
+RUNS = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
+ADDRESSES = {"href", "src", "action", "style"}
+TAGS = {
+    "script",
+    "style",
+    "iframe",
+    "object",
+    "embed",
+    "svg",
+    "math",
+    "base",
+    "meta",
+    "link",
+    "form",
+}
+PNG = "iVBORw0KGgo=\n"
+
+LIVE_HTML = (
+    "<script>attack</script>",
+    "<SCRIPT SRC=//x></SCRIPT>",
+    "<scr<script>ipt>attack</script>",
+    "<<script>attack</script>",
+    "<script\n>attack</script\n>",
+    "<img src=x onerror=attack>",
+    "<a\nhref=x\nonclick=attack>x</a>",
+    "<a href='javascript:attack'>x</a>",
+    "<a href='java\tscript:attack'>x</a>",
+    "<a href='&#106;avascript:attack'>x</a>",
+    "<svg/onload=attack>",
+    "<iframe srcdoc='<script>attack</script>'></iframe>",
+    "<meta http-equiv=refresh content='0;url=javascript:attack'>",
+    "<base href='//x'>",
+    "<form action='javascript:attack'><input type=submit></form>",
+    "<style>@import '//x'</style>",
+    "<!-- <script>attack</script> -->",
+    "<!DOCTYPE x><script>attack</script>",
+    "<![CDATA[<script>attack</script>]]>",
+    "<?php <script>attack</script> ?>",
+    "<noscript><p title='</noscript><img src=x onerror=attack>'></noscript>",
+    "<math><mtext><style><!--</style><img title='--&gt;&lt;img src=1 onerror=attack&gt;'></math>",
+    "</pre></div><script>attack</script>",
+)
+LIVE_MARKDOWN = (
+    "[x](javascript:attack)",
+    "[x](JavaScript:attack)",
+    "[x](java\nscript:attack)",
+    "[x](<java\tscript:attack>)",
+    "[x](\x01javascript:attack)",
+    "[x](java\\script:attack)",
+    "[x](java&#115;cript:attack)",
+    "[x](java&Tab;script:attack)",
+    "[x](javascript&colon;attack)",
+    "[x](vbscript:attack)",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "![x](javascript:attack)",
+    "<javascript:attack>",
+    "[x]: javascript:attack\n\n[x]",
+    "| a |\n|---|\n| [x](javascript:attack) |",
+    '[x](http://x "onclick=attack")',
+    '[x](http://x"onclick=attack)',
+    "`<script>attack</script>`",
+    "```\n<script>attack</script>\n```",
+    "> <script>attack</script>",
+    "$<img src=x onerror=attack>$",
+    "![\"><script>attack</script>](x)",
+    "\\<script>attack</script>",
+)  # fmt: skip
+# what Markdown or bleach decodes once more before a browser does
+DECODED_TWICE = (
+    "[x](&amp;#106;avascript:attack)",
+    "[x](java&amp;Tab;script:attack)",
+    "[x](javascript&amp;colon;attack)",
+    "[x]: &amp;#106;avascript:attack\n\n[x]",
+    "[x](ja<!-- -->vascript:attack)",
+)
+
+
+class Live(HTMLParser):
+    """Collects what a browser would run, or load by itself."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            address = re.sub(r"[\s\x00-\x1f]", "", value or "") if name in ADDRESSES else ""
+            if name.startswith("on") or RUNS.search(address):
+                self.found.append((tag, name, value))
+        if tag in TAGS:
+            self.found.append(tag)
+
+
+def live(page):
+    parser = Live()
+    parser.feed(page)
+    return parser.found
+
+
+def sanitized(cell):
+    return SanitizeSubmission().preprocess_cell(cell, {}, 0)[0]
+
+
+def shown(source):
+    """Return a written answer as HTML."""
+    return markdown2html(sanitized(new_markdown_cell(source)).source)
+
+
+def data(**kinds):
+    """Return what is left of an output."""
+    named = {kind.replace("_", "/", 1): value for kind, value in kinds.items()}
+    output = from_dict({"output_type": "display_data", "metadata": {}, "data": named})
+    (left,) = sanitized(new_code_cell("display(…)", outputs=[output])).outputs
+    return left.data
+
+
+# Written answers
+
+
+@pytest.mark.parametrize("source", ["<script>", "<img onload=a>", "<a href='java\nscript:a'>"])
+def test_these_tests_see_what_is_live(source):
+    assert len(live(source)) == 1
+
+
+@pytest.mark.parametrize("source", [*LIVE_HTML, *LIVE_MARKDOWN])
+def test_a_written_answer_runs_nothing(source):
+    assert live(shown(source)) == []
+    assert live(sanitized(new_raw_cell(source)).source) == []
+
+
+@pytest.mark.parametrize("source", DECODED_TWICE)
+def test_a_link_that_is_decoded_twice_runs_nothing(source):
+    assert live(shown(source)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "", "It is ln 10 ≈ 2.3.", "1 < 2 and 3 > 2", "> quoted", "a & b &lt; c", "$x<1$ in `a < b`",
+        "# Title\n\n- [link](https://a.org)\n- ![picture](plot.png)", "```python\nx <= y\n```",
+        "The data: text and numbers.", "**bold** <", "a <3",
+    ],
+)  # fmt: skip
+def test_an_answer_without_markup_stays_as_it_was_typed(source):
+    assert sanitized(new_markdown_cell(source)).source == source
+
+
+def test_plain_html_stays():
+    source = '<b>bold</b> and <a href="https://a.org" title="t">a link</a>'
+    assert sanitized(new_markdown_cell(source)).source == source
+
+
+def test_an_answer_with_a_link_to_a_script_is_shown_as_it_was_typed():
+    source = "I looked [here](javascript:attack), <b>and</b> here."
+    page = shown(source)
+    assert page.startswith("<pre>") and "<b>" not in page
+    assert "[here](javascript:attack), &lt;b&gt;and&lt;/b&gt; here." in page
+
+
+# Outputs
+
+
+@pytest.mark.parametrize("kind", ["text_html", "text_latex"])
+@pytest.mark.parametrize("source", LIVE_HTML)
+def test_an_output_runs_nothing(kind, source):
+    (left,) = data(**{kind: source}).values()
+    assert live(left) == []
+
+
+def test_an_output_keeps_its_text_its_pictures_and_plain_html():
+    kept = {"text_plain": "<script> as text", "text_html": "<b>7</b>", "text_latex": "$x^2$"}
+    kept |= {"image_png": PNG, "image_jpeg": ""}
+    assert list(data(**kept).values()) == list(kept.values())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application_javascript", "text_javascript", "image_svg+xml", "text_markdown",
+        "application_vnd.jupyter.widget-view+json", "application_json", "application_pdf",
+        "application_vnd.gradient-check.verdict+json", "TEXT_HTML", "image_gif", "made_up", "x",
+    ],
+)  # fmt: skip
+def test_an_output_of_any_other_kind_is_left_out(kind):
+    assert data(text_plain="7", **{kind: "<script>attack</script>"}) == {"text/plain": "7"}
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        '"/><script>attack</script>',
+        "aGk=' onload='attack",
+        "data:text/html",
+        "aGk=\x00",
+        ["<script>"],
+    ],
+)
+def test_a_picture_is_nothing_but_base64(picture):
+    assert data(text_plain="7", image_png=picture, image_jpeg=PNG) == {
+        "text/plain": "7", "image/jpeg": PNG,
+    }  # fmt: skip
+
+
+def test_what_was_printed_and_raised_stays_for_the_page_to_escape():
+    outputs = [
+        new_output("stream", name="stdout", text="<script>"),
+        new_output("error", ename="<b>", evalue="<script>", traceback=["<script>"]),
+    ]
+    assert sanitized(new_code_cell("1", outputs=[*outputs])).outputs == outputs
+
+
+def test_outputs_keep_their_order_and_each_its_own_picture():
+    outputs = [
+        new_output("display_data", data={"image/png": PNG}),
+        new_output("stream", name="stdout", text="between"),
+        new_output("execute_result", data={"image/png": "<script>", "text/plain": "7"}),
+    ]
+    one, between, other = sanitized(new_code_cell("1", outputs=outputs)).outputs
+    assert (one.data, between.text, other.data) == (
+        {"image/png": PNG}, "between", {"text/plain": "7"},
+    )  # fmt: skip
+
+
+# What is ours
+
+
+@pytest.mark.parametrize("field", [{"locked": True}, {"grade": True, "solution": False}])
+def test_text_of_the_course_stays_as_it_is(field):
+    ours = {"nbgrader": {"grade_id": "ours", "locked": False, "solution": False, **field}}
+    source = "<details><summary>A hint</summary>\n\n[x](javascript:ours)\n</details>"
+    assert sanitized(new_markdown_cell(source, metadata=ours)).source == source
+
+
+def test_a_verdict_stays_as_the_judge_wrote_it():
+    judged = {"nbgrader": {"grade_id": "loss", "grade": True, "solution": False, "points": 5}}
+    verdict = {
+        "text/html": '<div style="color:#cf222e">loss</div>',
+        VERDICT_MIME: {"points": 3},
+    }
+    output = new_output("execute_result", data=verdict)
+    assert (
+        sanitized(new_code_cell("1", metadata=judged, outputs=[output])).outputs[0].data == verdict
+    )
+
+
+def test_what_a_student_displays_where_a_person_marks_is_no_verdict():
+    marked = {"nbgrader": {"grade_id": "own", "grade": True, "solution": True, "points": 5}}
+    output = new_output("execute_result", data={"text/html": LIVE_HTML[0]})
+    (left,) = sanitized(new_code_cell("1", metadata=marked, outputs=[output])).outputs
+    assert live(left.data["text/html"]) == []

@@ -1,0 +1,105 @@
+"""The first lines of the process that submissions run under: shut in first, imports afterwards."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from autograder.sandbox import forkserver, namespaces, package, start
+
+ORDER = {
+    "sandbox": True, "paths": [sys.prefix, sys.base_prefix], "environment": {}, "preload": [],
+    "course": str(package.CLONE), "source": "nowhere", "limits": {"memory": 2**30},
+    "package": {name: str(file) for name, file in package.contents().items()},
+}  # fmt: skip
+
+
+def started(order) -> tuple[str, int, str]:
+    """Start the process as `client` does, and end it: its first line, status and complaints."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-I", start.__file__, str(theirs.fileno())]
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env={}, cwd="/", stderr=subprocess.PIPE, text=True
+        )
+        theirs.close()
+        ours.sendall(json.dumps(order).encode() + b"\n")
+        with ours.makefile() as answers:
+            line = answers.readline()
+    _, complaints = process.communicate(timeout=30)
+    return line, process.returncode, complaints
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_it_says_that_it_is_ready_and_ends_when_nobody_listens(sandbox):
+    assert started(ORDER | {"sandbox": sandbox}) == ('{"error": ""}\n', 0, "")
+
+
+def test_what_it_imports_of_the_course_is_the_student_s_package_alone():
+    lacking = {n: f for n, f in ORDER["package"].items() if n != "autograder/sandbox/forkserver.py"}
+    line, status, complaints = started(ORDER | {"package": lacking})
+    assert line == "" and status != 0
+    assert "cannot import name 'forkserver' from 'autograder.sandbox'" in complaints
+    line, status, _ = started(ORDER | {"package": lacking, "sandbox": False})
+    assert (line, status) == ('{"error": ""}\n', 0)
+
+
+def test_nothing_of_the_course_is_imported_before_the_sandbox_is_entered():
+    code = (
+        "import json, runpy, sys\n"
+        "before = list(sys.path)\n"
+        f"found = runpy.run_path({start.__file__!r})\n"
+        "print(json.dumps([sys.path == before, [n for n in sys.modules if 'autograder' in n],\n"
+        "                  callable(found['main'])]))"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [True, [], True]
+
+
+@pytest.fixture
+def main(monkeypatch):
+    """Return a function that runs `main` in this process, without a sandbox. It has the answer."""
+    entered, served = [], []
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(os, "chdir", lambda place: entered.append(place))
+    monkeypatch.setattr(start.namespaces, "enter", lambda *order: entered.append(order))
+    monkeypatch.setattr(
+        forkserver, "serve", lambda _, order: served.append((order, list(sys.path)))
+    )
+
+    def run(order):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(json.dumps(order).encode() + b"\n")
+            start.main(theirs)
+            ours.setblocking(False)
+            try:
+                return entered, served, ours.recv(4096)
+            except BlockingIOError:
+                return entered, served, b""
+
+    return run
+
+
+def test_the_order_is_carried_out_inside(main):
+    entered, ((order, path),), said = main(ORDER)
+    assert entered == [(ORDER["paths"], ORDER["package"]), "/"]
+    assert (order, path[0], said) == (ORDER, namespaces.COURSE, b"")
+
+
+def test_without_a_sandbox_the_course_is_the_clone(main):
+    entered, ((order, path),), _ = main(ORDER | {"sandbox": False})
+    assert (entered, order["sandbox"], path[0]) == ([], False, str(package.CLONE))
+
+
+def test_where_there_is_no_sandbox_it_says_why_and_serves_nothing(main, monkeypatch):
+    def refuse(*_):
+        raise start.namespaces.NoSandbox("it needs Linux")
+
+    monkeypatch.setattr(start.namespaces, "enter", refuse)
+    _, served, said = main(ORDER)
+    assert (served, json.loads(said)) == ([], {"error": "it needs Linux"})
