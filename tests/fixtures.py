@@ -10,6 +10,7 @@ import matplotlib
 import pytest
 import requests
 
+from autograder import assignments
 from autograder.authoring.release import release
 from autograder.grading import pipeline as grading
 from autograder.grading.course import AssignmentFolders, Course, open_course
@@ -17,6 +18,13 @@ from tests import submissions, worked_example
 
 A1 = "a1_two_layer_net"
 REAL_DATA = submissions.ROOT.parent / "shared" / "data"  # of whoever develops this course
+
+
+@pytest.fixture(autouse=True)
+def assignments_of_this_clone() -> Iterator[None]:
+    """Let no test leave the assignments of another course behind."""
+    yield
+    assignments.use(submissions.ROOT / "source")
 
 
 @pytest.fixture(scope="session")

@@ -34,11 +34,21 @@ def packed(assignment: str) -> list[list[Mistake]]:
     groups: list[list[Mistake]] = []
     for mistake in KNOWN[assignment].values():
         seen = shows_in[mistake.cell]
-        places = (g for g in groups if all(seen.isdisjoint(shows_in[m.cell]) for m in g))
+        places = (
+            group
+            for group in groups
+            if all(seen.isdisjoint(shows_in[m.cell]) and not calls(m, mistake) for m in group)
+        )
         if (group := next(places, None)) is None:
             groups.append(group := [])
         group.append(mistake)
     return groups
+
+
+def calls(one: Mistake, other: Mistake) -> bool:
+    """Say whether one of two mistakes calls what the other one changes."""
+    lines = [[line for change in m.changes for line in change.after] for m in (one, other)]
+    return any(other.cell in line for line in lines[0]) or any(one.cell in x for x in lines[1])
 
 
 @pytest.fixture(scope="module")

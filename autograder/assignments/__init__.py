@@ -1,7 +1,7 @@
 """The assignments of a course, one folder each, wherever the course lies.
 
 In the student's package they are folders of this one. In a course they are in its `source/`
-folder: the course that the notebook lies in comes first, then the clone that this file is in.
+folder: that of the course that the notebook lies in, or else of the clone that this file is in.
 A notebook imports from here what is written for it alone:
 
     from autograder.assignments.a2_cifar10_debugging.lesson import plots
@@ -18,25 +18,27 @@ class AssignmentNotFound(UserError):
     """There is no folder of an assignment."""
 
 
-def _sources() -> list[str]:
+def _sources() -> list[Path]:
     here = Path.cwd()
-    above = [p / "source" for p in (here, *here.parents) if (p / "nbgrader_config.py").is_file()]
-    return [str(path) for path in (*above[:1], Path(__file__).parents[2] / "source")]
+    above = (p / "source" for p in (here, *here.parents) if (p / "nbgrader_config.py").is_file())
+    return [source for source in (*above, Path(__file__).parents[2] / "source") if source.is_dir()]
 
 
-__path__ = [*_sources(), *__path__]
+OWN = __path__[0]
+__path__ = [*(str(source) for source in _sources()[:1]), OWN]
 
 
 def use(source: Path) -> None:
-    """Look for assignments in the `source` folder of a course first.
+    """Take the assignments from the `source` folder of a course, and from no other course.
 
     What was imported of assignments elsewhere is forgotten: two courses may have the same names.
     """
     if str(source) == __path__[0]:
         return
-    __path__.insert(0, str(source))
+    __path__[:] = [str(source), OWN]
     for name in [n for n in sys.modules if n.startswith(f"{__name__}.")]:
         del sys.modules[name]
+        globals().pop(name.split(".")[2], None)
     importlib.invalidate_caches()
 
 

@@ -15,6 +15,7 @@ generator, which draws them twice: the public ones, and from another seed the hi
 The mistakes that the checks of a topic know are beside it, in `checks/<topic>.diff`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -157,7 +158,7 @@ class Assignment:
 
 
 class NoChecks(UserError):
-    """An assignment has no checks."""
+    """The checks of an assignment cannot be loaded."""
 
 
 class WrongOracle(UserError):
@@ -169,11 +170,13 @@ class NoRealData(UserError):
 
 
 def load(folder: Path, seed: int = 0, real: bool = False) -> Assignment:
-    """Load the checks in an assignment's folder; `seed` draws the hidden cases.
+    """Load the checks in an assignment's folder; `seed`, below 2^32, draws the hidden cases.
 
     With `real`, those that measure quality get cases of real data beside the synthetic ones.
     Raises NoChecks; NoRealData if it uses none, or DataNotFound if that is not here.
     """
+    if not 0 <= seed < 2**32:
+        raise NoChecks(f"{seed}: a seed is a whole number from 0 to 2^32 - 1.")
     found = [(name, one) for name in topics(folder) for one in declared(folder, name)]
     checks = [one.drawn(seed, real, name) for name, one in found]
     if real and all(
@@ -183,6 +186,9 @@ def load(folder: Path, seed: int = 0, real: bool = False) -> Assignment:
         raise NoRealData(f"{folder.name} has no cases of real data; leave out --real.")
     if not checks:
         raise NoChecks(f"{folder.name}/checks: there are no checks; docs/authors.md shows one.")
+    often = Counter(check.name for check in checks)
+    if twice := [name for name, count in often.items() if count > 1]:
+        raise NoChecks(f"{folder.name}/checks: two checks are called {twice[0]}; rename one.")
     return Assignment(
         folder.name, tuple(checks), tuple(mistakes(folder)), alternatives(folder), artifacts(folder)
     )

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from autograder.errors import UserError
 
-PLACE = re.compile(r"@@ (?P<cell>\S+) @@(?P<checks>.*)")
-FIRST = re.compile(r"(?P<name>\w+) keeps (?P<credit>\d*\.?\d+): (?P<hint>.+)")
+PLACE = re.compile(r"@@ (?P<cell>\S+) @@ (?P<checks>\S.*)")
+FIRST = re.compile(r"(?P<name>\w+) keeps (?P<credit>0?\.\d+|0): (?P<hint>.+)")
 
 
 class MistakesUnreadable(UserError):
@@ -53,9 +53,8 @@ class Mistake:
 
 def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
     """Read the mistakes in a file, none if it is not there. Raises MistakesUnreadable."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    place, found = None, []
-    for number, paragraph in _paragraphs(lines):
+    place, found, name = None, [], "/".join(file.parts[-3:])
+    for number, paragraph in _paragraphs(_lines(file, name)):
         start = PLACE.fullmatch(paragraph[0])
         if start:
             place, paragraph = start, paragraph[1:]
@@ -63,11 +62,10 @@ def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
             continue
         count = next((i for i, line in enumerate(paragraph) if line[0] in "-+"), len(paragraph))
         first = FIRST.fullmatch(" ".join(line.strip() for line in paragraph[:count]))
-        changes = paragraph[count:]
-        said = f"{'/'.join(file.parts[-3:])}, line {number + bool(start)}"
+        said, changes = f"{name}, line {number + bool(start)}", paragraph[count:]
         if place is None or first is None:
             raise MistakesUnreadable(
-                f"{said}: a mistake begins `name keeps 0.5: hint`, below a line "
+                f"{said}: a mistake begins `name keeps 0.5: hint` (less than 1), below a line "
                 "`@@ cell @@ checks` and above its lines with - and +."
             )
         if not changes or FIRST.search(first["hint"]) or any(x[0] not in "-+" for x in changes):
@@ -75,11 +73,23 @@ def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
                 f"{said}: the mistake {first['name']} has to end in lines with - and +, with an "
                 "empty line before the next mistake."
             )
+        if not all(change.before for change in _changes(changes)):
+            raise MistakesUnreadable(
+                f"{said}: the mistake {first['name']} adds lines, and does not say where; put the "
+                "line above them after a -, and again after a +."
+            )
         found.append(Mistake(
             first["name"], place["cell"], tuple(_changes(changes)),
             tuple(place["checks"].split()), float(first["credit"]), first["hint"], topic,
         ))  # fmt: skip
     return found
+
+
+def _lines(file: Path, name: str) -> list[str]:
+    try:
+        return file.read_text("utf-8").splitlines() if file.exists() else []
+    except UnicodeDecodeError:
+        raise MistakesUnreadable(f"{name}: this file is not UTF-8; save it as such.") from None
 
 
 def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:

@@ -20,7 +20,7 @@ def new(course: Path, assignment: str) -> Iterator[Path]:
 
     Yields the paths it writes, from the course folder on. Raises NotMade.
     """
-    if not re.fullmatch(r"[a-z]\w*", assignment):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", assignment):
         raise NotMade(f"{assignment}: a name is lower-case letters, digits and _: a6_my_topic.")
     folder = course / "source" / assignment
     if folder.exists():

@@ -20,7 +20,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.authoring import checks
-from autograder.authoring.solutions import with_cells, with_functions, with_mistake
+from autograder.authoring.solutions import (
+    CellNotFound,
+    with_cells,
+    with_functions,
+    with_mistake,
+)
 from autograder.grading.course import AssignmentFolders, Course, open_course
 from autograder.grading.notebooks import grade_id
 
@@ -84,7 +89,10 @@ def sample_class(assignment: AssignmentFolders) -> list[Student]:
     for path in checks.alternatives(source):
         notebook = in_release(blank, with_functions(solved, path))
         students.append(Student(f"style_{path.stem}", notebook, trained))
-    for name in (folder / "mistakes.txt").read_text().split():
+    listed = folder / "mistakes.txt"
+    for name in listed.read_text().split() if listed.exists() else ():
+        if name not in mistakes:
+            raise CellNotFound(f"{assignment.named(listed)}: no mistake is called {name}.")
         notebook = in_release(blank, with_mistake(solved, mistakes[name]))
         students.append(Student(f"mistake_{name}", notebook, trained))
     students.append(Student("blank", blank))

@@ -113,7 +113,7 @@ class Execute(ExecutePreprocessor):
     def _pack(self, resources: dict[str, Any]) -> bytes:
         from autograder.notebook import cases  # and torch with it, which no worker needs
 
-        submitted = files.in_folder(Path(resources["metadata"]["path"]))
+        submitted = files.in_folder(Path(resources["metadata"]["path"]), ["*.ipynb"])
         challenge = cases.challenge(cases.load_references(resources["source"]))
         together = files.merge(submitted, {CHALLENGE_FILE: challenge})
         return files.pack(together, self.limits.scratch // 2)

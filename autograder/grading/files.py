@@ -4,7 +4,8 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 MiB = 2**20
@@ -59,14 +60,25 @@ def unpack(packed: bytes, folder: Path) -> None:
         tar.extractall(folder, filter="data")
 
 
-def in_folder(folder: Path) -> dict[str, Path]:
-    """Return what lies in a folder and its subfolders, notebooks apart, by relative path."""
-    return {
-        os.path.relpath(os.path.join(parent, name), folder): Path(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in sorted(names)
-        if not name.endswith(".ipynb")
-    }
+def in_folder(folder: Path, ignore: Sequence[str] = ()) -> dict[str, Path]:
+    """Return the files in a folder and its subfolders, by relative path, links apart.
+
+    Names that match a pattern of `ignore` are left out, with all that is in them.
+    """
+    found, folders = {}, [str(folder)] if folder.is_dir() else []
+    while folders:  # folders in folders may be deeper than Python calls functions
+        try:
+            entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
+        except OSError:  # it has gone, is closed to us, or its path is too long
+            continue
+        for entry in entries:
+            if any(fnmatch(entry.name, pattern) for pattern in ignore) or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                folders.append(entry.path)
+            else:
+                found[os.path.relpath(entry.path, folder)] = Path(entry.path)
+    return dict(sorted(found.items()))
 
 
 def read(file: Path, limit: int) -> bytes | None:
@@ -75,5 +87,8 @@ def read(file: Path, limit: int) -> bytes | None:
         fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
     with open(fd, "rb") as stream:
-        return stream.read(limit + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+        return stream.read(limit + 1)

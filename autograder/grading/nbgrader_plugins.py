@@ -5,6 +5,7 @@
 """
 
 import glob
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ class RepairingExporter(NotebookExporter):
 
 def keep_home(coursedir: CourseDirectory, folder: str, config: Config) -> None:
     """Let nbgrader copy nothing of an assignment's folder but what is released."""
-    coursedir.ignore = [*coursedir.ignore, *released.ignored(folder, config)]
+    before = glob.escape(os.path.join(folder, ""))  # what an earlier call said of this folder
+    others = (pattern for pattern in coursedir.ignore if not pattern.startswith(before))
+    coursedir.ignore = [*others, *released.ignored(folder, config)]
 
 
 def configure(c: Config) -> None:

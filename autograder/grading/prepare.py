@@ -18,7 +18,6 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.api import SourceCell
 from nbgrader.converters import Autograde
-from nbgrader.utils import find_all_files
 
 from autograder import CHALLENGE_FILE
 from autograder.grading import files, notebooks, released, repair
@@ -113,7 +112,7 @@ def released_notebook(path: Path) -> NotebookNode:
             f"{'/'.join(path.parts[-3:])}: there is no student version; "
             f"run `autograder release {path.parent.name}`."
         ) from None
-    except ValueError as error:
+    except (ValueError, AttributeError, TypeError, KeyError, nbformat.ValidationError) as error:
         raise CourseError(
             f"{'/'.join(path.parts[-3:])}: this student version is not a notebook "
             f"({type(error).__name__}); run `autograder release {path.parent.name}`."
@@ -161,7 +160,7 @@ def read_submission(
             repaired = Repaired(repaired.notebook, (*renamed, *repaired.notes))
     if sentences := _sentences(repaired):
         text = "**Repaired before grading**\n\n" + "\n".join(f"- {line}" for line in sentences)
-        repaired.notebook.cells.insert(0, new_markdown_cell(text))
+        repaired.notebook.cells.insert(0, new_markdown_cell(text, id="repaired"))
         repaired.notebook.metadata[NOTES] = {
             "notes": list(sentences), "unreadable": repaired.unreadable,
         }  # fmt: skip
@@ -194,9 +193,7 @@ def _cell(cell: SourceCell) -> NotebookNode:
 
 def _files(course: Course, root: Path) -> dict[str, Path]:
     """Return what lies in a folder and is not ignored, by relative path, notebooks included."""
-    ignored = course.coursedir.ignore
-    found = find_all_files(str(root), ignored) if root.is_dir() else []
-    return {str(Path(f).relative_to(root)): Path(f) for f in found if not Path(f).is_symlink()}
+    return files.in_folder(root, course.coursedir.ignore)
 
 
 def _pack(submitted: Mapping[str, Path], assignment: Assignment) -> tuple[bytes, str]:

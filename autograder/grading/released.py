@@ -24,7 +24,14 @@ def files(source: Path, config: Config) -> dict[str, Path]:
     """Return what is released of an assignment's folder, by relative path."""
     patterns = [f"{source.name}.ipynb", *Release(config=config).include]
     found = (path for pattern in patterns for path in sorted(source.glob(pattern)))
-    return {str(p.relative_to(source)): p for p in found if p.is_file() and not p.is_symlink()}
+    own = ((str(path.relative_to(source)), path) for path in found if path.is_file())
+    return {name: path for name, path in own if not _is_linked(path, source)}
+
+
+def _is_linked(path: Path, source: Path) -> bool:
+    """Say whether a file, or a folder between it and the assignment's, is a link."""
+    parents = path.relative_to(source).parents
+    return path.is_symlink() or any((source / parent).is_symlink() for parent in parents[:-1])
 
 
 def ignored(folder: str, config: Config) -> list[str]:

@@ -13,7 +13,7 @@ from textwrap import shorten
 import jinja2
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade, is_solution, is_task
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
@@ -86,7 +86,8 @@ class ClassReport:
     def mean_share(self, check: str) -> float:
         """The mean share of a check's points, from 0 to 1."""
         results = [s.checks[check] for s in self.students if check in s.checks]
-        return mean(result.points / result.maximum for result in results) if results else 0.0
+        shares = [result.points / result.maximum for result in results if result.maximum]
+        return mean(shares) if shares else 0.0
 
     def common_mistakes(self, check: str, most: int = 3) -> list[tuple[str, str, int]]:
         """The known mistakes made most often in a check: name, hint, number of students."""
@@ -105,7 +106,7 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     points = {
         grade_id(cell): float(cell.metadata.nbgrader.points)
         for cell in source.cells
-        if is_grade(cell)
+        if is_grade(cell) or is_task(cell)
     }
     checks = {
         grade_id(cell): points[grade_id(cell)] for cell in source.cells if is_autograded(cell)
@@ -142,7 +143,7 @@ def exercises(notebook: NotebookNode) -> dict[str, str]:
     """Map each graded cell to its exercise: the solution cell it follows, or `QUESTIONS`."""
     exercise, found = "", {}
     for cell in notebook.cells:
-        if is_grade(cell) and is_solution(cell):
+        if is_task(cell) or (is_grade(cell) and is_solution(cell)):
             found[grade_id(cell)] = QUESTIONS
         elif is_grade(cell):
             found[grade_id(cell)] = exercise

@@ -18,7 +18,15 @@ PICTURES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 MARKUP = re.compile(r"<[A-Za-z/!?]")
 SCRIPT_LINK = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 UNSEEN = re.compile(r"[\s\x00-\x1f\\]")  # what a browser or Markdown leaves out of a link
+
+
+def _decoded(source: str) -> str:
+    """Decode entities for as long as there are any: Markdown and a browser each do it once."""
+    while (decoded := html.unescape(COMMENT.sub("", source))) != source:
+        source = decoded
+    return source
 
 
 class SanitizeSubmission(SanitizeHTML):
@@ -44,7 +52,7 @@ class SanitizeSubmission(SanitizeHTML):
 
     def sanitize_text(self, source: str) -> str:
         """Return Markdown without scripts; one with links to scripts, as it was typed."""
-        if SCRIPT_LINK.search(UNSEEN.sub("", html.unescape(source))):
+        if SCRIPT_LINK.search(UNSEEN.sub("", _decoded(source))):
             return f"<pre>{html.escape(source)}</pre>"
         return self.sanitize_html_tags(source) if MARKUP.search(source) else source
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ class WarmProcess:
                 pass_fds=[theirs.fileno()], env=order["environment"], cwd="/",
                 stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        self.control.sendall(json.dumps(order).encode() + b"\n")
+        with suppress(ConnectionError):  # it has ended already: `wait_until_warm` says so
+            self.control.sendall(json.dumps(order).encode() + b"\n")
         self._warm = False
         atexit.register(self.close)
 
@@ -73,7 +74,9 @@ class WarmProcess:
         """Wait until kernels can be forked. Raises SandboxError."""
         if self._warm:
             return
-        line = self.control.makefile("rb").readline()
+        line = b""
+        with suppress(ConnectionError):
+            line = self.control.makefile("rb").readline()
         error = json.loads(line)["error"] if line else "it ended before it was ready"
         if error:
             self.close()
@@ -94,6 +97,7 @@ class WarmProcess:
 
     def close(self) -> None:
         """End the process and all kernels that came from it."""
+        atexit.unregister(self.close)
         self.control.close()
         self.process.kill()
         self.process.wait()
@@ -113,19 +117,24 @@ def begin(
 
     `source` is the folder of the course's assignments. Raises SandboxError.
     """
-    settings = sandbox, tuple(preload), json.dumps(dict(limits)), source
-    process = _process(*settings)
-    if not process.alive:
-        _process.cache_clear()
-        process = _process(*settings)
-    return process
+    settings = json.dumps([sandbox, *preload, dict(limits), str(source)])
+    for others, process in list(_started.items()):  # nobody can ask for them any more
+        if others != settings or not process.alive:
+            _started.pop(others).close()
+    if settings not in _started:
+        _started[settings] = WarmProcess(_order(sandbox, preload, limits, source))
+    return _started[settings]
 
 
-@lru_cache(maxsize=1)
-def _process(sandbox: bool, preload: tuple[str, ...], limits: str, source: Path) -> WarmProcess:
+_started: dict[str, WarmProcess] = {}  # by their settings, at most one
+
+
+def _order(
+    sandbox: bool, preload: Sequence[str], limits: Mapping[str, int], source: Path
+) -> dict[str, Any]:
     files = package.contents(source)
     home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
-    return WarmProcess({
+    return {
         "sandbox": sandbox,
         "paths": readable_paths(source) if sandbox else [],
         "package": {name: str(file) for name, file in files.items()},
@@ -133,8 +142,8 @@ def _process(sandbox: bool, preload: tuple[str, ...], limits: str, source: Path)
         "source": str(source),
         "environment": ENVIRONMENT | home,
         "preload": [*preload, *package.lessons(files)],
-        "limits": json.loads(limits),
-    })  # fmt: skip
+        "limits": dict(limits),
+    }
 
 
 def require(no_sandbox: bool) -> None:

@@ -274,8 +274,9 @@ def _change_root(paths: Iterable[str], package: Mapping[str, str]) -> None:
     mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=64m")
 
 
-def _allowed(paths: Iterable[str]) -> Iterable[str]:
-    """Yield the paths to mount, the outer ones first, none that lies in another one."""
+def _allowed(paths: Iterable[str]) -> list[str]:
+    """Return the paths to mount, the outer ones first, none that lies in another one."""
+    paths = list(paths)
     wanted = {p for p in SYSTEM if not os.path.islink(p)}
     wanted |= {f"/etc/{name}" for name in ETC if not os.path.islink(f"/etc/{name}")}
     wanted |= {os.path.abspath(p) for p in paths} | {os.path.realpath(p) for p in paths}

@@ -158,7 +158,7 @@ def test_a_folder_holds_its_files_hidden_ones_too_and_no_notebooks(tmp_path):
     found = written(tmp_path, *names)
     written(tmp_path, "a.ipynb", "data/b.ipynb")
     (tmp_path / "empty").mkdir()
-    assert files.in_folder(tmp_path) == found
+    assert files.in_folder(tmp_path, ["*.ipynb"]) == found
 
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-from functools import lru_cache
 from importlib.util import find_spec
 from select import select
 
@@ -33,7 +32,7 @@ def begun(monkeypatch):
             started.append(self)
 
     monkeypatch.setattr(client, "WarmProcess", Counted)
-    monkeypatch.setattr(client, "_process", lru_cache(maxsize=1)(client._process.__wrapped__))
+    monkeypatch.setattr(client, "_started", {})
     yield started
     for process in started:
         process.close()
