@@ -241,7 +241,7 @@ def in_python(queries, bank, k, chunk):
         (in_numpy(whole=False), 1),
         (in_numpy(whole=True), 0),
         (by_a_tree, 1),
-        (in_python, 1),
+        pytest.param(in_python, 1, marks=pytest.mark.slow),  # a minute
         (nested_loops, 1),
         (mapped(only_a_chunk=True), 1),
         (mapped(only_a_chunk=False), 0),
