@@ -14,9 +14,7 @@ def pair_cases(rng: Draws) -> Iterator[Sketch]:
         yield case(name, f"{N} samples, {D} features", prediction=prediction, target=target)
 
 
-@check(
-    "squared_error_values", "mean squared error", {"error": "return"}, pair_cases, by_hand=True
-)
+@check("squared_error_values", "mean squared error", {"error": "return"}, pair_cases, by_hand=True)
 def averaged(prediction: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
     """Let torch average over everything, and take the average over the features back."""
     error = torch.nn.functional.mse_loss(prediction, target)
