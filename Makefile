@@ -14,10 +14,10 @@ demo: .venv/ready
 	@echo "The course with its classes is in demo/; open a page of demo/report/."
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # the figures of docs/results.md, in about 20 minutes; leave the machine alone meanwhile
 bench: .venv/ready
