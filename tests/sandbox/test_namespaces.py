@@ -95,7 +95,9 @@ def test_of_the_files_only_what_was_given_is_there(outer):
 
 def test_only_scratch_can_be_written_to(outer):
     assert outer["read_only"] == [errno.EROFS] * 4
-    assert (outer["over"], outer["writes"], outer["tmp"]) == (errno.EROFS, 4, "/scratch")
+    python_is_there = any(p.startswith("/tmp/") for p in (sys.prefix, sys.base_prefix))
+    tmp = "/tmp" if python_is_there else "/scratch"  # where Python lies, nothing else can lie
+    assert (outer["over"], outer["writes"], outer["tmp"]) == (errno.EROFS, 4, tmp)
 
 
 def test_no_sandbox_can_be_made_inside(outer):
