@@ -81,25 +81,9 @@ def record_assignment(
     config: Config | None = None,
 ) -> Recording:
     """Record an assignment whose solutions are in `notebook`. Raises RecordingRefused."""
-    checks = {check.name: check for check in assignment.checks}
-    problems = [f"{p} in {assignment.name}/checks/." for p in unrecorded(notebook, checks)]
-    names = [mistake.name for mistake in assignment.mistakes]
-    problems += [f"two mistakes are called {name}; rename one." for name in repeated(names)]
-    if problems:
-        raise RecordingRefused(problems)
-    challenge = cases.challenge(checks)
     config = worker_config(config or Config())
-    right = outcomes_of(notebook, challenge, config, assignment.artifacts)
-    if silent := [name for name in checks if not right.get(name)]:
-        error = first_error(run(notebook, challenge, config, assignment.artifacts))
-        raise RecordingRefused(
-            [f"{name}: no cell leaves evidence for it{error}." for name in silent]
-        )
-    problems = [p for name, check in checks.items() for p in disagreements(check, right[name])]
-    if problems:  # without right answers there is nothing to compare others with
-        raise RecordingRefused(problems)
-    confirmed = {c.name: with_expected(c, right[c.name]) for c in assignment.checks}
-
+    confirmed = confirm(assignment, notebook, config)
+    challenge = cases.challenge(confirmed)
     others = {path.name: with_functions(notebook, path) for path in assignment.alternatives}
     checked = {m.cell: only_checks_that_use(notebook, m.cell) for m in assignment.mistakes}
     others |= {m.name: with_mistake(checked[m.cell], m) for m in assignment.mistakes}
@@ -122,6 +106,30 @@ def record_assignment(
     if problems:
         raise RecordingRefused(problems)
     return Recording(public, hidden)
+
+
+def confirm(assignment: Assignment, notebook: NotebookNode, config: Config) -> dict[str, Check]:
+    """Run the notebook, and return its checks with the answers on which the oracles agree.
+
+    Raises RecordingRefused.
+    """
+    checks = {check.name: check for check in assignment.checks}
+    problems = [f"{p} in {assignment.name}/checks/." for p in unrecorded(notebook, checks)]
+    names = [mistake.name for mistake in assignment.mistakes]
+    problems += [f"two mistakes are called {name}; rename one." for name in repeated(names)]
+    if problems:
+        raise RecordingRefused(problems)
+    challenge = cases.challenge(checks)
+    right = outcomes_of(notebook, challenge, config, assignment.artifacts)
+    if silent := [name for name in checks if not right.get(name)]:
+        error = first_error(run(notebook, challenge, config, assignment.artifacts))
+        raise RecordingRefused(
+            [f"{name}: no cell leaves evidence for it{error}." for name in silent]
+        )
+    problems = [p for name, check in checks.items() for p in disagreements(check, right[name])]
+    if problems:  # without right answers there is nothing to compare others with
+        raise RecordingRefused(problems)
+    return {name: with_expected(check, right[name]) for name, check in checks.items()}
 
 
 def outcomes_of(

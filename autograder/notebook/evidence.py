@@ -121,7 +121,7 @@ class Tensors:
 
     def add(self, tensor: torch.Tensor) -> str:
         """Store a tensor. Returns its name."""
-        # a copy: strides of what has one entry may be any, also if it is contiguous
+        # a copy: strides of what has one entry may be any, even if it is contiguous
         flat = tensor.detach().reshape(-1).clone(memory_format=torch.contiguous_format)
         raw = flat.view(torch.uint8).numpy().tobytes()
         content = tensor.dtype, tuple(tensor.shape), raw

@@ -26,7 +26,7 @@ class Stub:
 def quadratic_loss(**target: torch.Tensor) -> Callable[..., Any]:
     """Build a loss with the minimum at `target`.
 
-    The gradient by each parameter p is `2 (1 + reg) (p - target)`, whatever the batch.
+    The gradient with respect to each parameter p is `2 (1 + reg) (p - target)`, whatever the batch.
     The loss adds the batch size, so that a history shows how many samples it saw.
     """
 
