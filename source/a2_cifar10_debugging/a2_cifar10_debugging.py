@@ -575,7 +575,7 @@ plots.swish((0.0, 0.5, 1.0, 5.0))
 #
 # <details><summary>Hint 1: what to keep</summary><code>ctx.save_for_backward(x, beta)</code> in forward; <code>x, beta = ctx.saved_tensors</code> in backward. You may compute the sigmoid again.</details>
 # <details><summary>Hint 2: by x</summary>A product: x appears in front and inside. The derivative of σ(βx) by x is β σ'.</details>
-# <details><summary>Hint 3: by β</summary>Only the inside depends on β, and its derivative by β is x. Multiply by G entry by entry, then add up everything, to shape ().</details>
+# <details><summary>Hint 3: with respect to β</summary>Only the inside depends on β, and its derivative with respect to β is x. Multiply by G entry by entry, then add up everything, to shape ().</details>
 # <details><summary>Hint 4: nearly the answer</summary>∂y/∂x = σ + βx σ' and ∂y/∂β = x² σ'.</details>
 
 
@@ -692,7 +692,7 @@ for swish in (False, True):
     print(f"{'Swish' if swish else 'ReLU '}: validation {history['val_acc'][-1]:.1%}{beta}")
 
 # %% [markdown]
-# A layer that passes its gradient check and trains is a layer you can use. (One thing autograd mends without a word, so that neither gradcheck nor the graph sees it: a gradient by β that was not added up.) Whether it is *better* is another question, and one run of each does not answer it.
+# A layer that passes its gradient check and trains is a layer you can use. (One thing autograd mends without a word, so that neither gradcheck nor the graph sees it: a gradient with respect to β that was not added up.) Whether it is *better* is another question, and one run of each does not answer it.
 #
 # **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other suspects: tiny first weights, a small rate, images that are not scaled.* (about 15 min)
 

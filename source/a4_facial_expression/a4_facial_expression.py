@@ -1027,7 +1027,7 @@ def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
 
 # %% nbgrader={"grade": false, "grade_id": "compare_sessions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
-    """Say whether lost connections change what becomes of a training.
+    """Say whether lost connections change what becomes of a training run.
 
     `ends` more sessions begin after the last epoch.
     """
@@ -1063,7 +1063,7 @@ check.hidden("fit_resumes", compare_sessions)
 # %% [markdown]
 # ### The first two networks
 #
-# Now all pieces come together: your batches, your augmentation, your schedule and your loop. Unfinished trainings are kept in the folder `runs`; stop one in the middle (the black square), run the cell again, and watch where it goes on. With other settings, or another network, it begins anew; only what `print(model)` does not show goes unnoticed, and then you delete the folder. In Colab, set `RUNS` to a folder of your Google Drive, which outlives the machine.
+# Now all pieces come together: your batches, your augmentation, your schedule and your loop. Unfinished training runs are kept in the folder `runs`; stop one in the middle (the black square), run the cell again, and watch where it goes on. With other settings, or another network, it begins anew; only what `print(model)` does not show goes unnoticed, and then you delete the folder. In Colab, set `RUNS` to a folder of your Google Drive, which outlives the machine.
 
 
 # %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": true, "schema_version": 3, "solution": false, "task": false}
