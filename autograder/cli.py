@@ -85,14 +85,14 @@ def grade(options: argparse.Namespace) -> int:
 
     failed = []
     with ExitStack() as stack:
-        client, chosen = None, _chosen(options)
+        shared, chosen = None, _chosen(options)
         if len(chosen) > 1:  # they share their workers
             workers = connect(options.scheduler, options.workers, chosen[0].course.config)
-            client = stack.enter_context(workers)
+            shared = stack.enter_context(workers)
         for assignment in chosen:
             students = options.student or assignment.students()
             grading = grade(
-                assignment, students, options.workers, options.scheduler, options.resume, client
+                assignment, students, options.workers, options.scheduler, options.resume, shared
             )
             failed += show(grading, assignment.name, len(students))
             _print_class(assignment)

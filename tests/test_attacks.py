@@ -221,7 +221,7 @@ def test_feedback_is_written_for_all_and_runs_nothing(graded):
 QUICK = (
     "always_equal", "challenge_is_a_folder", "covert", "escapes", "exits", "flood_of_descriptors",
     "forged_evidence", "forged_verdict", "input_transformer", "links", "memory_without_owner",
-    "messages_nested", "names", "patched_checker", "pickled", "shadows", "someone_elses",
+    "records_nested", "names", "patched_checker", "pickled", "shadows", "someone_elses",
     "writes_outside",
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from tests.test_notebooks import ASSIGNMENTS, answers
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONDA_NAMES = {
     "torch": "pytorch", "matplotlib": "matplotlib-base", "build": "python-build",
-    "playwright": "playwright-python", "jupyter-client": "jupyter_client",
+    "playwright": "playwright-python",
 }  # fmt: skip
 
 
@@ -108,12 +108,12 @@ def requirements() -> dict[str, str]:
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
     every = chain(project["dependencies"], extras["instructor"], extras["dev"])
-    return dict(re.fullmatch(r"([\w-]+)>=([\w.]+)", line).groups() for line in every)
+    return dict(re.fullmatch(r"([\w-]+)>=([\w.,<]+)", line).groups() for line in every)
 
 
 def test_environment_yml_is_in_step_with_pyproject():
     text = (ROOT / "environment.yml").read_text()
-    conda = dict(re.findall(r"^  - ([\w-]+) >=([\w.]+)$", text, re.MULTILINE))
+    conda = dict(re.findall(r"^  - ([\w-]+) >=([\w.,<]+)$", text, re.MULTILINE))
     python = PYPROJECT["project"]["requires-python"].removeprefix(">=")
     wanted = {CONDA_NAMES.get(name, name): version for name, version in requirements().items()}
     assert conda == wanted | {"python": python}
@@ -126,8 +126,10 @@ def test_constraints_pin_every_requirement_within_its_range():
     def number(version):
         return tuple(int(part) for part in re.findall(r"\d+", version))
 
-    for name, lowest in requirements().items():
+    for name, range_ in requirements().items():
+        lowest, _, beyond = range_.partition(",<")
         assert number(pins[name]) >= number(lowest), name
+        assert not beyond or number(pins[name]) < number(beyond), name
 
 
 def test_the_version_is_stated_once_for_all():

@@ -5,7 +5,6 @@ It needs no kernel here: its notebook runs in this process, which takes millisec
 
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,6 @@ def released(course: Path) -> AssignmentFolders:
     sync(folders)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recording, "recorded_by", recorded)
-        patch.setattr(recording, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
         recording.record(folders).write(folder)
     release(folders)
     return folders
@@ -104,4 +102,4 @@ def grade(folders: AssignmentFolders) -> dict[str, str]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "run_class", run_class)
-        return {one.student: one.error for one in pipeline.grade(folders, client=object())}
+        return {one.student: one.error for one in pipeline.grade(folders, shared=object())}

@@ -9,9 +9,8 @@ when all of it holds are the files written.
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -87,7 +86,7 @@ def record_assignment(
     others = {path.name: with_functions(notebook, path) for path in assignment.alternatives}
     checked = {m.cell: only_checks_that_use(notebook, m.cell) for m in assignment.mistakes}
     others |= {m.name: with_mistake(checked[m.cell], m) for m in assignment.mistakes}
-    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         futures = {
             name: pool.submit(recorded_by, nb, challenge, config, assignment.artifacts)
             for name, nb in others.items()
@@ -148,10 +147,7 @@ def recorded_by(
     config: Config | None = None,
     artifacts: Mapping[str, Path] | None = None,
 ) -> list[dict]:
-    """Run a notebook and return its evidence as recorded.
-
-    From another process it comes as text: tensors would each take a file descriptor.
-    """
+    """Run a notebook and return its evidence as recorded."""
     executed = run(notebook, challenge, config, artifacts)
     return [dict(data) for cell in executed.cells for data in evidence.in_cell(cell)]
 

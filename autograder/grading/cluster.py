@@ -1,119 +1,74 @@
-"""Where submissions run: Dask workers on this machine, or on others."""
+"""Where submissions run: in threads around kernels of this machine, or on a Dask cluster."""
 
-import logging
 import os
-import signal
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dask
-import psutil
-from distributed import Client, Future, LocalCluster, as_completed
-from distributed.comm import resolve_address
 from traitlets.config import Config
 
 import autograder
 from autograder.errors import UserError
 from autograder.grading.course import CourseError
-from autograder.grading.execute import Execute, Ran, run_all, warm_settings, worker_config
+from autograder.grading.execute import Execute, Ran, run_all, worker_config
 from autograder.grading.prepare import Prepared
+from autograder.sandbox import client as kernels
 from autograder.sandbox import package
+from autograder.sandbox.client import KernelLost
 
-CONFIG = {
-    # Dask samples what its workers do, a hundred times a second: half of what they would do here
-    "distributed.worker.profile.enabled": False,
-    # and keeps the last thousand messages, each with a submission in it
-    "distributed.admin.low-level-log-length": 4,
-}
-AHEAD = 2  # submissions that wait at a worker for their turn
+if TYPE_CHECKING:
+    from distributed import Client
+
+AHEAD = 2  # submissions that wait for each worker
 PATIENCE = 10, 60  # seconds for a Dask scheduler to answer, for its first worker to be there
-# What a worker does first: Ctrl-C is for the process that started it and will stop it. And it
-# does without a grammar of addresses that jsonschema would build, in 2 s, for nobody.
-FIRST = """
-import signal
-import sys
-sys.modules.setdefault("rfc3987_syntax", None)
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-if hasattr(signal, "pthread_sigmask"):
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-"""
-WARM_UP = """
-from contextlib import suppress
-from pathlib import Path
-from autograder.sandbox import client
-with suppress(Exception):  # the first submission will say what is wrong
-    client.begin(*{settings!r}, Path({source!r}))
-"""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Those who run submissions, each one at a time."""
+
+    executor: Executor
+    count: int
 
 
 @contextmanager
 def connect(
     scheduler: str | None, workers: int | None, config: Config | None = None
-) -> Generator[Client]:
-    """Connect to the workers at an address or, without one, to new ones on this machine.
+) -> Generator[Workers]:
+    """Connect to the Dask workers at an address or, without one, use this machine.
 
-    With the `config` of what they will run, new ones begin to warm up at once.
-    Raises CourseError if there are none, or if their code is not that of this machine.
+    With the `config` of what will run, this machine begins to warm up at once. Raises
+    CourseError if there are no workers, or if their code is not that of this machine.
     """
-    with ExitStack() as stack:
-        stack.enter_context(dask.config.set(CONFIG))
-        if scheduler:
-            client = stack.enter_context(find(scheduler))
-            require_same_code(client, scheduler, Path(Execute(config=config or Config()).source))
-        else:
-            with interrupts_later():
-                cluster = stack.enter_context(LocalCluster(
-                    n_workers=workers or os.cpu_count(), threads_per_worker=1,
-                    dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
-                    security=True, memory_limit=0, silence_logs=logging.CRITICAL,
-                    preload=[FIRST + warm_up(config)],
-                ))  # fmt: skip
-                stack.enter_context(ended_at_once(cluster))
-            client = stack.enter_context(Client(cluster, set_as_default=False))
-        yield client
-
-
-def warm_up(config: Config | None) -> str:
-    """Write what lets a worker start its warm process while it starts itself."""
     execute = Execute(config=config or Config())
-    if config is None or not execute.warm:
-        return ""
-    *settings, source = warm_settings(execute)
-    return WARM_UP.format(settings=settings, source=str(source))
-
-
-@contextmanager
-def ended_at_once(cluster: LocalCluster) -> Generator[None]:
-    """If a run is cut off, kill its workers instead of waiting for what they do."""
-    try:
-        yield
-    except BaseException:
-        for nanny in cluster.workers.values():
-            nanny.auto_restart = False
-            with suppress(psutil.NoSuchProcess):
-                psutil.Process(nanny.pid).kill()
-        raise
-
-
-@contextmanager
-def interrupts_later() -> Generator[None]:
-    """Let Ctrl-C wait. Threads and processes that start meanwhile never hear of it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    if scheduler:
+        with find(scheduler) as client:
+            require_same_code(client, scheduler, Path(execute.source))
+            yield Workers(client.get_executor(pure=False), max(1, sum(client.nthreads().values())))
         return
-    resource_tracker.ensure_running()  # starting it would let interrupts through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if config is not None and execute.warm:
+        kernels.begin(execute.settings)
+    count = workers or os.cpu_count() or 1
+    executor = ThreadPoolExecutor(count, "submission")
     try:
-        yield
+        yield Workers(executor, count)
+    except BaseException:  # what runs is not waited for
+        executor.shutdown(wait=False, cancel_futures=True)
+        kernels.close()
+        raise
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        executor.shutdown()
 
 
-def find(scheduler: str) -> Client:
+def find(scheduler: str) -> "Client":
     """Connect to a scheduler. Raises CourseError if it does not answer."""
+    from distributed import Client
+    from distributed.comm import resolve_address
+
     try:
         return Client(resolve_address(scheduler), timeout=PATIENCE[0], set_as_default=False)
     except (OSError, ValueError) as error:
@@ -123,7 +78,7 @@ def find(scheduler: str) -> Client:
         ) from error
 
 
-def require_same_code(client: Client, scheduler: str, source: Path) -> None:
+def require_same_code(client: "Client", scheduler: str, source: Path) -> None:
     """Raise CourseError unless every worker has the course's code, of this version."""
     try:
         client.wait_for_workers(1, timeout=PATIENCE[1])
@@ -142,30 +97,30 @@ def require_same_code(client: Client, scheduler: str, source: Path) -> None:
 
 
 def run_class(
-    client: Client, todo: Iterator[Prepared], config: Config
+    workers: Workers, todo: Iterator[Prepared], config: Config
 ) -> Iterator[tuple[Prepared, Ran | Exception]]:
-    """Run submissions on a cluster, a few a worker at a time, and yield them as they come."""
+    """Run submissions, a few a worker at a time, and yield them as they come."""
     running: dict[Future, Prepared] = {}
+    lost: list[Prepared] = []
     config = worker_config(config)
-    done = as_completed(loop=client.loop)
 
-    def submit(prepared: Prepared) -> None:
-        future = client.submit(run_all, prepared.notebooks, prepared.files, config, pure=False)
-        running[future] = prepared
-        done.add(future)
+    def submit(some: Iterable[Prepared]) -> None:
+        for one in some:
+            running[workers.executor.submit(run_all, one.notebooks, one.files, config)] = one
 
-    at_once = (1 + AHEAD) * max(1, sum(client.nthreads().values()))
-    for prepared in islice(todo, at_once):
-        submit(prepared)
-    for future in done:
-        if (following := next(todo, None)) is not None:
-            submit(following)
-        prepared = running.pop(future)
-        try:
-            result = future.result()
-        except UserError:
-            raise
-        except Exception as error:
-            result = error
-        future.release()
-        yield prepared, result
+    submit(islice(todo, (1 + AHEAD) * workers.count))
+    while running:
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            prepared, error = running.pop(future), future.exception()
+            if isinstance(error, KernelLost) and prepared not in lost:  # it was not its fault
+                lost.append(prepared)
+                submit([prepared])
+                continue
+            submit(islice(todo, 1))
+            if error is None:
+                yield prepared, future.result()
+            elif isinstance(error, UserError) or not isinstance(error, Exception):
+                raise error
+            else:
+                yield prepared, error

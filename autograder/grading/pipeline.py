@@ -1,4 +1,4 @@
-"""Grade a class: prepare, run on Dask, judge, record.
+"""Grade a class: prepare, run, judge, record.
 
 A worker runs one submission at a time and knows neither the answers nor the gradebook.
 Everything else happens in this process, the only one that writes. Each submission is
@@ -15,12 +15,11 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from distributed import Client, KilledWorker
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
 from autograder.grading import files, notebooks
-from autograder.grading.cluster import connect, run_class
+from autograder.grading.cluster import Workers, connect, run_class
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.execute import Ran
 from autograder.grading.gradebook import GradebookWriter, open_writer, patiently
@@ -38,14 +37,13 @@ def grade(
     workers: int | None = None,
     scheduler: str | None = None,
     resume: bool = False,
-    client: Client | None = None,
+    shared: Workers | None = None,
 ) -> Iterator[Graded]:
     """Grade the submissions of an assignment, all or those of some students.
 
-    They run on `workers` processes of this machine (default: one a core), or on the
-    workers of the Dask `scheduler` at an address, or on those of a `client` that is
-    connected already, and stays so. With `resume`, those that were graded before and have
-    not changed are left out.
+    They run side by side on this machine, `workers` at a time (default: one a core), or on
+    the workers of the Dask `scheduler` at an address, or on `shared` ones that others use
+    too. With `resume`, those that were graded before and have not changed are left out.
 
     Returns an iterator that yields each as it is done. Raises CourseError if there is
     nothing to grade, or if what is graded cannot be written; CasesNotFound if the
@@ -59,7 +57,7 @@ def grade(
     if resume:
         todo = (one for one in todo if not journal.has(one))
     connected = partial(connect, scheduler, workers, folders.course.config)
-    return _grade(assignment, todo, journal, partial(nullcontext, client) if client else connected)
+    return _grade(assignment, todo, journal, partial(nullcontext, shared) if shared else connected)
 
 
 def require_folders(folders: AssignmentFolders, students: Sequence[str]) -> None:
@@ -79,8 +77,8 @@ def _grade(
     if first is None:
         return
     course = assignment.folders.course
-    with connect() as client, open_writer(assignment.folders) as writer:
-        for prepared, result in run_class(client, chain([first], todo), course.config):
+    with connect() as workers, open_writer(assignment.folders) as writer:
+        for prepared, result in run_class(workers, chain([first], todo), course.config):
             if isinstance(result, Ran):
                 with writable(course):
                     record(assignment, prepared, result, writer)
@@ -157,6 +155,6 @@ def writable(course: Course) -> Generator[None]:
 
 def one_line(error: Exception) -> str:
     """Say what went wrong in one line."""
-    if isinstance(error, KilledWorker):
+    if type(error).__name__ == "KilledWorker":  # Dask's, which a machine by itself never imports
         return "every worker that ran this submission died; run it alone to see why."
     return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,20 +1,26 @@
-"""The process that warm kernels are forked from, as seen from outside."""
+"""Kernels, and the process that warm ones are forked from, as seen from outside."""
 
 import atexit
+import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import tarfile
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import SandboxError
 from autograder.sandbox import package
-from autograder.sandbox.namespaces import SCRATCH
 
+PATIENCE = 5  # seconds for a kernel to end by itself
 CAN_FORK = sys.platform == "linux"
 
 # One thread a kernel: with more, kernels side by side wait for each other (5 times slower
@@ -33,13 +39,10 @@ ENVIRONMENT = {
 COURSE_IMPORTS = (
     "torch",
     "torch._dynamo",  # the first step of any optimiser imports it, in 2 s
-    "numpy",
     "matplotlib.pyplot",
     "tqdm.auto",
     "scipy.ndimage",
     "scipy.stats",
-    "ipykernel.debugger",
-    "ipykernel.ipkernel",
     "autograder.notebook.check",
     "autograder.notebook.artifacts",
     "autograder.notebook.plots",
@@ -48,8 +51,67 @@ COURSE_IMPORTS = (
     "data_scripts.mvtec_ad",
     "data_scripts.pretrained",
     "data_scripts.toy",
-    "autograder.sandbox.kernel",
 )
+
+
+class KernelLost(Exception):
+    """A kernel ended because the process it came from did; nothing is known of what it ran."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a kernel is started with; those with the same ones come from one warm process."""
+
+    sandbox: bool
+    fork: bool  # from a warm process, or each in a process of its own
+    preload: tuple[str, ...]  # modules
+    source: Path  # the folder of the course's assignments
+
+
+@dataclass
+class Kernel:
+    """A kernel that runs."""
+
+    line: socket.socket  # what it says, see `records`
+    signal: Callable[[int], None]
+    wait: Callable[[float], dict[str, Any]]  # so many seconds, until it has ended
+    own: ExitStack  # what it takes while it runs
+    # its exit status, what it was killed for, its peak memory in bytes
+    ended: dict[str, Any] = field(default_factory=dict)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that runs, where a system can."""
+        if os.name == "posix":
+            self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it, and with it all it started."""
+        self._signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        if not self.ended:
+            with suppress(ProcessLookupError):
+                self.signal(number)
+
+    def __enter__(self) -> "Kernel":
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        """Let it end, for it has nothing more to do; or kill it, soon or after an error.
+
+        Raises KernelLost.
+        """
+        self.line.close()
+        if kind:
+            self.kill()
+        try:
+            self.ended = self.wait(PATIENCE)
+        except TimeoutError:
+            self.kill()
+            self.ended = self.wait(60)
+            self.ended["reason"] = self.ended["reason"] or "silent"
+        finally:
+            self.own.close()
 
 
 class WarmProcess:
@@ -57,43 +119,62 @@ class WarmProcess:
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         """Start it; it is warm seconds later."""
-        self.control, theirs = socket.socketpair()
-        script = Path(__file__).with_name("start.py")
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", str(script), str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=order["environment"], cwd="/",
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        with suppress(ConnectionError):  # it has ended already: `wait_until_warm` says so
-            self.control.sendall(json.dumps(order).encode() + b"\n")
-        self._warm = False
+        self.order = order
+        self.process, self.control = _started_on(order, "/")
+        self._warm, self._turn = False, threading.Lock()
         atexit.register(self.close)
 
     def wait_until_warm(self) -> None:
         """Wait until kernels can be forked. Raises SandboxError."""
-        if self._warm:
-            return
-        line = b""
-        with suppress(ConnectionError):
-            line = self.control.makefile("rb").readline()
-        error = json.loads(line)["error"] if line else "it ended before it was ready"
-        if error:
-            self.close()
-            raise SandboxError(
-                f"there is no sandbox: {error}. With --no-sandbox (c.Execute.sandbox = False) "
-                "submissions run with all your rights."
-            )
-        self._warm = True
+        with self._turn:
+            try:
+                if not self._warm:
+                    _require_ready(self.control)
+            except SandboxError:
+                self.close()
+                raise
+            self._warm = True
 
     @property
     def alive(self) -> bool:
         """Say whether kernels can be forked."""
         return self.process.poll() is None
 
-    def fork(self, request: Mapping[str, Any], fds: list[int]) -> None:
-        """Fork a kernel. Raises OSError if the process is gone."""
-        socket.send_fds(self.control, [json.dumps(request).encode()], fds)
+    def fork(self, files: bytes, limits: Mapping[str, int]) -> Kernel:
+        """Fork a kernel that starts among files (a tar file). Raises OSError if that fails."""
+        with ExitStack() as given, ExitStack() as own:
+            tar = given.enter_context(tempfile.TemporaryFile())
+            tar.write(files)
+            tar.seek(0)
+            (line, speaks), (told, tells) = socket.socketpair(), socket.socketpair()
+            for theirs in (speaks, tells):
+                given.enter_context(theirs)
+            for ours in (line, told):
+                own.enter_context(ours)
+            request = {"sandbox": self.order["sandbox"], "limits": dict(limits)}
+            if not self.order["sandbox"]:
+                request["folder"] = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
+            fds = [speaks.fileno(), tar.fileno(), tells.fileno()]
+            socket.send_fds(self.control, [json.dumps(request).encode()], fds)
+            given.close()
+            data, handles, _, _ = socket.recv_fds(told, 4096, 1)
+            if not handles:
+                raise ConnectionError("the kernel could not be started")
+            (handle,), rest = handles, data.partition(b"\n")[2]
+            own.callback(os.close, handle)
+
+            def wait(patience: float) -> dict[str, Any]:
+                nonlocal rest
+                told.settimeout(patience)
+                while more := told.recv(4096):
+                    rest += more
+                if not rest:
+                    raise KernelLost("the process that kernels come from has ended")
+                return json.loads(rest)
+
+            return Kernel(
+                line, lambda number: signal.pidfd_send_signal(handle, number), wait, own.pop_all()
+            )
 
     def close(self) -> None:
         """End the process and all kernels that came from it."""
@@ -103,56 +184,130 @@ class WarmProcess:
         self.process.wait()
 
 
-def get(*settings: Any) -> WarmProcess:
-    """Return the warm process for the settings of `begin`. Raises SandboxError."""
-    process = begin(*settings)
+def start(settings: Settings, files: bytes, limits: Mapping[str, int]) -> Kernel:
+    """Start a kernel among files (a tar file). Raises SandboxError, OSError."""
+    if not settings.fork:
+        return _start_fresh(settings, files)
+    process = begin(settings)
     process.wait_until_warm()
-    return process
+    return process.fork(files, limits)
 
 
-def begin(
-    sandbox: bool, preload: Sequence[str], limits: Mapping[str, int], source: Path
-) -> WarmProcess:
+def begin(settings: Settings) -> WarmProcess:
     """Start the warm process for these settings, if there is none, and do not wait for it.
 
-    `source` is the folder of the course's assignments. Raises SandboxError.
+    Raises SandboxError.
     """
-    settings = json.dumps([sandbox, *preload, dict(limits), str(source)])
-    for others, process in list(_started.items()):  # nobody can ask for them any more
-        if others != settings or not process.alive:
-            _started.pop(others).close()
-    if settings not in _started:
-        _started[settings] = WarmProcess(_order(sandbox, preload, limits, source))
-    return _started[settings]
+    with _turn:
+        for others, process in list(_started.items()):  # nobody can ask for them any more
+            if others != settings or not process.alive:
+                _started.pop(others).close()
+        if settings not in _started:
+            _started[settings] = WarmProcess(_order(settings))
+        return _started[settings]
 
 
-_started: dict[str, WarmProcess] = {}  # by their settings, at most one
+def close() -> None:
+    """End every kernel, and the warm process."""
+    with _turn:
+        for process in _started.values():
+            process.close()
+        _started.clear()
+        for process in _fresh:
+            process.kill()
 
 
-def _order(
-    sandbox: bool, preload: Sequence[str], limits: Mapping[str, int], source: Path
-) -> dict[str, Any]:
-    files = package.contents(source)
-    home = dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH) if sandbox else {}
+_started: dict[Settings, WarmProcess] = {}  # at most one
+_fresh: set[subprocess.Popen] = set()
+_turn = threading.RLock()
+
+
+def _start_fresh(settings: Settings, files: bytes) -> Kernel:
+    if settings.sandbox:
+        raise _no_sandbox("it needs Linux")
+    with ExitStack() as own:
+        folder = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
+        with tarfile.open(fileobj=io.BytesIO(files)) as tar:
+            tar.extractall(folder, filter="data")
+        process, line = _started_on(_order(settings), folder)
+        _fresh.add(process)
+        own.callback(_fresh.discard, process)
+        own.enter_context(line)
+
+        def wait(patience: float) -> dict[str, Any]:
+            try:
+                return {"status": process.wait(patience), "reason": "", "peak_memory": 0}
+            except subprocess.TimeoutExpired:
+                raise TimeoutError from None
+
+        def send_signal(number: int) -> None:
+            if os.name == "posix":  # to what it started, too
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+
+        own.callback(process.wait)
+        own.callback(process.kill)
+        _require_ready(line)
+        return Kernel(line, send_signal, wait, own.pop_all())
+
+
+def _started_on(order: Mapping[str, Any], folder: str) -> tuple[subprocess.Popen, socket.socket]:
+    """Start a process in a folder, and send it an order. Returns it, and a socket to it."""
+    posix = os.name == "posix"
+    command = [sys.executable, "-I", str(Path(__file__).with_name("start.py"))]
+    ours, theirs = socket.socketpair()
+    with theirs:
+        given = [theirs.fileno()] if posix else []
+        process = subprocess.Popen(
+            [*command, *map(str, given)], pass_fds=given, env=order["environment"], cwd=folder,
+            stdin=subprocess.DEVNULL if posix else subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        if process.stdin:
+            process.stdin.write(theirs.share(process.pid))  # ty: ignore[missing-attribute]: Windows
+            process.stdin.close()
+    with suppress(ConnectionError):  # it has ended already: `_answer` says so
+        ours.sendall(json.dumps(order).encode() + b"\n")
+    return process, ours
+
+
+def _require_ready(control: socket.socket) -> None:
+    """Wait for the answer to an order. Raises SandboxError."""
+    line = b""
+    with suppress(ConnectionError):
+        line = control.makefile("rb").readline()
+    answer = json.loads(line or b'{"error": "it ended before it was ready"}')
+    if "no_sandbox" in answer:
+        raise _no_sandbox(answer["no_sandbox"])
+    if answer["error"]:
+        raise SandboxError(f"no submission can be run: {answer['error']}.")
+
+
+def _no_sandbox(why: str) -> SandboxError:
+    return SandboxError(
+        f"there is no sandbox: {why}. With --no-sandbox (c.Execute.sandbox = False) "
+        "submissions run with all your rights."
+    )
+
+
+def _order(settings: Settings) -> dict[str, Any]:
+    environment, paths = ENVIRONMENT, []
+    files = package.contents(settings.source)
+    if settings.sandbox:
+        from autograder.sandbox.namespaces import SCRATCH
+
+        environment = environment | dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH)
+        paths = readable_paths(settings.source)
     return {
-        "sandbox": sandbox,
-        "paths": readable_paths(source) if sandbox else [],
+        "sandbox": settings.sandbox,
+        "fork": settings.fork,
+        "paths": paths,
         "package": {name: str(file) for name, file in files.items()},
         "course": str(package.CLONE),
-        "source": str(source),
-        "environment": ENVIRONMENT | home,
-        "preload": [*preload, *package.lessons(files)],
-        "limits": dict(limits),
+        "source": str(settings.source),
+        "environment": environment,
+        "preload": [*settings.preload, *package.lessons(files)],
     }
-
-
-def require(no_sandbox: bool) -> None:
-    """Raise SandboxError unless this system's kernels may run without a sandbox."""
-    if not no_sandbox:
-        raise SandboxError(
-            "there is no sandbox on this system, which needs Linux. With --no-sandbox "
-            "(c.Execute.sandbox = False) submissions run with all your rights."
-        )
 
 
 def readable_paths(source: Path) -> list[str]:

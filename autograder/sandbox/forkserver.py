@@ -1,13 +1,12 @@
 """Warm kernels: forked, with everything imported, from a process that runs nothing else.
 
 This runs in the sandbox. It takes requests over a socket, each with the file
-descriptors of a kernel: the sockets it listens on, the folder it starts in (a tar
-file), and a line on which to tell how it ended. It forks a kernel for each, into
-namespaces of its own, and watches over it.
+descriptors of a kernel: the line it speaks on, the folder it starts in (a tar file),
+and a line on which to tell how it ended. It forks a kernel for each, into namespaces of
+its own, and watches over it.
 """
 
 import gc
-import importlib
 import json
 import os
 import select
@@ -15,15 +14,13 @@ import signal
 import socket
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import assignments
-from autograder.sandbox import namespaces
+from autograder.sandbox import kernel, namespaces
 
-CHANNELS = ("shell", "iopub", "stdin", "control")
 INTERVAL = 0.1  # seconds between two looks at the memory of a kernel
 
 
@@ -35,6 +32,7 @@ class Kernel:
     handle: int
     line: socket.socket
     before: int  # bytes it shares with the process it was forked from
+    most: int  # bytes it may use
     peak: int = 0
     reason: str = ""  # why it was killed, if it was
 
@@ -53,37 +51,27 @@ class Kernel:
         os.close(self.handle)
 
 
-def serve(control: socket.socket, order: Mapping) -> None:
-    """Import the modules of an order, say so, and fork kernels until the socket closes."""
-    os.environ.update(order["environment"])
-    if not order["sandbox"]:  # inside, they are a part of the package
-        assignments.use(Path(order["source"]))
-    error = preload(order["preload"]) or _threads()
-    try:
-        control.sendall(json.dumps({"error": error}).encode() + b"\n")
-    except BrokenPipeError:
-        return  # who asked for it has ended
-    if error:
-        return
+def serve(control: socket.socket) -> None:
+    """Fork kernels until the socket closes."""
     gc.collect()
     gc.freeze()  # what is imported stays where it is: no child copies it to count references
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     kernels: list[Kernel] = []
     while True:
         ready = _wait(control, kernels)
-        for kernel in list(kernels):
-            if kernel.handle in ready:
-                kernels.remove(kernel)
-                kernel.bury()
-            elif kernel.line.fileno() in ready:
-                kernel.kill("nobody listens")
-            elif watch(kernel) > order["limits"]["memory"]:
-                kernel.kill("memory")
+        for running in list(kernels):
+            if running.handle in ready:
+                kernels.remove(running)
+                running.bury()
+            elif running.line.fileno() in ready:
+                running.kill("nobody listens")
+            elif watch(running) > running.most:
+                running.kill("memory")
         if control.fileno() in ready:
-            request, fds, _, _ = socket.recv_fds(control, 1 << 16, len(CHANNELS) + 2)
+            request, fds, _, _ = socket.recv_fds(control, 1 << 16, 3)
             if not request:
                 os._exit(0)  # and with the first process of a sandbox, all others end
-            kernels.append(fork(json.loads(request), order, fds))
+            kernels.append(fork(json.loads(request), fds))
 
 
 def _wait(control: socket.socket, kernels: list[Kernel]) -> set[int]:
@@ -93,19 +81,7 @@ def _wait(control: socket.socket, kernels: list[Kernel]) -> set[int]:
     return {fd for fd, _ in poll.poll(1000 * INTERVAL if kernels else None)}
 
 
-def preload(modules: Iterable[str]) -> str:
-    """Import modules, but for those that are not installed. Returns what went wrong, or nothing."""
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except Exception as error:
-            missing = isinstance(error, ModuleNotFoundError) and error.name == name.split(".")[0]
-            if not missing:
-                return f"{name} cannot be imported: {type(error).__name__}: {error}"
-    return ""
-
-
-def _threads() -> str:
+def threads() -> str:
     """Say what must not be when a process forks: other threads."""
     tasks = len(os.listdir("/proc/self/task"))
     if tasks > 1:
@@ -114,54 +90,56 @@ def _threads() -> str:
     return ""
 
 
-def fork(request: Mapping, order: Mapping, fds: list[int]) -> Kernel:
+def fork(request: Mapping, fds: list[int]) -> Kernel:
     """Fork a kernel, into namespaces of its own if there is a sandbox."""
-    *sockets, folder, line = fds
-    if order["sandbox"]:
+    speaks, folder, line = fds
+    if request["sandbox"]:
         namespaces.call("unshare", namespaces.NEW_PID)  # for the next child, not for this process
     process = os.fork()
     if process == 0:
-        os.close(line)
-        run_kernel(request, order, sockets, folder)
-    if order["sandbox"]:
+        become_kernel(request, speaks, folder)
+    if request["sandbox"]:
         namespaces.rejoin()
-    for fd in (*sockets, folder):
-        os.close(fd)
-    kernel = Kernel(process, os.pidfd_open(process), socket.socket(fileno=line), _anonymous("self"))
-    socket.send_fds(kernel.line, [b'{"started": true}\n'], [kernel.handle])
-    return kernel
+    os.close(speaks)
+    os.close(folder)
+    most, before = request["limits"]["memory"], _anonymous("self")
+    forked = Kernel(process, os.pidfd_open(process), socket.socket(fileno=line), before, most)
+    socket.send_fds(forked.line, [b'{"started": true}\n'], [forked.handle])
+    return forked
 
 
-def run_kernel(request: Mapping, order: Mapping, sockets: list[int], folder: int) -> None:
+def become_kernel(request: Mapping, speaks: int, folder: int) -> None:
     """Become a kernel. Never returns."""
     try:
         os.setsid()
+        mine = sorted((speaks, folder))  # all else leads to the grader and to other kernels
+        for first, beyond in zip((2, *mine), (*mine, 1 << 20), strict=True):
+            os.closerange(first + 1, beyond)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for fd in range(3):  # what is written past Python would reach the grader's terminal
             os.dup2(nowhere, fd)
-        start = namespaces.SUBMISSION if order["sandbox"] else request["folder"]
-        if order["sandbox"]:
-            namespaces.enter_kernel(order["limits"])
+        start = namespaces.SUBMISSION if request["sandbox"] else request["folder"]
+        if request["sandbox"]:
+            namespaces.enter_kernel(request["limits"])
         with open(folder, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             os.makedirs(start, exist_ok=True)
             tar.extractall(start, filter="data")
         os.chdir(start)
-        if order["sandbox"]:
-            namespaces.limit(order["limits"])
-        from autograder.sandbox.kernel import start_kernel
-
-        start_kernel(request, dict(zip(CHANNELS, sockets, strict=True)))
+        if request["sandbox"]:
+            namespaces.limit(request["limits"])
+        kernel.run(socket.socket(fileno=speaks))
+        os._exit(0)
     finally:
         os._exit(1)
 
 
-def watch(kernel: Kernel) -> int:
+def watch(running: Kernel) -> int:
     """Return the memory that a kernel and all it started use, in bytes, without shared files."""
-    family = list(descendants(kernel.process))
-    used = sum(_anonymous(process) - kernel.before for process in family)
-    if used > kernel.peak and len(family) > 1:  # what they share was counted more than once
-        used = sum(map(_proportional, family)) - kernel.before // 2
-    kernel.peak = max(kernel.peak, used)
+    family = list(descendants(running.process))
+    used = sum(_anonymous(process) - running.before for process in family)
+    if used > running.peak and len(family) > 1:  # what they share was counted more than once
+        used = sum(map(_proportional, family)) - running.before // 2
+    running.peak = max(running.peak, used)
     return used
 
 

@@ -22,4 +22,4 @@ breakpoint()
 # %% numeric_gradient
 exit()
 quit()
-get_ipython().kernel.do_shutdown(True)
+get_ipython().ask_exit()

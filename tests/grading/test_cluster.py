@@ -1,10 +1,8 @@
 """The workers: found or refused in a sentence, given a few submissions at a time, ended at once."""
 
-import signal
-import subprocess
-import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from types import SimpleNamespace
 
@@ -18,11 +16,11 @@ import autograder
 from autograder.errors import SandboxError
 from autograder.grading import cluster
 from autograder.grading.course import CourseError
-from autograder.grading.execute import Execute, Ran, warm_settings
+from autograder.grading.execute import Execute, Ran
 from autograder.grading.notebooks import NOTES, from_bytes, to_bytes
 from autograder.grading.prepare import Prepared, load_assignment, prepare
 from autograder.grading.verdicts import judge_notebook
-from autograder.sandbox import client as sandbox
+from autograder.sandbox import client as kernels
 from autograder.sandbox import package
 from tests.worked_example import NAME, RIGHT, hand_in
 
@@ -36,10 +34,15 @@ def workers():
         yield found
 
 
-@pytest.fixture
-def client(workers):
-    with Client(workers, set_as_default=False) as client:
-        yield client
+@pytest.fixture(params=["threads", "Dask"])
+def some(request, workers):
+    """Two workers, of either kind."""
+    if request.param == "threads":
+        with ThreadPoolExecutor(2) as executor:
+            yield cluster.Workers(executor, 2)
+    else:
+        with Client(workers, set_as_default=False) as client:
+            yield cluster.Workers(client.get_executor(pure=False), 2)
 
 
 def sentence(function, *arguments):
@@ -82,68 +85,58 @@ def test_a_worker_with_another_version_is_refused(there):
 
 
 def test_workers_at_an_address_are_connected_to_and_stay(workers):
-    with cluster.connect(workers.scheduler_address, None) as client:
-        assert client.submit(pow, 2, 5).result() == 32
-        assert len(client.nthreads()) == 2
-    with cluster.connect(workers.scheduler_address, 1) as client:
-        assert client.submit(pow, 2, 6).result() == 64
+    with cluster.connect(workers.scheduler_address, None) as found:
+        assert found.executor.submit(pow, 2, 5).result() == 32
+        assert found.count == 2
+    with cluster.connect(workers.scheduler_address, 1) as found:
+        assert found.executor.submit(pow, 2, 6).result() == 64
 
 
 # Workers here
 
 
-def test_a_submission_runs_in_a_worker_that_needs_no_torch_and_nothing_of_it_is_kept(example):
+def test_a_submission_runs_and_nothing_of_it_is_kept(example, some):
     hand_in(example, "kim", RIGHT)
     assignment, config = load_assignment(example), example.course.config
     large = new_notebook(metadata={NOTES: {"unreadable": "by test"}, "ballast": "x" * 2**19})
     returned_at_once = Prepared("large", {NAME: to_bytes(large)}, b"", {}, "")
-    with cluster.connect(None, 1, config) as client:
-        first = prepare(assignment, "kim")
-        [(prepared, ran)] = cluster.run_class(client, iter([first]), config)
-        assert prepared is first and isinstance(ran, Ran)
-        assert not any(client.run(lambda: "torch" in sys.modules).values())
-        used = []
-        for _ in cluster.run_class(client, repeat(returned_at_once, 200), config):
-            used.append(psutil.Process().memory_full_info().uss)
+    first = prepare(assignment, "kim")
+    [(prepared, ran)] = cluster.run_class(some, iter([first]), config)
+    assert prepared is first and isinstance(ran, Ran)
+    used = []
+    for _ in cluster.run_class(some, repeat(returned_at_once, 200), config):
+        used.append(psutil.Process().memory_full_info().uss)
+    if isinstance(some.executor, ThreadPoolExecutor):
         assert used[-1] - used[20] < 40 * 2**20  # 90 MiB were sent meanwhile
+    else:  # whose scheduler is in this process, and keeps a log
+        assert len(some.executor._client.futures) <= 8  # of 201
     judged = from_bytes(ran.notebooks[NAME])
     judge_notebook(judged, assignment.references)
     assert judged.cells[-1].outputs[0].data["text/plain"] == "5"
 
 
-def test_new_workers_warm_up_with_what_they_will_run():
-    config = Config()
-    config.Limits.memory, started = 2**30, []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sandbox, "begin", lambda *settings: started.append(settings))
-        exec(cluster.warm_up(config), {})
-    assert started == [warm_settings(Execute(config=config))]
-    assert started[0][2]["memory"] == 2**30
+@pytest.fixture
+def begun(monkeypatch):
+    """What was told to warm up, and `None` when all was ended."""
+    begun = []
+    monkeypatch.setattr(kernels, "begin", begun.append)
+    monkeypatch.setattr(kernels, "close", lambda: begun.append(None))
+    return begun
+
+
+def test_this_machine_warms_up_with_what_it_will_run(begun):
+    config = Config({"Execute": {"preload": ["json"]}})
+    with cluster.connect(None, 3, config) as found:
+        assert begun == [Execute(config=config).settings]
+        assert (found.count, begun[0].preload) == (3, ("json",))
+    assert len(begun) == 1
 
 
 @pytest.mark.parametrize("config", [None, Config({"Execute": {"warm": False}})])
-def test_without_warm_kernels_there_is_nothing_to_warm_up(config):
-    assert cluster.warm_up(config) == ""
-
-
-def test_a_worker_that_cannot_warm_up_goes_on(monkeypatch):
-    def fails(*_):
-        raise SandboxError("no sandbox here")
-
-    monkeypatch.setattr(sandbox, "begin", fails)
-    exec(cluster.warm_up(Config()), {})
-
-
-def test_ctrl_c_is_nothing_to_a_worker():
-    code = (
-        "import os, signal\n"
-        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
-        f"exec({cluster.FIRST!r})\n"
-        "os.kill(os.getpid(), signal.SIGINT)\n"
-        "print(signal.pthread_sigmask(signal.SIG_BLOCK, set()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+def test_without_warm_kernels_there_is_nothing_to_warm_up(config, begun):
+    with cluster.connect(None, None, config) as found:
+        assert found.count >= 1
+    assert begun == []
 
 
 # Submissions, a few at a time
@@ -153,11 +146,20 @@ def submissions(*names):
     return iter([Prepared(name, {name: b"text"}, b"files", {}, "") for name in names])
 
 
+attempts = []
+
+
 def runs(notebooks, files, config):
     """Run submissions by what they are called."""
     (name,) = notebooks
     if name == "no sandbox":
         raise SandboxError("this system cannot shut a submission in")
+    if (
+        name.startswith("lost")
+        and not attempts.append(name)
+        and attempts.count(name) <= int(name[5:])
+    ):
+        raise kernels.KernelLost("the process that kernels come from has ended")
     if name.startswith("bad"):
         raise RuntimeError(f"{name}: no kernel today")
     time.sleep(0.2 if name == "slow" else 0)
@@ -165,12 +167,12 @@ def runs(notebooks, files, config):
 
 
 @pytest.fixture
-def run(client, monkeypatch):
+def run(some, monkeypatch):
     """Return a function that runs submissions. It returns results by student, in order."""
     monkeypatch.setattr(cluster, "run_all", runs)
 
     def run_class(*names, config=None):
-        found = cluster.run_class(client, submissions(*names), config or Config())
+        found = cluster.run_class(some, submissions(*names), config or Config())
         return {prepared.student: result for prepared, result in found}
 
     return run_class
@@ -206,57 +208,23 @@ def test_a_worker_gets_what_running_takes_and_no_more(run):
     assert run("one", config=config)["one"].peak_memory == 1  # section
 
 
+def test_what_was_lost_runs_once_more(run):
+    attempts.clear()
+    found = run("lost 1", "one", "lost 2")
+    assert isinstance(found["lost 1"], Ran) and isinstance(found["one"], Ran)
+    assert isinstance(found["lost 2"], kernels.KernelLost)
+    assert sorted(attempts) == ["lost 1", "lost 1", "lost 2", "lost 2"]
+
+
 # The end
 
 
-@pytest.fixture
-def process():
-    """A process that would go on for long, and what Dask knows of it."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    yield process, SimpleNamespace(pid=process.pid, auto_restart=True)
-    process.kill()
-    process.wait()
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, CourseError, SystemExit, GeneratorExit])
-def test_if_a_run_is_cut_off_its_workers_end_at_once(error, process):
-    running, nanny = process
-    workers = SimpleNamespace(workers={0: SimpleNamespace(pid=2**22 + 1), 1: nanny})  # one is gone
-    with pytest.raises(error), cluster.ended_at_once(workers):
+def test_if_a_run_is_cut_off_its_kernels_end_and_nothing_new_begins(error, monkeypatch):
+    ended, ran = threading.Event(), []
+    monkeypatch.setattr(kernels, "close", ended.set)
+    with pytest.raises(error), cluster.connect(None, 1) as found:
+        found.executor.submit(lambda: ran.append(ended.wait(10)))  # as a kernel that runs
+        waits = found.executor.submit(ran.append, "next")
         raise error
-    assert running.wait(timeout=10) == -signal.SIGKILL
-    assert not nanny.auto_restart
-
-
-def test_if_a_run_ends_well_its_workers_end_in_their_own_time(process):
-    running, nanny = process
-    with cluster.ended_at_once(SimpleNamespace(workers={0: nanny})):
-        pass
-    assert running.poll() is None and nanny.auto_restart
-
-
-def blocked():
-    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
-
-
-def test_ctrl_c_waits_until_the_workers_have_started():
-    with pytest.raises(KeyboardInterrupt):
-        with cluster.interrupts_later():
-            assert blocked()
-            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-            started = True
-        pytest.fail("nobody was interrupted")
-    assert started and not blocked()
-
-
-def test_ctrl_c_is_heard_again_if_the_workers_could_not_start():
-    with pytest.raises(ValueError, match="no workers"), cluster.interrupts_later():
-        raise ValueError("no workers")
-    assert not blocked()
-
-
-def test_where_signals_cannot_wait_nothing_is_done(monkeypatch):
-    monkeypatch.delattr(signal, "pthread_sigmask")
-    with cluster.interrupts_later():
-        entered = True
-    assert entered
+    assert waits.cancelled() and ran == [True]

@@ -6,8 +6,9 @@ from traitlets.config import Config
 
 from autograder import CHALLENGE_FILE, NOT_GRADED
 from autograder.grading import files
-from autograder.grading.execute import Execute, run, warm_settings, worker_config
+from autograder.grading.execute import Execute, run, worker_config
 from autograder.sandbox import client, package
+from autograder.sandbox.limits import Limits
 
 
 def notebook(*sources):
@@ -29,7 +30,7 @@ def why(cell):
 def test_the_challenge_and_the_files_lie_beside_the_notebook_while_it_runs():
     source = f"print(open('{CHALLENGE_FILE}').read(), open('data/notes.txt').read())"
     packed = files.pack({"data/notes.txt": b"hello", CHALLENGE_FILE: b"inputs"})
-    nb, _ = Execute().preprocess(notebook(source), {"files": packed})
+    nb, _ = Execute()(notebook(source), {"files": packed})
     assert text(nb.cells[0]) == "inputs hello\n"
 
 
@@ -47,9 +48,10 @@ def test_a_worker_gets_what_running_takes_and_no_class():
     config.Autograde.exporter_class = Execute
     kept = worker_config(config)
     assert set(kept) == {"Execute", "Limits"}
-    sandbox, preload, limits, source = warm_settings(Execute(config=kept))
-    assert (Execute(config=kept).timeout, limits["memory"], sandbox) == (7, 2**30, True)
-    assert (preload, source) == (list(client.COURSE_IMPORTS), package.CLONE / "source")
+    assert (Execute(config=kept).timeout, Limits(config=kept).memory) == (7, 2**30)
+    assert Execute(config=kept).settings == client.Settings(
+        True, client.CAN_FORK, client.COURSE_IMPORTS, package.CLONE / "source"
+    )
 
 
 def test_a_kernel_of_any_name_is_the_one_kernel():

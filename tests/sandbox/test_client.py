@@ -3,21 +3,30 @@
 A process that has to import nothing is ready in a tenth of a second; those here are of that kind.
 """
 
+import json
 import os
-import socket
+import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from select import select
 
 import pytest
 
 from autograder.errors import SandboxError
-from autograder.sandbox import client, package
+from autograder.grading import files
+from autograder.sandbox import client, package, records
+from autograder.sandbox.limits import Limits
 from tests.grading.test_execute import executed
 from tests.submissions import ROOT
 
-LIMITS = {"memory": 2**30}
+LIMITS = Limits().as_dict() | {"memory": 2**30}
+PACKED = files.pack({"a.txt": b"hello"})
+
+
+def settings(source=ROOT, sandbox=True, preload=(), fork=True):
+    return client.Settings(sandbox, fork, tuple(preload), source)
 
 
 @pytest.fixture
@@ -38,6 +47,13 @@ def begun(monkeypatch):
         process.close()
 
 
+def warm(chosen):
+    """Return a process that is warm."""
+    process = client.begin(chosen)
+    process.wait_until_warm()
+    return process
+
+
 def lesson_in(folder, code="COURSE = 'course'\n"):
     """Lay out an assignment with a lesson. Returns the `source` folder it is in."""
     lesson = folder / "source" / "a0_course" / "lesson"
@@ -47,43 +63,39 @@ def lesson_in(folder, code="COURSE = 'course'\n"):
 
 
 def test_the_same_settings_are_the_same_process(begun, tmp_path):
-    one, two = (client.begin(True, [], LIMITS, tmp_path) for _ in range(2))
+    one, two = (client.begin(settings(tmp_path)) for _ in range(2))
     assert one is two and begun == [one]
 
 
 @pytest.mark.parametrize(
     "other",
-    [
-        (False, [], LIMITS, ROOT),
-        (True, ["json"], LIMITS, ROOT),
-        (True, [], {"memory": 2**31}, ROOT),
-        (True, [], LIMITS, ROOT / "elsewhere"),
-    ],
+    [settings(sandbox=False), settings(preload=["json"]), settings(ROOT / "elsewhere")],
 )
 def test_other_settings_are_another_process(begun, other):
-    first = client.begin(True, [], LIMITS, ROOT)
-    assert client.begin(*other) is not first
+    first = client.begin(settings())
+    assert client.begin(other) is not first
 
 
 def test_a_process_for_other_settings_takes_the_place_of_the_one_before(begun, tmp_path):
     """Each takes half a GB once it is warm, and nobody can ask for the one before any more."""
-    first = client.get(True, [], LIMITS, tmp_path / "one")
-    second = client.get(True, [], LIMITS, tmp_path / "two")
+    first = warm(settings(tmp_path / "one"))
+    second = warm(settings(tmp_path / "two"))
     assert (second.alive, first.alive) == (True, False)
 
 
 def test_one_that_has_died_is_replaced(begun, tmp_path):
-    first = client.get(True, [], LIMITS, tmp_path)
+    first = warm(settings(tmp_path))
     first.process.kill()
     first.process.wait()
-    second = client.get(True, [], LIMITS, tmp_path)
+    second = warm(settings(tmp_path))
     assert (first.alive, second.alive) == (False, True)
 
 
 def test_it_ends_with_whoever_asked_for_it():
     code = (
         "import os, sys; from pathlib import Path; from autograder.sandbox import client\n"
-        f"process = client.get(True, [], {LIMITS}, Path('nowhere'))\n"
+        "process = client.begin(client.Settings(True, True, (), Path('nowhere')))\n"
+        "process.wait_until_warm()\n"
         "assert not {'torch', 'nbgrader', 'autograder.grading'} & set(sys.modules)\n"
         "print(process.process.pid, flush=True)\n"
         "os._exit(0)"
@@ -100,16 +112,16 @@ def test_it_ends_with_whoever_asked_for_it():
 
 
 def test_nothing_can_be_forked_from_a_process_that_was_closed(begun, tmp_path):
-    process = client.get(True, [], LIMITS, tmp_path)
+    process = warm(settings(tmp_path))
     process.close()
     process.close()  # again, when Python ends
     with pytest.raises(OSError):
-        process.fork({}, [])
+        process.fork(b"", LIMITS)
 
 
 def test_the_environment_of_the_grader_is_not_handed_on(begun, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_SECRET", "canary")
-    process = client.get(True, [], LIMITS, tmp_path)
+    process = warm(settings(tmp_path))
     inside = process.order["environment"]
     assert "COURSE_SECRET" not in inside
     with open(f"/proc/{process.process.pid}/environ", "rb") as file:
@@ -119,64 +131,142 @@ def test_the_environment_of_the_grader_is_not_handed_on(begun, tmp_path, monkeyp
 
 
 def test_without_a_sandbox_nothing_is_hidden_and_the_environment_is_the_same(begun, tmp_path):
-    order = client.begin(False, [], LIMITS, tmp_path).order
+    order = client.begin(settings(tmp_path, sandbox=False)).order
     assert order["paths"] == []
     assert order["environment"] == client.ENVIRONMENT
 
 
 def test_the_order_says_what_is_inside(begun, tmp_path):
     source = lesson_in(tmp_path)
-    order = client.begin(True, ["json"], LIMITS, source).order
+    order = client.begin(settings(source, preload=["json"])).order
     assert order["package"] == {n: str(file) for n, file in package.contents(source).items()}
     assert order["preload"] == ["json", "autograder.assignments.a0_course.lesson.plots"]
-    assert (order["limits"], order["source"], order["sandbox"]) == (LIMITS, str(source), True)
+    assert (order["source"], order["sandbox"], order["fork"]) == (str(source), True, True)
     assert sys.prefix in order["paths"]
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_lessons_of_the_course_can_be_imported(begun, sandbox, tmp_path):
     module = "autograder.assignments.a0_course.lesson.plots"
-    client.get(sandbox, [module], LIMITS, lesson_in(tmp_path))
+    warm(settings(lesson_in(tmp_path), sandbox, [module]))
     assert begun[0].order["preload"] == [module, module]
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_an_import_that_fails_is_named_and_the_process_ends(begun, sandbox, tmp_path):
     with pytest.raises(SandboxError) as error:
-        client.get(sandbox, ["autograder.no_such"], LIMITS, tmp_path)
-    assert "autograder.no_such cannot be imported: ModuleNotFoundError" in str(error.value)
+        warm(settings(tmp_path, sandbox, ["autograder.no_such"]))
+    assert str(error.value).startswith(
+        "no submission can be run: autograder.no_such cannot be imported: ModuleNotFoundError"
+    )
     assert "\n" not in str(error.value)
     assert not begun[0].alive
 
 
 def test_a_process_that_ends_while_it_imports_is_one_sentence(begun, tmp_path):
     source = lesson_in(tmp_path, "import os; os._exit(3)")
-    with pytest.raises(SandboxError, match="there is no sandbox: it ended before it was ready"):
-        client.get(True, [], LIMITS, source)
+    with pytest.raises(SandboxError, match="can be run: it ended before it was ready"):
+        warm(settings(source))
     assert not begun[0].alive
 
 
 def test_a_process_that_ends_before_its_first_line_is_one_sentence(begun, tmp_path):
-    process = client.begin(True, [], LIMITS, tmp_path)
+    process = client.begin(settings(tmp_path))
     process.process.kill()
-    with pytest.raises(SandboxError, match="there is no sandbox: it ended before it was ready"):
+    with pytest.raises(SandboxError, match="can be run: it ended before it was ready"):
         process.wait_until_warm()
 
 
 def test_asking_a_dead_process_for_a_kernel_is_an_os_error(begun, tmp_path):
-    process = client.get(False, [], LIMITS, tmp_path)
+    process = warm(settings(tmp_path, sandbox=False))
     process.process.kill()
     process.process.wait()
-    ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(OSError):
-        process.fork({}, [theirs.fileno()])
+    with pytest.raises(OSError):
+        process.fork(b"", LIMITS)
 
 
-def test_ordinary_kernels_need_no_sandbox_to_be_asked_for():
-    client.require(no_sandbox=True)
-    with pytest.raises(SandboxError, match="there is no sandbox on this system"):
-        client.require(no_sandbox=False)
-    with pytest.raises(SandboxError, match="there is no sandbox on this system"):
+def test_a_kernel_that_ends_with_its_process_is_lost(begun, tmp_path):
+    process = warm(settings(tmp_path))
+    with pytest.raises(client.KernelLost), process.fork(files.pack({}), LIMITS):
+        process.close()
+
+
+def test_a_kernel_ends_when_nobody_speaks_to_it_any_more(begun, tmp_path):
+    with warm(settings(tmp_path)).fork(files.pack({}), LIMITS) as kernel:
+        pass
+    assert (kernel.ended["status"], kernel.ended["reason"]) == (0, "")
+    kernel.kill()  # it has ended
+
+
+def test_after_an_error_a_kernel_is_killed(begun, tmp_path):
+    process = warm(settings(tmp_path))
+    with pytest.raises(ZeroDivisionError), process.fork(files.pack({}), LIMITS) as kernel:
+        raise ZeroDivisionError
+    assert kernel.ended["status"] == -signal.SIGKILL
+
+
+# Kernels in processes of their own
+
+
+def fresh(source, **chosen):
+    return client.start(settings(source, sandbox=False, fork=False, **chosen), PACKED, LIMITS)
+
+
+def shown(kernel, source):
+    """Run one cell. Returns what it shows, record by record."""
+    reader, found = records.Reader(kernel.line), []
+    reader.begin(1)
+    reader.ask(source, time.monotonic() + 10)
+    while (record := reader.next(time.monotonic() + 10, 2**20)).kind != records.DONE:
+        found.append(json.loads(record.content))
+    return found
+
+
+def test_a_fresh_kernel_starts_among_its_files_and_knows_the_course_s_lessons(tmp_path):
+    code = (
+        "from autograder.assignments.a0_course.lesson import plots\n"
+        "print(open('a.txt').read(), plots.COURSE)"
+    )
+    with fresh(lesson_in(tmp_path)) as kernel:
+        assert shown(kernel, code) == [{"name": "stdout", "text": "hello course\n"}]
+    assert (kernel.ended["status"], client._fresh) == (0, set())
+
+
+def test_a_fresh_kernel_is_interrupted_and_killed_with_what_it_started(tmp_path):
+    code = "import subprocess\nsubprocess.run(['sleep', '60'])"
+    with pytest.raises(TimeoutError), fresh(tmp_path) as kernel:
+        reader = records.Reader(kernel.line)
+        reader.begin(1)
+        reader.ask(code, time.monotonic() + 10)
+        with pytest.raises(TimeoutError):
+            reader.next(time.monotonic() + 1, 2**20)
+        kernel.interrupt()
+        assert b"KeyboardInterrupt" in reader.next(time.monotonic() + 10, 2**20).content
+        assert reader.next(time.monotonic() + 10, 2**20).kind == records.DONE
+        reader.begin(2)
+        reader.ask(code, time.monotonic() + 10)
+        reader.next(time.monotonic() + 1, 2**20)
+    assert kernel.ended["status"] == -signal.SIGKILL
+
+
+def test_all_kernels_end_at_once(begun, tmp_path):
+    process = warm(settings(tmp_path / "warm"))
+    one = fresh(tmp_path)
+    client.close()
+    assert not process.alive
+    with one:
+        pass
+    assert one.ended["status"] == -signal.SIGKILL
+
+
+def test_a_fresh_kernel_that_cannot_import_what_it_should_is_one_sentence(tmp_path):
+    with pytest.raises(SandboxError, match=r"json\.no_such cannot be imported"):
+        fresh(tmp_path, preload=["json.no_such"])
+    assert client._fresh == set()
+
+
+def test_there_is_no_sandbox_for_a_kernel_in_a_process_of_its_own():
+    with pytest.raises(SandboxError, match=r"there is no sandbox: it needs Linux\. With --no-san"):
         executed("1", Execute={"warm": False})
 
 
@@ -184,7 +274,7 @@ def test_where_no_sandbox_can_be_had_one_sentence_says_so():
     code = (
         "from pathlib import Path; Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
         "from autograder.sandbox import client\n"
-        f"client.get(True, [], {LIMITS}, Path('nowhere'))"
+        "client.begin(client.Settings(True, True, (), Path('nowhere'))).wait_until_warm()"
     )
     probe = subprocess.run(["unshare", "-Urm", "true"], capture_output=True)
     if probe.returncode:

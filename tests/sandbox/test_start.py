@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from autograder.sandbox import forkserver, namespaces, package, start
+from autograder.sandbox import forkserver, kernel, namespaces, package, start
 
 ORDER = {
     "sandbox": True, "paths": [sys.prefix, sys.base_prefix], "environment": {}, "preload": [],
-    "course": str(package.CLONE), "source": "nowhere", "limits": {"memory": 2**30},
+    "course": str(package.CLONE), "source": "nowhere", "fork": True,
     "package": {name: str(file) for name, file in package.contents().items()},
 }  # fmt: skip
 
@@ -33,9 +33,9 @@ def started(order) -> tuple[str, int, str]:
     return line, process.returncode, complaints
 
 
-@pytest.mark.parametrize("sandbox", [True, False])
-def test_it_says_that_it_is_ready_and_ends_when_nobody_listens(sandbox):
-    assert started(ORDER | {"sandbox": sandbox}) == ('{"error": ""}\n', 0, "")
+@pytest.mark.parametrize(("sandbox", "fork"), [(True, True), (False, True), (False, False)])
+def test_it_says_that_it_is_ready_and_ends_when_nobody_listens(sandbox, fork):
+    assert started(ORDER | {"sandbox": sandbox, "fork": fork}) == ('{"error": ""}\n', 0, "")
 
 
 def test_what_it_imports_of_the_course_is_the_student_s_package_alone():
@@ -65,41 +65,46 @@ def main(monkeypatch):
     """Return a function that runs `main` in this process, without a sandbox. It has the answer."""
     entered, served = [], []
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "namespaces", namespaces)
     monkeypatch.setattr(os, "chdir", lambda place: entered.append(place))
-    monkeypatch.setattr(start.namespaces, "enter", lambda *order: entered.append(order))
-    monkeypatch.setattr(
-        forkserver, "serve", lambda _, order: served.append((order, list(sys.path)))
-    )
+    monkeypatch.setattr(namespaces, "enter", lambda *order: entered.append(order))
+    monkeypatch.setattr(kernel, "warm_up", lambda order: order["preload"])
+    monkeypatch.setattr(forkserver, "threads", lambda: "")
+    monkeypatch.setattr(forkserver, "serve", lambda _: served.append(("serve", sys.path[0])))
+    monkeypatch.setattr(kernel, "run", lambda _: served.append(("run", sys.path[0])))
 
     def run(order):
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.sendall(json.dumps(order).encode() + b"\n")
             start.main(theirs)
-            ours.setblocking(False)
-            try:
-                return entered, served, ours.recv(4096)
-            except BlockingIOError:
-                return entered, served, b""
+            return entered, served, json.loads(ours.recv(4096))
 
     return run
 
 
 def test_the_order_is_carried_out_inside(main):
-    entered, ((order, path),), said = main(ORDER)
+    entered, served, said = main(ORDER | {"preload": ""})
     assert entered == [(ORDER["paths"], ORDER["package"]), "/"]
-    assert (order, path[0], said) == (ORDER, namespaces.COURSE, b"")
+    assert (served, said) == ([("serve", namespaces.COURSE)], {"error": ""})
 
 
-def test_without_a_sandbox_the_course_is_the_clone(main):
-    entered, ((order, path),), _ = main(ORDER | {"sandbox": False})
-    assert (entered, order["sandbox"], path[0]) == ([], False, str(package.CLONE))
+@pytest.mark.parametrize(("fork", "does"), [(True, "serve"), (False, "run")])
+def test_without_a_sandbox_the_course_is_the_clone(main, fork, does):
+    entered, served, _ = main(ORDER | {"sandbox": False, "fork": fork, "preload": ""})
+    assert (entered, served) == ([], [(does, str(package.CLONE))])
+
+
+@pytest.mark.parametrize("fork", [True, False])
+def test_what_cannot_be_imported_is_said_and_nothing_is_served(main, fork):
+    _, served, said = main(ORDER | {"fork": fork, "preload": "json.no_such cannot be imported"})
+    assert (served, said) == ([], {"error": "json.no_such cannot be imported"})
 
 
 def test_where_there_is_no_sandbox_it_says_why_and_serves_nothing(main, monkeypatch):
     def refuse(*_):
-        raise start.namespaces.NoSandbox("it needs Linux")
+        raise namespaces.NoSandbox("it needs Linux")
 
-    monkeypatch.setattr(start.namespaces, "enter", refuse)
+    monkeypatch.setattr(namespaces, "enter", refuse)
     _, served, said = main(ORDER)
-    assert (served, json.loads(said)) == ([], {"error": "it needs Linux"})
+    assert (served, said) == ([], {"no_sandbox": "it needs Linux"})
