@@ -5,6 +5,7 @@ It needs no kernel here: its notebook runs in this process, which takes millisec
 
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def released(course: Path) -> AssignmentFolders:
     sync(folders)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recording, "recorded_by", recorded)
+        patch.setattr(recording, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))
         recording.record(folders).write(folder)
     release(folders)
     return folders

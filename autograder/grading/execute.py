@@ -112,6 +112,8 @@ def _text(value: Any) -> str:
 
 def _bundle(data: Any) -> NotebookNode:
     """Return of a display what a notebook may hold: texts, and JSON where that is what it is."""
+    if not isinstance(data, dict):
+        raise TypeError("this should be in several forms")
     return NotebookNode({
         kind: value for kind, value in data.items()
         if isinstance(value, str) or (kind.endswith("json") and not _deep(value, DEPTH))

@@ -25,7 +25,7 @@ def example(tmp_path, monkeypatch):
     """The worked example, run in this process instead of in kernels."""
     folder = worked_example.install(tmp_path)
     monkeypatch.setattr(recording, "recorded_by", recorded_in_process)
-    monkeypatch.setattr(recording, "ProcessPoolExecutor", lambda workers, _: ThreadPoolExecutor(1))
+    monkeypatch.setattr(recording, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))
     return checks.load(folder)
 
 

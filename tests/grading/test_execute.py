@@ -1,13 +1,17 @@
 """A notebook in a kernel: what it starts with, and what is left when it does not end well."""
 
+import socket
+from contextlib import suppress
+from threading import Thread
+
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
 from autograder import CHALLENGE_FILE, NOT_GRADED
 from autograder.grading import files
-from autograder.grading.execute import Execute, run, worker_config
-from autograder.sandbox import client, package
+from autograder.grading.execute import Execute, Outputs, Run, run, worker_config
+from autograder.sandbox import client, package, records
 from autograder.sandbox.limits import Limits
 
 
@@ -147,3 +151,140 @@ def test_processes_share_one_limit_of_memory():
 def test_processor_time_has_a_limit():
     (cell,) = executed("while True: pass", Limits={"cpu_seconds": 2})
     assert why(cell).startswith("Stopped: the kernel died")
+
+
+# What a kernel might send that is not ours
+
+
+class Speaks:
+    """A kernel that has sent some bytes, and may send more when it is interrupted."""
+
+    def __init__(self, sent, later=b""):
+        self.line, self._theirs = socket.socketpair()
+        self.later, self.killed, self.thread = later, False, None
+        self._send(sent)
+
+    def _send(self, data):
+        self.thread = Thread(target=self._try_to_send, args=(data, self.thread), daemon=True)
+        self.thread.start()
+
+    def _try_to_send(self, data, before):
+        if before:
+            before.join()
+        with suppress(OSError):  # nobody reads any more
+            self._theirs.sendall(data)
+
+    def interrupt(self):
+        self._send(self.later)
+
+    def kill(self):
+        self.killed = True
+
+
+def heard(*sent, later=b"", output=2**20, cells=1):
+    """Run cells in a kernel that sent this. Returns why it was stopped, and the cells."""
+    kernel, outputs = Speaks(b"".join(sent), later), Outputs()
+    nb = notebook(*["1"] * cells)
+    with kernel.line, kernel._theirs:
+        why = Run(kernel, outputs, Limits(output=output), 1, 1).cells(nb.cells)
+    kernel.thread.join(5)
+    outputs.end()
+    assert kernel.killed == (why is not None)
+    return why, nb.cells
+
+
+def said(kind, number=1, cell=1, **content):
+    return records.packed(kind, cell, number, content)
+
+
+DONE = said(records.DONE, 2, count=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (records.STREAM, {"name": "stdin", "text": "x"}),
+        (records.STREAM, {"name": "stdout", "text": 7}),
+        (records.STREAM, {"name": [], "text": "x"}),
+        (records.STREAM, {}),
+        (records.DISPLAY, {"data": [], "id": None}),
+        (records.DISPLAY, {"data": {}, "id": [7]}),
+        (records.DISPLAY, {"data": {}}),
+        (records.UPDATE, {"data": None, "id": "x"}),
+        (records.UPDATE, {"data": {}, "id": None}),
+        (records.RESULT, {"data": {}, "count": "x"}),
+        (records.RESULT, {"data": {}, "count": None}),
+        (records.ERROR, {"ename": 7, "evalue": "", "traceback": []}),
+        (records.ERROR, {"ename": "", "evalue": "", "traceback": [7]}),
+        (records.ERROR, {"ename": "", "evalue": "", "traceback": 7}),
+        (records.CLEAR, {}),
+    ],
+)
+def test_a_record_that_says_nothing_known_stops_the_run(kind, content):
+    why, _ = heard(said(records.DISPLAY, data={}, id="x"), said(kind, 2, **content))
+    assert why.startswith("what the kernel sent cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"null", b"[]", b"7", b'"x"', b"\xff", b"[" * 5000, b'{"count": NaN}', b""]
+)
+@pytest.mark.parametrize("kind", [records.STREAM, records.DISPLAY, records.DONE])
+def test_what_is_no_document_stops_the_run(kind, text):
+    why, _ = heard(records.HEADER.pack(len(text), 1, 1, kind) + text)
+    assert why.startswith("what the kernel sent cannot be read: ")
+
+
+def test_of_a_display_what_a_notebook_may_hold_is_kept():
+    nested = 7
+    for _ in range(60):
+        nested = [nested]
+    data = {"text/plain": "x", "image/png": 7, "text/html": None, "a+json": {"x": [1]}}
+    why, (cell,) = heard(
+        said(records.DISPLAY, data=data | {"b+json": nested, "application/json": "s"}, id=None),
+        DONE,
+    )
+    kept = {"text/plain": "x", "a+json": {"x": [1]}, "application/json": "s"}
+    assert (why, cell.outputs[0].data, cell.outputs[0].metadata) == (None, kept, {})
+
+
+def test_what_was_printed_in_a_thousand_pieces_is_one_text():
+    pieces = [said(records.STREAM, n, name="stdout", text=f"{n},") for n in range(1, 101)]
+    _, (cell,) = heard(*pieces, said(records.DONE, 101, count=7))
+    assert text(cell) == "".join(f"{n}," for n in range(1, 101))
+    assert (len(cell.outputs), cell.execution_count) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        said(records.STREAM, name="stdout", text="x" * 2**20),
+        records.HEADER.pack(2**32 - 1, 1, 1, records.DISPLAY),
+        b"".join(said(records.STREAM, n, name="stdout", text="") for n in range(1, 1100)),
+        said(records.DISPLAY, data={"a+json": [[]] * 2**14}, id=None),
+    ],
+)
+def test_more_than_a_cell_may_show_is_not_read(sent):
+    why, (cell,) = heard(sent, later=b"")
+    assert why == "this cell displayed more than 1 MiB"
+    assert cell.outputs == []
+
+
+def test_a_flood_that_an_interrupt_stops_costs_its_own_cell():
+    large = said(records.STREAM, 2, name="stdout", text="x" * 2**20)
+    later = said(records.DONE, 3, count=1) + said(records.DONE, 1, cell=2, count=2)
+    first = said(records.STREAM, name="stdout", text="before")
+    why, (flood, after) = heard(first, large, later=later, cells=2)
+    assert (why, [o.ename for o in flood.outputs]) == (None, ["TooMuchOutput"])
+    assert (after.outputs, after.execution_count) == ([], 2)
+
+
+def test_silence_stops_the_run_when_it_was_interrupted():
+    why, _ = heard(said(records.STREAM, name="stdout", text="x")[:20])
+    assert why == "this cell ran longer than 1 s and could not be interrupted"
+
+
+def test_a_cell_that_says_it_is_done_for_others_stops_the_run():
+    why, (first, second) = heard(said(records.DONE, count=1), DONE, cells=2)
+    assert first.execution_count == 1
+    assert why == "this cell ran longer than 1 s and could not be interrupted"
+    assert second.execution_count is None
