@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,6 +79,7 @@ def wheel(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     """Grade a class in one assignment or in several, and print its points."""
+    _begin(options)
     from autograder.grading.cluster import connect
     from autograder.grading.pipeline import grade
     from autograder.grading.progress import show
@@ -86,6 +87,7 @@ def grade(options: argparse.Namespace) -> int:
     failed = []
     with ExitStack() as stack:
         shared, chosen = None, _chosen(options)
+        chosen[0].course.config.Execute.assignments = [one.name for one in chosen]
         if len(chosen) > 1:  # they share their workers
             workers = connect(options.scheduler, options.workers, chosen[0].course.config)
             shared = stack.enter_context(workers)
@@ -108,6 +110,20 @@ def report(options: argparse.Namespace) -> int:
         path = report.write(report.collect(assignment), folder)
         print(f"wrote {assignment.named(path)}")
     return 0
+
+
+def _begin(options: argparse.Namespace) -> None:
+    """Start what kernels come from before anything else: it takes seconds on its own.
+
+    With what a course most likely says; where it says otherwise, another one takes its place.
+    """
+    from autograder.sandbox import client
+
+    source = Path(options.course).resolve() / "source"
+    if source.is_dir() and not options.scheduler and client.CAN_FORK:
+        sandbox = not options.no_sandbox
+        with suppress(UserError, OSError, ValueError):  # it is said when the course is open
+            client.begin(client.settings(source, options.assignments, sandbox=sandbox))
 
 
 def _open(options: argparse.Namespace) -> "Course":

@@ -144,8 +144,9 @@ class Execute(LoggingConfigurable):
         config=True
     )
     preload = List(
-        Unicode(), list(client.COURSE_IMPORTS), help="modules a kernel has imported"
+        Unicode(), help="modules a kernel has imported, beside those that notebooks import"
     ).tag(config=True)
+    assignments = List(Unicode(), help="whose imports these are; if none, of all").tag(config=True)
     source = Unicode(
         str(package.CLONE / "source"), help="the folder of the course's assignments"
     ).tag(config=True)
@@ -153,7 +154,10 @@ class Execute(LoggingConfigurable):
     @property
     def settings(self) -> client.Settings:
         """What kernels are started with."""
-        return client.Settings(self.sandbox, self.warm, tuple(self.preload), Path(self.source))
+        return client.settings(
+            Path(self.source), self.assignments,
+            sandbox=self.sandbox, fork=self.warm, modules=self.preload,
+        )  # fmt: skip
 
     def __call__(
         self, nb: NotebookNode, resources: dict[str, Any]
@@ -167,8 +171,8 @@ class Execute(LoggingConfigurable):
         self.peak_memory = 0  # bytes, of the kernel and what it started, beyond what it shares
         if nb.metadata.get(notebooks.NOTES, {}).get("unreadable"):
             return nb, resources  # nothing of it is the student's
-        if "source" in resources:
-            self.source = str(resources["source"].parent)
+        if source := resources.get("source"):
+            self.source, self.assignments = str(source.parent), [source.name]
         limits, outputs = Limits(parent=self), Outputs()
         cells = [cell for cell in nb.cells if notebooks.runs_when_graded(cell)]
         try:

@@ -6,7 +6,7 @@ refuses the ready-made functions by name, with a sentence that says what to use.
 """
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,9 @@ class NotByHand(RuntimeError):
     """A function called torch.nn or autograd in an exercise that is done by hand."""
 
 
+LONG = 1000  # calls of known functions, after which a function is believed
+
+
 @cache
 def refusal(function: Any) -> str:
     """Return why a torch function is refused, or an empty string."""
@@ -53,12 +56,33 @@ def refusal(function: Any) -> str:
 
 
 class _Refuse(TorchFunctionMode):
+    """Sees every call of a torch function, until it has long seen nothing new.
+
+    Being seen costs a call as much as a small sum, and a training run makes thousands.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: set[Callable] = set()
+        self._calls = 0  # of functions that are known
+        self._blind = ExitStack()
+
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
-        if reason := refusal(func):
-            raise NotByHand(reason)
-        return func(*args, **(kwargs or {}))
+        if func not in self._known:
+            if reason := refusal(func):
+                raise NotByHand(reason)
+            self._known.add(func)
+            self._calls = 0
+        self._calls += 1
+        if self._calls == LONG:
+            self._blind.enter_context(torch._C.DisableTorchFunction())
+        return func(*args, **kwargs) if kwargs else func(*args)
+
+    def __exit__(self, *error: Any) -> None:
+        self._blind.close()
+        super().__exit__(*error)
 
 
 @contextmanager

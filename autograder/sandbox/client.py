@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,25 +33,17 @@ ENVIRONMENT = {
     "MPLCONFIGDIR": "/tmp",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "NBGRADER_EXECUTION": "autograde",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "JOBLIB_MULTIPROCESSING": "0",  # which would complain that it cannot have any
     **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")},
 }
-COURSE_IMPORTS = (
-    "torch",
-    "torch._dynamo",  # the first step of any optimiser imports it, in 2 s
-    "matplotlib.pyplot",
-    "tqdm.auto",
-    "scipy.ndimage",
-    "scipy.stats",
-    "autograder.notebook.check",
-    "autograder.notebook.artifacts",
-    "autograder.notebook.plots",
-    "data_scripts.cifar10",
-    "data_scripts.fer2013",
-    "data_scripts.mvtec_ad",
-    "data_scripts.pretrained",
-    "data_scripts.toy",
-)
+IMPORTS = (
+    "import torch",
+    "import matplotlib.pyplot",
+    "import tqdm.auto",
+    "import autograder.notebook.artifacts",
+    "import autograder.notebook.check",
+    "import autograder.notebook.rehearsal",
+)  # and what notebooks import
 
 
 class KernelLost(Exception):
@@ -64,7 +56,7 @@ class Settings:
 
     sandbox: bool
     fork: bool  # from a warm process, or each in a process of its own
-    preload: tuple[str, ...]  # modules
+    preload: tuple[str, ...]  # import statements
     source: Path  # the folder of the course's assignments
 
 
@@ -182,6 +174,20 @@ class WarmProcess:
         self.control.close()
         self.process.kill()
         self.process.wait()
+
+
+def settings(
+    source: Path,
+    assignments: Iterable[str] = (),
+    *,
+    sandbox: bool = True,
+    fork: bool = CAN_FORK,
+    modules: Iterable[str] = (),
+) -> Settings:
+    """Return the settings for notebooks of some assignments, or of all in a course's folder."""
+    notebooks = package.imports(source, tuple(assignments))
+    also = (f"import {module}" for module in modules)
+    return Settings(sandbox, fork, (*IMPORTS, *notebooks, *also), source)
 
 
 def start(settings: Settings, files: bytes, limits: Mapping[str, int]) -> Kernel:
@@ -306,7 +312,7 @@ def _order(settings: Settings) -> dict[str, Any]:
         "course": str(package.CLONE),
         "source": str(settings.source),
         "environment": environment,
-        "preload": [*settings.preload, *package.lessons(files)],
+        "preload": settings.preload,
     }
 
 

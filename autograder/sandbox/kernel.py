@@ -8,7 +8,6 @@ import base64
 import builtins
 import codecs
 import getpass
-import importlib
 import io
 import json
 import os
@@ -41,6 +40,7 @@ CONFIG = {
 }
 QUIT = "quit() and exit() end this cell, and the notebook goes on"
 NOBODY = "nobody can answer: this notebook runs by itself"
+OURS = ("autograder", "data_scripts")
 WAITS = 8192  # characters that may be printed before they are sent
 
 
@@ -277,19 +277,31 @@ def warm_up(order: Mapping[str, Any]) -> str:
     if error := preload(order["preload"]):
         return error
     warnings.filterwarnings("ignore", "To exit: use 'exit'")  # nobody can, and nobody should
-    ZMQInteractiveShell.instance(config=Config(CONFIG))
+    rehearse(ZMQInteractiveShell.instance(config=Config(CONFIG)))
     return ""
 
 
-def preload(modules: Iterable[str]) -> str:
-    """Import modules, but for those that are not installed. Returns what went wrong, or nothing."""
-    for name in modules:
+def rehearse(shell: InteractiveShell) -> None:
+    """Run cells that leave no trace, so that what IPython makes at the first one is there."""
+    for source in ("def f(x):\n    return x\n\nx = [f(i) for i in range(3)]", "raise ValueError"):
+        shell.run_cell(source, silent=True)
+    shell.display_formatter.format({"W": (2, 3)})
+    shell.user_ns.pop("f"), shell.user_ns.pop("x")
+    del sys.last_type, sys.last_value, sys.last_traceback
+
+
+def preload(statements: Iterable[str]) -> str:
+    """Execute import statements. Returns what went wrong with one of ours, or nothing.
+
+    Of others, some may not be installed, and only a notebook knows whether it can do without.
+    """
+    for statement in statements:
+        module = statement.split()[1]
         try:
-            importlib.import_module(name)
+            exec(statement, {})
         except Exception as error:
-            missing = isinstance(error, ModuleNotFoundError) and error.name == name.split(".")[0]
-            if not missing:
-                return f"{name} cannot be imported: {type(error).__name__}: {error}"
+            if module.split(".")[0] in OURS or not isinstance(error, ImportError):
+                return f"{module} cannot be imported: {type(error).__name__}: {error}"
     return ""
 
 

@@ -1,6 +1,11 @@
 """The student's package: what is in the wheel, and all of the course that is in the sandbox."""
 
+import ast
 import hashlib
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 CLONE = Path(__file__).parents[2]
@@ -25,11 +30,33 @@ def contents(source: Path = CLONE / "source") -> dict[str, Path]:
     return {name: names[name] for name in sorted(names) if not _is_left_over(name)}
 
 
-def lessons(package: dict[str, Path]) -> list[str]:
-    """Return the modules that notebooks import of their own assignments."""
-    modules = (name.removesuffix(".py") for name in package if name.endswith(".py"))
-    names = (name.removesuffix("/__init__").split("/") for name in modules)
-    return [".".join(parts) for parts in names if parts[3:4] == [LESSONS]]
+@cache
+def imports(source: Path, assignments: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return what notebooks import, a statement each: those of some assignments, or of all.
+
+    The first step of any optimiser imports torch._dynamo, in a second, so that is among it.
+    """
+    found: set[str] = set()
+    for name in assignments or sorted(path.name for path in source.glob("*")):
+        path = source / name / f"{name}.ipynb"
+        for cell in json.loads(path.read_text("utf-8"))["cells"] if path.is_file() else ():
+            if cell["cell_type"] == "code":
+                found.update(_imports_of("".join(cell["source"])))
+    return tuple(sorted(found))
+
+
+def _imports_of(code: str) -> Iterator[str]:
+    if re.search(r"\boptim\b", code):
+        yield "import torch._dynamo"
+    try:
+        tree = ast.parse(re.sub(r"(?m)^(\s*)[%!].*", r"\1pass", code))
+    except SyntaxError:  # a magic of another kind
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (f"import {alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"from {node.module} import {alias.name}" for alias in node.names)
 
 
 def digest(source: Path) -> str:

@@ -355,6 +355,7 @@ check.hidden("numeric_gradient_values", numeric_gradient)
 
 
 # %% nbgrader={"grade": false, "grade_id": "prove_gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
 def gradient_errors(params, X, y, reg):
     """Compare each gradient of nn_forward_backward with the measured one."""
     _, grads = nn_forward_backward(params, X, y, reg)
@@ -515,12 +516,15 @@ def train_on_toy_data(params, X, y, X_new, verbose=False):
     return nn_forward_backward(params, X_new), stats
 
 
+# %% nbgrader={"grade": false, "grade_id": "watch_it_learn", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
 torch.manual_seed(0)
 params = new_params(D=2, H=16, C=3)
 scores, stats = train_on_toy_data(params, data.X, data.y, data.X_val, verbose=True)
 plots.curves(stats)
 
 # %% nbgrader={"grade": false, "grade_id": "draw_regions", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
