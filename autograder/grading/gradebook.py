@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from nbconvert.exporters.exporter import ResourcesDict
@@ -15,18 +16,25 @@ from nbgrader.api import (
     Gradebook,
     InvalidEntry,
     Notebook,
+    Student,
     SubmittedAssignment,
     SubmittedNotebook,
+    new_uuid,
 )  # fmt: skip
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_task
-from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from autograder.grading.course import AssignmentFolders, Course, CourseError, quiet
 from autograder.grading.notebooks import grade_id
 
 PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
+
+KINDS = {  # which cells of a notebook have a grade, and which a comment
+    Grade: (attrgetter("grade_cells"), attrgetter("task_cells")),
+    Comment: (attrgetter("solution_cells"), attrgetter("task_cells")),
+}
 
 Result = TypeVar("Result")
 
@@ -37,6 +45,15 @@ class GradebookWriter:
     def __init__(self, course: Course, assignment: str, gradebook: Gradebook) -> None:
         self.assignment, self.gradebook = assignment, gradebook
         self.url, self.config = course.coursedir.db_url, course.config
+        found = gradebook.find_assignment(assignment)
+        self._assignment_id = found.id
+        self._notebooks = {notebook.id: notebook.name for notebook in found.notebooks}
+        self._cells = {
+            model: [
+                (c.id, c.name, n.id) for n in found.notebooks for kind in kinds for c in kind(n)
+            ]
+            for model, kinds in KINDS.items()
+        }
 
     def save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
         """Write the grades and comments of a judged submission. Raises CourseError.
@@ -46,38 +63,73 @@ class GradebookWriter:
         patiently(lambda: self._save(student, notebooks, timestamp), self.gradebook.db.rollback)
 
     def _save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
-        when = {"timestamp": timestamp} if timestamp else {}
-        self.gradebook.update_or_create_student(student)
-        submission = self.gradebook.update_or_create_submission(self.assignment, student, **when)
         db = self.gradebook.db
-        for model, values in ((Grade, self._grade), (Comment, self._comment)):
-            rows = db.execute(_rows(model, submission)).all()
-            cells = {(n, grade_id(c)): c for n, nb in notebooks.items() for c in nb.cells}
-            changes = [
-                {"id": row.id, **values(cells[row.notebook, row.cell], row)}
-                for row in rows
-                if (row.notebook, row.cell) in cells
-            ]
-            if changes:
-                db.execute(update(model), changes)
+        when = {"timestamp": timestamp} if timestamp else {}
+        cells = {(n, grade_id(c)): c for n, nb in notebooks.items() for c in nb.cells}
+        if (submission := self._submission(student)) is None:
+            submission = self._add(student, cells, when)
+        else:
+            if when:
+                mine = SubmittedAssignment.id == submission
+                db.execute(update(SubmittedAssignment).where(mine).values(**when))
+            for model, values in ((Grade, self._grade), (Comment, self._comment)):
+                rows = db.execute(_rows(model, submission)).all()
+                changes = [
+                    {"id": row.id, **values(cells[row.notebook, row.cell], row.manual)}
+                    for row in rows
+                    if (row.notebook, row.cell) in cells
+                ]
+                if changes:
+                    db.execute(update(model), changes)
         penalties = db.scalars(  # there may be one from before the date was changed
             select(SubmittedNotebook.late_submission_penalty).where(
-                SubmittedNotebook.assignment_id == submission.id
+                SubmittedNotebook.assignment_id == submission
             )
         ).all()
-        late = submission.duedate is not None or any(one is not None for one in penalties)
+        due = db.scalar(select(Assignment.duedate).where(Assignment.id == self._assignment_id))
         db.commit()
-        if late:
+        if due is not None or any(one is not None for one in penalties):
             self._assign_late_penalties(student, notebooks)
 
-    def _grade(self, cell: NotebookNode, row: Any) -> dict[str, Any]:
-        score = determine_grade(cell)[0] if is_grade(cell) else None
-        return {
-            "auto_score": score,
-            "needs_manual_grade": score is None or row.manual_score is not None,
-        }
+    def _submission(self, student: str) -> str | None:
+        """Return the id of a student's submission, if there is one."""
+        return self.gradebook.db.scalar(
+            select(SubmittedAssignment.id).where(
+                SubmittedAssignment.assignment_id == self._assignment_id,
+                SubmittedAssignment.student_id == student,
+            )
+        )
 
-    def _comment(self, cell: NotebookNode, row: Any) -> dict[str, Any]:
+    def _add(self, student: str, cells: Mapping, when: Mapping) -> str:
+        """Add a submission with its grades and comments, a statement a table. Returns its id.
+
+        `Gradebook.add_submission` adds empty ones, a row at a time, to be changed later.
+        """
+        db, submission = self.gradebook.db, new_uuid()
+        if db.scalar(select(Student.id).where(Student.id == student)) is None:
+            db.execute(insert(Student), [{"id": student}])
+        row = {"id": submission, "assignment_id": self._assignment_id, "student_id": student}
+        db.execute(insert(SubmittedAssignment), [{**row, **when}])
+        own = {notebook: new_uuid() for notebook in self._notebooks}
+        db.execute(
+            insert(SubmittedNotebook),
+            [{"id": own[n], "notebook_id": n, "assignment_id": submission} for n in own],
+        )
+        for model, values in ((Grade, self._grade), (Comment, self._comment)):
+            rows = []
+            for cell_id, name, notebook in self._cells[model]:
+                cell = cells.get((self._notebooks[notebook], name))
+                filled = values(cell, None) if cell is not None else {}
+                rows.append({"cell_id": cell_id, "notebook_id": own[notebook], **filled})
+            if rows:
+                db.execute(insert(model), rows)
+        return submission
+
+    def _grade(self, cell: NotebookNode, manual: float | None) -> dict[str, Any]:
+        score = determine_grade(cell)[0] if is_grade(cell) else None
+        return {"auto_score": score, "needs_manual_grade": score is None or manual is not None}
+
+    def _comment(self, cell: NotebookNode, manual: str | None) -> dict[str, Any]:
         untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
         return {"auto_comment": "No response." if untouched and not is_task(cell) else None}
 
@@ -90,15 +142,15 @@ class GradebookWriter:
             AssignLatePenalties(config=self.config).preprocess(notebook, resources)
 
 
-def _rows(model: type[Grade | Comment], submission: SubmittedAssignment) -> Any:
+def _rows(model: type[Grade | Comment], submission: str) -> Any:
     """Select the grades or the comments of a submission, with the names of their cells."""
-    manual = [Grade.manual_score] if model is Grade else []
+    manual = (Grade.manual_score if model is Grade else Comment.manual_comment).label("manual")
     return (
-        select(model.id, BaseCell.name.label("cell"), Notebook.name.label("notebook"), *manual)
+        select(model.id, BaseCell.name.label("cell"), Notebook.name.label("notebook"), manual)
         .join(BaseCell, model.cell_id == BaseCell.id)
         .join(SubmittedNotebook, model.notebook_id == SubmittedNotebook.id)
         .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
-        .where(SubmittedNotebook.assignment_id == submission.id)
+        .where(SubmittedNotebook.assignment_id == submission)
     )
 
 
@@ -149,7 +201,7 @@ def patiently(use: Callable[[], Result], undo: Callable[[], None] = lambda: None
         try:
             with quiet():
                 return use()
-        except (OperationalError, InvalidEntry) as error:
+        except (OperationalError, IntegrityError, InvalidEntry) as error:
             undo()
             if isinstance(error, InvalidEntry):  # nbgrader's name for what the database said
                 error = error.__context__

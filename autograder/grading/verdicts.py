@@ -5,9 +5,9 @@ decides its points.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
 from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded
 from autograder.notebook import evidence, table
@@ -62,10 +62,15 @@ def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
     data = {
         "text/plain": f"{points:g}",  # nbgrader reads a cell's result as partial credit
         "text/html": table.html(verdict, heading),
-        VERDICT_MIME: {**asdict(verdict), "points": points, "maximum": maximum},
+        VERDICT_MIME: {
+            **vars(verdict),
+            "cases": [vars(case) for case in verdict.cases],
+            "points": points,
+            "maximum": maximum,
+        },
     }
     output = {"output_type": "execute_result", "execution_count": None, "metadata": {}}
-    return from_dict({**output, "data": data})
+    return NotebookNode(output, data=NotebookNode(data))
 
 
 def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:

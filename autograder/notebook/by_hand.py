@@ -61,11 +61,11 @@ class _Refuse(TorchFunctionMode):
     Being seen costs a call as much as a small sum, and a training run makes thousands.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blind: ExitStack) -> None:
         super().__init__()
         self._known: set[Callable] = set()
         self._calls = 0  # of functions that are known
-        self._blind = ExitStack()
+        self._blind = blind  # keeps it from seeing more, until the block ends
 
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
@@ -80,13 +80,9 @@ class _Refuse(TorchFunctionMode):
             self._blind.enter_context(torch._C.DisableTorchFunction())
         return func(*args, **kwargs) if kwargs else func(*args)
 
-    def __exit__(self, *error: Any) -> None:
-        self._blind.close()
-        super().__exit__(*error)
-
 
 @contextmanager
 def by_hand() -> Generator[None]:
     """Run a block with autograd off and torch.nn refused. Raises NotByHand."""
-    with _Refuse(), torch.inference_mode():
+    with ExitStack() as blind, _Refuse(blind), torch.inference_mode():
         yield

@@ -129,7 +129,7 @@ def observe_case(check: RecordedCheck, case: Case, function: Callable[..., Any])
 def observe_call(
     case: Case, function: Callable[..., Any], paths: Iterable[str], hand: bool
 ) -> Outcome:
-    """Call a function on a fresh copy of a case's inputs, and record parts of the result, by path."""
+    """Call a function on a fresh copy of a case's inputs, and record parts of what came of it."""
     inputs = {name: _fresh(value) for name, value in case.inputs.items()}
     guard = by_hand() if hand else nullcontext()
     try:

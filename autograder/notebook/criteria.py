@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 import torch
@@ -173,10 +174,12 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Toler
     """
     if expected.numel() == 0:
         return 0.0
-    found, expected = found.double(), expected.double()
     slack = tolerance.atol / (tolerance.rtol or SMALLEST)
-    error = (found - expected).abs() / (expected.abs() + slack)
-    return error.nan_to_num(nan=torch.inf).max().item()
+    got, wanted = found.double().numpy(), expected.double().numpy()  # many are small: torch is slow
+    with np.errstate(all="ignore"):
+        error = np.abs(got - wanted) / (np.abs(wanted) + slack)
+        worst = error.max().item()
+    return worst if isfinite(worst) else np.nan_to_num(worst, nan=np.inf).item()
 
 
 def single_precision(found: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -196,7 +199,9 @@ def wrong_kind(name: str, found: Leaf | None, expected: Leaf) -> str:
         return f"{name} is {FOUND[found.kind]}, expected a torch tensor"
     if found.device != "cpu":
         return f"{name} is on {found.device}, expected the device of the inputs, cpu"
-    bad = int((~found.tensor.isfinite()).sum())
+    if not found.tensor.is_floating_point():
+        return ""
+    bad = np.count_nonzero(~np.isfinite(found.tensor.double().numpy()))
     return f"{name} has NaN or infinity in {bad} of {found.tensor.numel()} entries" if bad else ""
 
 
@@ -259,5 +264,13 @@ def same_leaf(wanted: Leaf, found: Leaf | None, tolerance: Tolerance) -> bool:
         (wanted.kind == found.kind or python_numbers)
         and a.shape == b.shape
         and (a.dtype == b.dtype or python_numbers)
-        and torch.allclose(a.double(), b.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
+        and _alike(a.double().numpy(), b.double().numpy(), tolerance)
     )
+
+
+def _alike(wanted: np.ndarray, found: np.ndarray, tolerance: Tolerance) -> bool:
+    """Do as torch.allclose(…, equal_nan=True) does, which takes ten times as long."""
+    with np.errstate(all="ignore"):
+        off = np.abs(wanted - found)
+        near = (off <= tolerance.atol + tolerance.rtol * np.abs(found)) & (off < np.inf)
+    return bool((near | (wanted == found) | ((wanted != wanted) & (found != found))).all())

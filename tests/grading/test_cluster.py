@@ -128,7 +128,7 @@ def test_this_machine_warms_up_with_what_it_will_run(begun):
     config = Config({"Execute": {"preload": ["json"]}})
     with cluster.connect(None, 3, config) as found:
         assert begun == [Execute(config=config).settings]
-        assert (found.count, begun[0].preload) == (3, ("json",))
+        assert (found.count, begun[0].preload[-1]) == (3, "import json")
     assert len(begun) == 1
 
 

@@ -53,9 +53,7 @@ def test_a_worker_gets_what_running_takes_and_no_class():
     kept = worker_config(config)
     assert set(kept) == {"Execute", "Limits"}
     assert (Execute(config=kept).timeout, Limits(config=kept).memory) == (7, 2**30)
-    assert Execute(config=kept).settings == client.Settings(
-        True, client.CAN_FORK, client.COURSE_IMPORTS, package.CLONE / "source"
-    )
+    assert Execute(config=kept).settings == client.settings(package.CLONE / "source")
 
 
 def test_a_kernel_of_any_name_is_the_one_kernel():

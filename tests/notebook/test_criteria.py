@@ -347,3 +347,13 @@ def test_two_leaves_are_the_same_in_form_and_numbers(wanted, found, same):
 
 def test_what_was_not_recorded_is_the_same_as_nothing():
     assert not same_leaf(observe(RIGHT), None, FLOAT64)
+
+
+def test_what_is_alike_is_what_torch_calls_close():
+    odd = torch.tensor([0, 1, 1 + 1e-9, 1 + 1e-3, -1, 1e300, torch.inf, -torch.inf, torch.nan])
+    for rtol, atol in ((1e-7, 1e-9), (0, 0), (0, 1e-2), (1e-2, 0), (1, 1)):
+        for a in odd.double():
+            for b in odd.double():
+                close = torch.allclose(a, b, rtol, atol, equal_nan=True)
+                tolerance = Tolerance(rtol, atol)
+                assert criteria._alike(a.numpy(), b.numpy(), tolerance) is close, (a, b, rtol, atol)

@@ -19,9 +19,10 @@ from autograder.grading import files
 from autograder.sandbox import client, package, records
 from autograder.sandbox.limits import Limits
 from tests.grading.test_execute import executed
-from tests.submissions import ROOT
+from tests.submissions import ASSIGNMENTS, ROOT
 
 LIMITS = Limits().as_dict() | {"memory": 2**30}
+LESSON = "from autograder.assignments.a0_course.lesson import plots"
 PACKED = files.pack({"a.txt": b"hello"})
 
 
@@ -69,7 +70,7 @@ def test_the_same_settings_are_the_same_process(begun, tmp_path):
 
 @pytest.mark.parametrize(
     "other",
-    [settings(sandbox=False), settings(preload=["json"]), settings(ROOT / "elsewhere")],
+    [settings(sandbox=False), settings(preload=["import json"]), settings(ROOT / "elsewhere")],
 )
 def test_other_settings_are_another_process(begun, other):
     first = client.begin(settings())
@@ -138,24 +139,22 @@ def test_without_a_sandbox_nothing_is_hidden_and_the_environment_is_the_same(beg
 
 def test_the_order_says_what_is_inside(begun, tmp_path):
     source = lesson_in(tmp_path)
-    order = client.begin(settings(source, preload=["json"])).order
+    order = client.begin(settings(source, preload=["import json"])).order
     assert order["package"] == {n: str(file) for n, file in package.contents(source).items()}
-    assert order["preload"] == ["json", "autograder.assignments.a0_course.lesson.plots"]
+    assert list(order["preload"]) == ["import json"]
     assert (order["source"], order["sandbox"], order["fork"]) == (str(source), True, True)
     assert sys.prefix in order["paths"]
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_lessons_of_the_course_can_be_imported(begun, sandbox, tmp_path):
-    module = "autograder.assignments.a0_course.lesson.plots"
-    warm(settings(lesson_in(tmp_path), sandbox, [module]))
-    assert begun[0].order["preload"] == [module, module]
+    warm(settings(lesson_in(tmp_path), sandbox, [LESSON]))
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
 def test_an_import_that_fails_is_named_and_the_process_ends(begun, sandbox, tmp_path):
     with pytest.raises(SandboxError) as error:
-        warm(settings(tmp_path, sandbox, ["autograder.no_such"]))
+        warm(settings(tmp_path, sandbox, ["import autograder.no_such"]))
     assert str(error.value).startswith(
         "no submission can be run: autograder.no_such cannot be imported: ModuleNotFoundError"
     )
@@ -166,7 +165,7 @@ def test_an_import_that_fails_is_named_and_the_process_ends(begun, sandbox, tmp_
 def test_a_process_that_ends_while_it_imports_is_one_sentence(begun, tmp_path):
     source = lesson_in(tmp_path, "import os; os._exit(3)")
     with pytest.raises(SandboxError, match="can be run: it ended before it was ready"):
-        warm(settings(source))
+        warm(settings(source, preload=[LESSON]))
     assert not begun[0].alive
 
 
@@ -260,8 +259,8 @@ def test_all_kernels_end_at_once(begun, tmp_path):
 
 
 def test_a_fresh_kernel_that_cannot_import_what_it_should_is_one_sentence(tmp_path):
-    with pytest.raises(SandboxError, match=r"json\.no_such cannot be imported"):
-        fresh(tmp_path, preload=["json.no_such"])
+    with pytest.raises(SandboxError, match=r"autograder\.no cannot be imported"):
+        fresh(tmp_path, preload=["import autograder.no"])
     assert client._fresh == set()
 
 
@@ -299,6 +298,13 @@ def test_a_source_folder_inside_the_environment_of_python_is_refused(tmp_path, m
         client.readable_paths(tmp_path / "source")
 
 
-def test_what_every_course_imports_is_there():
+def test_what_every_kernel_imports_is_there():
     """A name with a typing error would be taken for something that is not installed."""
-    assert [name for name in client.COURSE_IMPORTS if find_spec(name) is None] == []
+    assert [line for line in client.IMPORTS if find_spec(line.split()[1]) is None] == []
+
+
+def test_settings_are_what_notebooks_import_and_what_a_course_adds():
+    one, all_ = (client.settings(ROOT / "source", names) for names in (ASSIGNMENTS[:1], ()))
+    assert set(client.IMPORTS) < set(one.preload) < set(all_.preload)
+    more = client.settings(ROOT / "source", modules=["json", "decimal"], sandbox=False)
+    assert more.preload[-2:] == ("import json", "import decimal") and not more.sandbox

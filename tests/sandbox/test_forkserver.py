@@ -164,7 +164,7 @@ def test_a_lesson_that_cannot_be_imported_before_the_fork_is_named(code, said, t
     lesson = tmp_path / "source" / "a0_course" / "lesson"
     lesson.mkdir(parents=True)
     (lesson / "plots.py").write_text(code)
-    module = {"preload": ["autograder.assignments.a0_course.lesson.plots"]}
+    module = {"preload": ["from autograder.assignments.a0_course.lesson import plots"]}
     line, status, _ = started(
         ORDER | module | {"sandbox": False, "source": str(tmp_path / "source")}
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.sandbox import package
-from autograder.sandbox.package import CLONE, contents, digest, lessons
+from autograder.sandbox.package import CLONE, contents, digest
 from tests.submissions import ASSIGNMENTS, ROOT
 
 OURS = "autograder/assignments/a0_course"
@@ -79,15 +79,44 @@ def test_the_order_of_the_files_is_that_of_their_names(source):
     assert names == sorted(names) and len(names) > 50
 
 
-def test_a_lesson_is_named_as_it_is_imported(source):
-    ours = "autograder.assignments.a0_course.lesson"
-    assert lessons(contents(source)) == [ours, f"{ours}.plots.wide"]
+def written(source, *cells):
+    """Write a notebook with these cells of code, and one of text."""
+    text = {"cell_type": "markdown", "source": ["import nothing"]}
+    code = [{"cell_type": "code", "source": cell.splitlines(True)} for cell in cells]
+    path = source / "a0_course" / "a0_course.ipynb"
+    path.write_text(json.dumps({"cells": [text, *code]}))
+    return package.imports(source)
 
 
-def test_every_lesson_of_this_clone_can_be_found_by_its_name():
-    names = lessons(contents())
-    assert len(names) > 10
-    assert [name for name in names if find_spec(name) is None] == []
+def test_what_notebooks_import_is_known_statement_by_statement(source):
+    cells = (
+        "if x:\n    %pip install torch\nimport torch, os.path as p\nfrom . import mine",
+        "def f():\n    from a0.b import (\n        c,\n        d as e,\n    )",
+        "%%bash\nimport -window root x",
+        "import torch\n!ls",
+    )
+    assert written(source, *cells) == (
+        "from a0.b import c", "from a0.b import d", "import os.path", "import torch",
+    )  # fmt: skip
+
+
+def test_an_optimiser_is_more_than_one_import(source):
+    found = written(source, "step = torch.optim.SGD")
+    assert found == ("import torch._dynamo",)
+
+
+def test_the_imports_of_one_assignment_are_fewer_than_those_of_all():
+    every = package.imports(ROOT / "source")
+    for name in ASSIGNMENTS:
+        one = package.imports(ROOT / "source", (name,))
+        assert "import torch" in one and set(one) < set(every)
+    assert package.imports(ROOT / "nowhere") == ()
+
+
+def test_every_module_that_notebooks_import_of_ours_can_be_found():
+    modules = {line.split()[1] for line in package.imports(ROOT / "source")}
+    ours = [name for name in modules if name.startswith(("autograder.", "data_scripts."))]
+    assert len(ours) > 4 and [name for name in ours if find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize(
