@@ -201,13 +201,13 @@ def marginal(few: Sequence[Measured], many: Sequence[Measured]) -> str:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--count", type=int, default=40, help="students of the class")
-    parser.add_argument("--growth", type=int, nargs="*", default=[10, 100, 1000])
+    parser.add_argument("--count", type=int, default=60, help="students of the class")
+    parser.add_argument("--growth", type=int, nargs="*", default=[10, 60, 600, 1000])
     parser.add_argument("--whole", action="store_true", help="the sample class with its slow ones")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         scratch = Path(folder)
-        names = ("torch", "nbgrader", "nbclient", "ipykernel", "distributed")
+        names = ("torch", "nbgrader", "ipython", "nbclient", "ipykernel")
         print(f"Python {python_version()}, {', '.join(f'{n} {version(n)}' for n in names)}; "
               f"{cpu_count()} processors, {machine()}.\n")  # fmt: skip
         few, found = compare(4, scratch / "few"), compare(options.count, scratch)

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import forward_ad
 
-from autograder.notebook.by_hand import NotByHand, by_hand
+from autograder.notebook.by_hand import LONG, NotByHand, by_hand
 
 x = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
 y = torch.tensor([0, 1])
@@ -75,3 +75,26 @@ def test_autograd_works_again_afterwards():
     t = x.clone().requires_grad_()
     (t**2).sum().backward()
     assert torch.equal(t.grad, 2 * x)
+
+
+def test_a_thousand_known_calls_are_enough_and_the_next_function_is_watched_again():
+    def loop(calls):
+        for _ in range(calls):
+            x.abs()
+
+    with by_hand(), pytest.raises(NotByHand):
+        loop(LONG - 1)
+        F.relu(x)
+    with by_hand():
+        loop(LONG + 1)
+        F.relu(x)  # for which a function has to do much else before, in one call
+    with by_hand(), pytest.raises(NotByHand):
+        F.relu(x)
+
+
+def test_autograd_stays_off_however_long_a_function_runs():
+    with by_hand():
+        for _ in range(LONG + 1):
+            x.abs()
+        with pytest.raises(RuntimeError):
+            x.sum().backward()

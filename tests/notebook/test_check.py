@@ -178,3 +178,99 @@ def test_random_numbers_of_a_check_are_the_same_each_time_and_leave_the_notebook
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_result_on_cuda_is_recorded_with_its_device():
     assert outcome(lambda X: X.cuda(), {"X": X}).leaves["x"].device == "cuda"
+
+
+# One call for all checks of a result
+
+
+class Notebook:
+    """A shell in which check cells and others ran."""
+
+    def __init__(self, folder):
+        self.starting_dir, self.execution_count, self.user_ns = folder, 0, {"In": [""]}
+
+    def cell(self, source):
+        self.execution_count += 1
+        self.user_ns["In"].append(source)
+
+
+@pytest.fixture
+def calls(checker, shown, scratch, monkeypatch):
+    """Return a notebook, and a function that asks for a check in it and says what was called."""
+    case = Case("small", "2 rows", {"X": X})
+    other = Case("small", "2 rows", {"X": X, "scale": 2.0})
+    checks = {
+        name: RecordedCheck(name, name, {"value": path}, (one,), by_hand=hand)
+        for name, path, one, hand in (
+            ("first", "return.0", case, False), ("second", "return.1", case, False),
+            ("inputs", "after.X", case, False), ("scaled", "return.0", other, False),
+            ("hand", "return.0", case, True),
+        )
+    }  # fmt: skip
+    (scratch / CHALLENGE_FILE).write_bytes(cases.challenge(checks))
+    notebook = Notebook(scratch)
+    monkeypatch.setattr(check, "get_ipython", lambda: notebook)
+    called = []
+
+    def both(X, scale=1.0):
+        called.append(scale)
+        return scale * X, X.sum()
+
+    def ask(name, source="check.hidden", function=both):
+        notebook.cell(source)
+        with pytest.raises(NotJudged, match="recorded"):
+            checker.hidden(name, function)
+        _, outcomes = evidence.from_output(shown[-1][evidence.MIME])
+        return outcomes["small"].leaves["value"].tensor, len(called)
+
+    return notebook, ask
+
+
+def test_checks_that_follow_each_other_share_a_call(calls):
+    _, ask = calls
+    assert [ask(name)[1] for name in ("first", "second", "inputs")] == [1, 1, 1]
+    assert torch.equal(ask("first")[0], X) and torch.equal(ask("inputs")[0], X)
+    assert ask("second")[0].item() == X.sum()
+
+
+def test_other_inputs_and_other_rules_are_other_calls(calls):
+    _, ask = calls
+    assert [ask(name)[1] for name in ("first", "scaled", "hand", "second")] == [1, 2, 3, 3]
+    assert torch.equal(ask("scaled")[0], 2 * X)
+
+
+@pytest.mark.parametrize("source", ["x = 1", "check.public('first', both)\nboth = other", " "])
+def test_after_any_other_cell_a_function_is_called_again(calls, source):
+    notebook, ask = calls
+    ask("first")
+    notebook.cell(source)
+    assert ask("second")[1] == 2
+
+
+def test_a_cell_that_does_more_than_check_shares_nothing(calls):
+    _, ask = calls
+    assert [ask("first")[1], ask("second", "helper = 2\ncheck.hidden")[1]] == [1, 2]
+    assert ask("second")[1] == 3
+
+
+def test_another_function_is_another_call(calls):
+    _, ask = calls
+    ask("first")
+    found, _ = ask("first", function=lambda X: (X + 1, X))
+    assert torch.equal(found, X + 1)
+
+
+def test_what_raised_is_shared_too(calls, shown):
+    notebook, ask = calls
+    tried = []
+
+    def fails(X):
+        tried.append(X)
+        raise ValueError("so")
+
+    for name in ("first", "second"):
+        with pytest.raises(KeyError):  # there is no value
+            ask(name, function=fails)
+        _, outcomes = evidence.from_output(shown[-1][evidence.MIME])
+        assert outcomes["small"].raised == "ValueError: so"
+    assert len(tried) == 1
