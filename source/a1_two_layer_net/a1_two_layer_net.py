@@ -19,7 +19,7 @@
 #
 # You write tensor operations only: no `torch.nn`, no autograd. `torch.softmax`, `torch.relu`, `clamp`, `exp` and their like are fine, and so are loops. A check whose function calls anything of `torch.nn` (and so of `torch.nn.functional`, often written `F`) or asks autograd for a gradient says so and fails.
 #
-# Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. All cases passed here is a very good sign, and not yet a proof.
+# Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. All cases passed here is a very good sign, and not yet a proof. A cell whose first line is `# not run when graded` is for you to look at: the grader leaves it out, and you may use this line in cells of your own.
 
 # %% [markdown]
 # ## Set-up

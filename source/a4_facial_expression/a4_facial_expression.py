@@ -1155,7 +1155,7 @@ net = nets["augmented"]
 plots.trainings({name: run.history for name, run in runs.items()})
 
 # %% [markdown]
-# Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these trainings in the middle, and go on.
+# Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these training runs in the middle, and go on.
 
 # %% [markdown]
 # ## 5 · What accuracy hides
@@ -1982,7 +1982,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 #
 # <details><summary>Hint 1: a parameter that many use</summary>γ and β have shape (D,), and each sample uses them. What is used N times collects N gradients: sum over the batch.</details>
 # <details><summary>Hint 2: the order</summary>Go back step by step: first by x̂, then by σ², then by μ, then by x. Each needs only those before it.</details>
-# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> by σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient by μ, the way through σ² contains Σ(x − μ). What is that?</details>
+# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the way through σ² contains Σ(x − μ). What is that?</details>
 # <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
 
 
@@ -2377,7 +2377,7 @@ def saliency(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 #
 # **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order: $L$, of shape (N, h, w); enlarged to the size of the image, bilinearly, with `align_corners=False`; then divided by its largest value, for each image by itself, so that the largest number of each result is 1. A map that is zero everywhere stays zero.
 #
-# <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and let the head go on from there: you need the gradient by the maps only.</details>
+# <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and let the head go on from there: you need the gradient with respect to the maps only.</details>
 # <details><summary>Hint 2: enlarging</summary><code>F.interpolate</code> wants a channel: (N, 1, h, w).</details>
 # <details><summary>Hint 3: nothing divided by nothing</summary>Clamp the largest value to at least something tiny before you divide: <code>.clamp(min=1e-12)</code>. <code>amax(dim=(1, 2), keepdim=True)</code> finds it for each image.</details>
 
