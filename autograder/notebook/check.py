@@ -100,12 +100,15 @@ class Checker:
 
     def _forget_unless_only_checks_ran(self) -> None:
         """Forget what functions did when a cell may have changed what they do."""
-        shell = get_ipython()
-        lines = shell.user_ns["In"][-1].splitlines() if shell else ["not a notebook"]
+        try:
+            shell = get_ipython()
+            count, lines = shell.execution_count, shell.user_ns["In"][-1].splitlines()
+        except Exception:  # there is no notebook, or its cells have these names for something else
+            count, lines = 0, [""]
         only_checks = all(line.startswith(("check.", "#")) or not line for line in lines)
-        if not only_checks or shell.execution_count - self._cell not in (0, 1):
+        if not count or not only_checks or count - self._cell not in (0, 1):
             self._seen.clear()
-        self._cell = shell.execution_count if only_checks else 0
+        self._cell = count if only_checks else 0
 
     def _check(self, checks: dict[str, RecordedCheck], name: str) -> RecordedCheck:
         try:

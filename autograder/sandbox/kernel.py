@@ -324,6 +324,7 @@ def run(line: socket.socket) -> None:
     for module, asks in ((builtins, "input"), (getpass, "getpass")):
         setattr(module, asks, refuse)
     line.setblocking(True)
+    line.set_inheritable(False)  # a program that a cell leaves behind must not keep it open
     with line.makefile("rb") as requests:
         while header := requests.read(records.HEADER.size):
             length, cell, _, _ = records.HEADER.unpack(header)

@@ -253,6 +253,15 @@ def test_a_cell_that_does_more_than_check_shares_nothing(calls):
     assert ask("second")[1] == 3
 
 
+def test_a_notebook_that_has_another_use_for_in_shares_nothing(calls):
+    notebook, ask = calls
+    ask("first")
+    notebook.cell, notebook.user_ns = lambda _: None, {"In": 7}
+    assert ask("second")[1] == 2
+    del notebook.user_ns["In"]
+    assert ask("second")[1] == 3
+
+
 def test_another_function_is_another_call(calls):
     _, ask = calls
     ask("first")

@@ -95,6 +95,11 @@ def test_what_programs_print_comes_in_its_turn(speaker):
     assert [c["text"] for _, c in speaker.run(source)] == ["a\nb\nc\ne\n", "d\n"]
 
 
+def test_programs_do_not_have_the_line(speaker):
+    assert "fd" in (listed := speaker.text("!ls -l /proc/self/fd"))
+    assert "socket" not in listed
+
+
 def test_half_a_character_waits_for_the_other_half(speaker):
     assert speaker.text("os.write(1, 'é'.encode()[:1]); print(end='')") == ""
     assert speaker.text("os.write(1, 'é'.encode()[1:])") == "é"
