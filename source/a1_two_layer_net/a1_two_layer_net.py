@@ -516,15 +516,12 @@ def train_on_toy_data(params, X, y, X_new, verbose=False):
     return nn_forward_backward(params, X_new), stats
 
 
-# %% nbgrader={"grade": false, "grade_id": "watch_it_learn", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": false, "grade_id": "draw_regions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 torch.manual_seed(0)
 params = new_params(D=2, H=16, C=3)
 scores, stats = train_on_toy_data(params, data.X, data.y, data.X_val, verbose=True)
 plots.curves(stats)
-
-# %% nbgrader={"grade": false, "grade_id": "draw_regions", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# not run when graded
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
