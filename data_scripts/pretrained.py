@@ -8,6 +8,7 @@ a small ResNet of this course that was trained on drawn images (data_scripts/dra
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,21 +54,38 @@ class Backbone:
     preprocess: nn.Module
     stages: tuple[str, ...]
 
-    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Return what every stage makes of normalised images: (N, C, H, W), from fine to coarse."""
-        found: list[torch.Tensor] = []
+    def maps(self, images: torch.Tensor, stages: Sequence[int] | None = None) -> list[torch.Tensor]:
+        """Return what stages make of normalised images: (N, C, H, W), all from fine to coarse.
+
+        Nothing is computed that is behind the last one that is wanted. Raises IndexError for a
+        stage that there is not.
+        """
+        wanted = range(len(self.stages)) if stages is None else stages
+        names = [self.stages[stage] for stage in wanted]
+        found: dict[str, torch.Tensor] = {}
+
+        def keep(name: str, output: torch.Tensor) -> None:
+            found[name] = output
+            if len(found) == len(set(names)):
+                raise _AllFound
+
         hooks = [
-            self.module.get_submodule(stage).register_forward_hook(
-                lambda module, inputs, output: found.append(output)
+            self.module.get_submodule(name).register_forward_hook(
+                lambda module, inputs, output, name=name: keep(name, output)
             )
-            for stage in self.stages
+            for name in set(names)
         ]
         try:
-            self.module(images)
+            with suppress(_AllFound):
+                self.module(images)
         finally:
             for hook in hooks:
                 hook.remove()
-        return found
+        return [found[name] for name in names]
+
+
+class _AllFound(Exception):
+    """All the maps that are wanted are there: the rest of a network need not run."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def test_an_author_and_a_student_are_told_every_error_in_its_sentences():
     """Those that are not of this kind are caught where they are raised, and told in other words."""
     caught = {
         "EvidenceTooLarge", "FolderTooLarge", "KernelLost", "Malformed", "MalformedEvidence",
-        "NoSandbox", "NotByHand", "TooLarge",
+        "NoSandbox", "NotByHand", "TooLarge", "_AllFound",
         "NotebookNotFound", "Stopped", "Unreadable", "UnsafeArchive", "WrongDigest",
     }  # fmt: skip
     assert {e.__name__ for e in every_error() if not issubclass(e, UserError)} == caught

