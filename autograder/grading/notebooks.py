@@ -3,9 +3,9 @@
 nbformat's own reader and writer validate and indent in Python, which takes long.
 """
 
-from copy import copy
+from collections.abc import Iterable
+from typing import Any
 
-import nbformat
 import orjson
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines
@@ -23,24 +23,38 @@ def to_bytes(notebook: NotebookNode) -> bytes:
 
 def from_bytes(data: bytes) -> NotebookNode:
     """Read what `to_bytes` wrote."""
-    return nbformat.from_dict(orjson.loads(data))
+    return node(orjson.loads(data))
+
+
+def node(value: Any) -> Any:
+    """Make notebook nodes of the dicts in a value: nbformat's `from_dict`, in half the time."""
+    if isinstance(value, dict):
+        return _node_of((key, node(item)) for key, item in value.items())
+    return [node(item) for item in value] if isinstance(value, list) else value
+
+
+def _node_of(items: Iterable[tuple[str, Any]]) -> NotebookNode:
+    """Make a node of items that are nodes already, without a look at each."""
+    made = NotebookNode()
+    dict.update(made, items)
+    return made
 
 
 def to_file_bytes(notebook: NotebookNode) -> bytes:
     """Write a notebook as files of it look: texts as lists of lines, keys in order."""
-    apart = copy(notebook)
+    apart = _node_of(notebook.items())
     apart.cells = [_copied(cell) for cell in notebook.cells]
     return orjson.dumps(split_lines(apart), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
 
 def _copied(cell: NotebookNode) -> NotebookNode:
     """Copy as much of a cell as `split_lines` changes in place."""
-    cell = copy(cell)
+    cell = _node_of(cell.items())
     if cell.cell_type == "code":
-        cell.outputs = [copy(output) for output in cell.outputs]
+        cell.outputs = [_node_of(output.items()) for output in cell.outputs]
         for output in cell.outputs:
             if "data" in output:
-                output.data = copy(output.data)
+                output.data = _node_of(output.data.items())
     return cell
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from nbformat import NotebookNode
 
-from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded
+from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded, node
 from autograder.notebook import evidence, table
 from autograder.notebook.cases import CasesNotFound, RecordedCheck
 from autograder.notebook.judge import Verdict, judge, no_evidence
@@ -64,13 +64,13 @@ def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
         "text/html": table.html(verdict, heading),
         VERDICT_MIME: {
             **vars(verdict),
-            "cases": [vars(case) for case in verdict.cases],
+            "cases": [dict(vars(case)) for case in verdict.cases],
             "points": points,
             "maximum": maximum,
         },
     }
     output = {"output_type": "execute_result", "execution_count": None, "metadata": {}}
-    return NotebookNode(output, data=NotebookNode(data))
+    return node({**output, "data": data})
 
 
 def _verdict(cell: NotebookNode, check: RecordedCheck) -> Verdict:

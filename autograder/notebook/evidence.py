@@ -108,7 +108,9 @@ def describe(value: Any) -> str:
 
 def clip(text: str) -> str:
     """Cut untrusted text to a length that fits a table, and to characters that can be shown."""
-    text = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * TEXT_LIMIT])
+    text = str(text)[: 4 * TEXT_LIMIT]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
