@@ -19,10 +19,11 @@ from data_scripts.synthetic import objects
 Tensors = dict[str, torch.Tensor]
 SYNTHETIC = Level("pass", 0.50, 0.5), Level("good", 0.56, 0.8), Level("excellent", 0.60, 1.0)
 REAL = Level("pass", 0.48, 0.5), Level("good", 0.53, 0.8), Level("excellent", 0.56, 1.0)
-LEARNS = {"hidden": 8, "lr": 0.2, "batch_size": 12, "decay": 1.0, "epochs": 3}
+LEARNS = {"hidden": 8, "lr": 0.5, "batch_size": 48, "decay": 1.0, "epochs": 3}  # a step each
 LONGER = {**LEARNS, "epochs": 5}
-SAYS_ONE_CLASS = {**LEARNS, "lr": 0.03, "reg": 6.0, "epochs": 4}
-FORGETS = {**LEARNS, "lr": 0.5, "scale": 1e-4, "epochs": 7}  # the class at first, then the images
+SAYS_ONE_CLASS = {**LEARNS, "lr": 0.1, "reg": 6.0, "epochs": 4}
+# says the right class at first, then what the images say
+FORGETS = {**LEARNS, "batch_size": 12, "scale": 1e-4, "epochs": 5}
 
 # The search: data on which the outcome is certain
 
