@@ -675,7 +675,8 @@ def predict_images(images):
     if size > 96:
         raise ValueError(f"the probe was trained at {size} pixels; at most 96 are allowed.")
     module = pretrained.backbone("resnet_drawn").module
-    features = extract_features(module, images, lambda batch: preprocess(batch, size))
+    module.to(memory_format=torch.channels_last)  # faster on a CPU
+    features = extract_features(module, images, lambda batch: preprocess(batch, size), 20)
     return (features @ probe["weight"].float().T + probe["bias"].float()).argmax(dim=1)
 
 

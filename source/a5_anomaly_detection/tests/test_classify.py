@@ -109,7 +109,7 @@ def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
             first, second = split(y, groups, share, seed)
             assert torch.cat([first, second]).sort().values.equal(torch.arange(len(y)))
             is_first = torch.isin(torch.arange(len(y)), first)
-            assert keeps(y, groups, share, is_first) == (True, True, True)
+            assert keeps(y, groups, share, is_first[None]) == (True, True, True)
 
 
 def test_a_single_group_may_be_on_either_side_by_chance(space, checks):
