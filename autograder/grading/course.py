@@ -13,10 +13,14 @@ from nbformat.warnings import MissingIDFieldWarning
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGrader, NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from autograder.errors import UserError
+
+
+EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's, unless the settings say otherwise
 
 
 class CourseError(UserError):
@@ -163,7 +167,18 @@ def open_course(root: Path | str = ".") -> Course:
     app.log.propagate = False
     course = Course(root, NbGraderAPI(coursedir=app.coursedir, parent=app, log_level=logging.INFO))
     course.config.Execute.setdefault("source", str(course.source))
+    course.config.Execute.setdefault("hidden", []).extend(places(course.coursedir, course.config))
     return course
+
+
+def places(coursedir: CourseDirectory, config: Config) -> list[str]:
+    """Return where a course has what no submission may read: its folders, gradebook, exchange."""
+    names = ("source", "submitted", "autograded", "feedback")
+    folders = [getattr(coursedir, f"{name}_directory") for name in names]
+    found = [os.path.join(coursedir.root, folder) for folder in ("", *folders)]
+    if (database := make_url(coursedir.db_url)).get_backend_name() == "sqlite":
+        found.append(os.path.join(coursedir.root, database.database or ""))
+    return [*found, config.Exchange.get("root", EXCHANGE)]
 
 
 def last_error(result: dict) -> str:

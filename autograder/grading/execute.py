@@ -147,6 +147,9 @@ class Execute(LoggingConfigurable):
         Unicode(), help="modules a kernel has imported, beside those that notebooks import"
     ).tag(config=True)
     assignments = List(Unicode(), help="whose imports these are; if none, of all").tag(config=True)
+    hidden = List(
+        Unicode(), help="folders and files that no submission may read, beside the course's own"
+    ).tag(config=True)
     source = Unicode(
         str(package.CLONE / "source"), help="the folder of the course's assignments"
     ).tag(config=True)
@@ -156,7 +159,7 @@ class Execute(LoggingConfigurable):
         """What kernels are started with."""
         return client.settings(
             Path(self.source), self.assignments,
-            sandbox=self.sandbox, fork=self.warm, modules=self.preload,
+            sandbox=self.sandbox, fork=self.warm, modules=self.preload, hidden=self.hidden,
         )  # fmt: skip
 
     def __call__(
@@ -173,6 +176,7 @@ class Execute(LoggingConfigurable):
             return nb, resources  # nothing of it is the student's
         if source := resources.get("source"):
             self.source, self.assignments = str(source.parent), [source.name]
+            self.hidden = [*self.hidden, *resources["hidden"]]
         limits, outputs = Limits(parent=self), Outputs()
         cells = [cell for cell in nb.cells if notebooks.runs_when_graded(cell)]
         try:

@@ -18,7 +18,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 
 from autograder.grading import released
-from autograder.grading.course import CourseError
+from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.prepare import read_submission, released_notebook
 from autograder.grading.sanitize import SanitizeSubmission
@@ -76,6 +76,7 @@ class RepairingExporter(NotebookExporter):
         """Read and process a notebook; one that was handed in is repaired first."""
         assignment = resources["nbgrader"]["assignment"]
         resources["source"] = Path(self._source(assignment))
+        resources["hidden"] = places(self.parent.coursedir, self.config)
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kwargs)
         path, coursedir = Path(filename), self.parent.coursedir

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import site
 import socket
 import subprocess
 import sys
@@ -50,6 +51,11 @@ IMPORTS = (
 )  # and what notebooks import
 
 
+OF_PYTHON = (
+    "bin", "lib", "lib64", "share/fonts", "share/zoneinfo", "ssl", "pyvenv.cfg",
+)  # fmt: skip
+
+
 class KernelLost(Exception):
     """A kernel ended because the process it came from did; nothing is known of what it ran."""
 
@@ -62,6 +68,7 @@ class Settings:
     fork: bool  # from a warm process, or each in a process of its own
     preload: tuple[str, ...]  # import statements
     source: Path  # the folder of the course's assignments
+    hidden: tuple[str, ...] = ()  # what of the course no submission may read, wherever it lies
 
 
 @dataclass
@@ -187,11 +194,12 @@ def settings(
     sandbox: bool = True,
     fork: bool = CAN_FORK,
     modules: Iterable[str] = (),
+    hidden: Iterable[str] = (),
 ) -> Settings:
     """Return the settings for notebooks of some assignments, or of all in a course's folder."""
     notebooks = package.imports(source, tuple(assignments))
     also = (f"import {module}" for module in modules)
-    return Settings(sandbox, fork, (*IMPORTS, *notebooks, *also), source)
+    return Settings(sandbox, fork, (*IMPORTS, *notebooks, *also), source, tuple(hidden))
 
 
 def start(settings: Settings, files: bytes, limits: Mapping[str, int]) -> Kernel:
@@ -307,7 +315,7 @@ def _order(settings: Settings) -> dict[str, Any]:
         from autograder.sandbox.namespaces import SCRATCH
 
         environment = environment | dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH)
-        paths = readable_paths(settings.source)
+        paths = readable_paths((str(package.CLONE), str(settings.source), *settings.hidden))
     return {
         "sandbox": settings.sandbox,
         "fork": settings.fork,
@@ -320,13 +328,23 @@ def _order(settings: Settings) -> dict[str, Any]:
     }
 
 
-def readable_paths(source: Path) -> list[str]:
-    """Return the folders of this Python. Raises SandboxError if a course lies in one."""
-    paths = sorted({sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)})
-    for path in paths:
-        if package.CLONE.is_relative_to(path) or source.is_relative_to(path):
-            raise SandboxError(
-                f"the course lies in the environment of Python, {path}, which submissions can "
-                "read; make the environment in a folder of its own."
-            )
-    return paths
+def readable_paths(hidden: Iterable[str]) -> list[str]:
+    """Return what of this Python is shown in the sandbox, beside the system's programs.
+
+    Raises SandboxError if something that has to be hidden lies in what is shown.
+    """
+    from autograder.sandbox.namespaces import SYSTEM
+
+    prefixes = {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}
+    paths = {os.path.join(prefix, part) for prefix in prefixes for part in OF_PYTHON}
+    paths |= set(site.getsitepackages())
+    shown = sorted(path for path in (*paths, *SYSTEM) if os.path.exists(path))
+    for place in hidden:
+        for path in shown:
+            if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(path)):
+                raise SandboxError(
+                    f"{place} must be hidden from submissions, and lies in {path}, which they can "
+                    "read, as programs and the environment of Python are there; move it to a "
+                    "folder of its own."
+                )
+    return sorted(filter(os.path.exists, paths))

@@ -23,7 +23,14 @@ SUBMISSION = f"{SCRATCH}/submission"  # where a kernel starts
 INSIDE_ID = 1000  # user and group, inside
 NOBODY = 65534  # who root is, outside
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
+USR = (
+    "bin", "sbin", "lib", "lib32", "lib64", "libexec", "share/fonts", "share/locale", "share/misc",
+    "share/terminfo", "share/zoneinfo", "local/bin", "local/lib", "local/lib64",
+    "local/share/fonts",
+)  # fmt: skip
+SYSTEM = (
+    *(f"/usr/{part}" for part in USR), "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store",
+)  # fmt: skip
 ETC = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
 DEVICES = ("null", "full", "random", "urandom")  # zero can be mapped as memory without owner
 PASSWD = f"student:x:{INSIDE_ID}:{INSIDE_ID}::{SCRATCH}:/bin/sh\n"
@@ -48,7 +55,7 @@ MOUNT_SETATTR = 442
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32_CALLS = 0x40000000  # x86-64's other set of numbers begins here
 LOAD, AND, IF_EQUAL, IF_NOT_LESS, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-NUMBER, ARCH, FOURTH_ARGUMENT = 0, 4, 40  # offsets in what a filter sees
+NUMBER, ARCH, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # offsets in what a filter sees
 ALLOW, REFUSE = 0x7FFF0000, 0x00050001
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 MMAP = {"x86_64": 9, "aarch64": 222}
@@ -59,13 +66,30 @@ REFUSED = {
     "memfd_secret": {"x86_64": 447, "aarch64": 447},
     "shmget": {"x86_64": 29, "aarch64": 194},
     "msgget": {"x86_64": 68, "aarch64": 186},
+    "vmsplice": {"x86_64": 278, "aarch64": 75},
+    # what outlives a process, or counts for all processes of a user together
     "add_key": {"x86_64": 248, "aarch64": 217},
+    "request_key": {"x86_64": 249, "aarch64": 218},
+    "keyctl": {"x86_64": 250, "aarch64": 219},
+    "semget": {"x86_64": 64, "aarch64": 190},
+    "mq_open": {"x86_64": 240, "aarch64": 180},
+    "inotify_init1": {"x86_64": 294, "aarch64": 26},
+    "fanotify_init": {"x86_64": 300, "aarch64": 262},
     # parts of the kernel that no notebook needs, and that had holes
     "io_uring_setup": {"x86_64": 425, "aarch64": 425},
     "userfaultfd": {"x86_64": 323, "aarch64": 282},
     "bpf": {"x86_64": 321, "aarch64": 280},
     "perf_event_open": {"x86_64": 298, "aarch64": 241},
+    "open_by_handle_at": {"x86_64": 304, "aarch64": 265},
+    "kcmp": {"x86_64": 312, "aarch64": 272},
+    "process_vm_readv": {"x86_64": 310, "aarch64": 270},
+    "process_vm_writev": {"x86_64": 311, "aarch64": 271},
+    "ptrace": {"x86_64": 101, "aarch64": 117},
+    "pidfd_getfd": {"x86_64": 438, "aarch64": 438},
 }
+INOTIFY_INIT = 253  # an older call that ARM64 never had
+SOCKET = {"x86_64": 41, "aarch64": 198}
+FAMILIES = 1, 2, 10, 16  # of sockets: local, IPv4, IPv6 and netlink; others lead out of a sandbox
 
 
 class NoSandbox(Exception):
@@ -166,9 +190,14 @@ def refuse_calls() -> None:
         (LOAD, 0, 0, ARCH), (IF_EQUAL, 1, 0, AUDIT_ARCH[machine]), (RETURN, 0, 0, REFUSE),
         (LOAD, 0, 0, NUMBER), (IF_NOT_LESS, 0, 1, X32_CALLS), (RETURN, 0, 0, REFUSE),
     ]  # fmt: skip
-    for numbers in REFUSED.values():
-        program += [(IF_EQUAL, 0, 1, numbers[machine]), (RETURN, 0, 0, REFUSE)]
+    refused = [numbers[machine] for numbers in REFUSED.values()]
+    for number in (*refused, *([INOTIFY_INIT] if machine == "x86_64" else ())):
+        program += [(IF_EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
+    known = len(FAMILIES)
     program += [
+        (IF_EQUAL, 0, known + 3, SOCKET[machine]), (LOAD, 0, 0, FIRST_ARGUMENT),
+        *[(IF_EQUAL, known - place, 0, family) for place, family in enumerate(FAMILIES)],
+        (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW),
         (IF_EQUAL, 0, 4, MMAP[machine]),
         (LOAD, 0, 0, FOURTH_ARGUMENT), (AND, 0, 0, SHARED_WITHOUT_FILE),
         (IF_EQUAL, 0, 1, SHARED_WITHOUT_FILE), (RETURN, 0, 0, REFUSE),

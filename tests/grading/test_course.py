@@ -79,6 +79,19 @@ def test_a_course_may_have_its_assignments_elsewhere_and_say_where_kernels_look(
     assert course.config.Execute.source == "/theirs"
 
 
+def test_what_a_course_hides_is_where_its_settings_say(tmp_path):
+    course = configured(
+        tmp_path,
+        "c.CourseDirectory.submitted_directory = '/mnt/handed_in'",
+        "c.CourseDirectory.db_url = 'sqlite:////mnt/grades.db'",
+        "c.Exchange.root = '/mnt/exchange'",
+        "c.Execute.hidden = ['/mnt/notes']",
+    )
+    root, hidden = str(tmp_path), course.config.Execute.hidden
+    assert {"/mnt/handed_in", "/mnt/grades.db", "/mnt/exchange", "/mnt/notes"} < set(hidden)
+    assert {f"{root}/", f"{root}/source", f"{root}/autograded", f"{root}/feedback"} < set(hidden)
+
+
 def test_nbgrader_finds_the_programs_beside_the_python_that_runs(course):
     assert os.environ["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
 

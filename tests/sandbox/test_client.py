@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from select import select
 
 import pytest
@@ -143,7 +145,7 @@ def test_the_order_says_what_is_inside(begun, tmp_path):
     assert order["package"] == {n: str(file) for n, file in package.contents(source).items()}
     assert list(order["preload"]) == ["import json"]
     assert (order["source"], order["sandbox"], order["fork"]) == (str(source), True, True)
-    assert sys.prefix in order["paths"]
+    assert f"{sys.prefix}/lib" in order["paths"] and sys.prefix not in order["paths"]
 
 
 @pytest.mark.parametrize("sandbox", [True, False])
@@ -286,16 +288,41 @@ def test_where_no_sandbox_can_be_had_one_sentence_says_so():
     assert "--no-sandbox" in last
 
 
-def test_a_course_inside_the_environment_of_python_is_refused(monkeypatch):
-    monkeypatch.setattr(client.sys, "prefix", str(ROOT.parent))
-    with pytest.raises(SandboxError, match="in a folder of its own"):
-        client.readable_paths(ROOT / "source")
+@pytest.mark.parametrize(
+    "place", ["/usr/lib/course", "/nix/store/x", "{prefix}/lib/course", "{prefix}/bin"]
+)
+def test_a_course_in_what_submissions_can_read_is_refused(place, monkeypatch):
+    monkeypatch.setattr(client.os.path, "exists", lambda path: True)  # there is /nix/store, too
+    place = place.format(prefix=sys.prefix)
+    with pytest.raises(SandboxError, match=f"{place} must be hidden from submissions.*move it"):
+        client.readable_paths([str(ROOT), place])
 
 
-def test_a_source_folder_inside_the_environment_of_python_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(client.sys, "prefix", str(tmp_path))
-    with pytest.raises(SandboxError, match=f"environment of Python, {tmp_path}, which subm"):
-        client.readable_paths(tmp_path / "source")
+def test_a_link_does_not_hide_where_a_course_lies(tmp_path):
+    (tmp_path / "course").symlink_to(Path(sys.prefix, "lib"))
+    with pytest.raises(SandboxError, match="must be hidden"):
+        client.readable_paths([str(tmp_path / "course")])
+
+
+@pytest.mark.parametrize("part", ["", "source", "share/jupyter", "etc"])
+def test_a_course_beside_the_programs_of_its_environment_is_not_shown(part):
+    """`python -m venv .` in a clone, or a clone in the folder of conda's base environment."""
+    place = os.path.join(sys.prefix, part)
+    assert not {place, sys.prefix, "/usr"} & set(client.readable_paths([place]))
+
+
+@pytest.mark.parametrize(
+    "folder", ["/usr/src", "/usr/local/share", "/usr/share", "/opt", "/srv", "/var/tmp"]
+)
+def test_what_lies_elsewhere_in_the_system_is_absent(folder):
+    """A clone in Docker's /usr/src/app; nbgrader's exchange; for root and for other users."""
+    if not os.access(folder, os.W_OK):
+        pytest.skip(f"needs to write in {folder}")
+    with tempfile.TemporaryDirectory(dir=folder) as clone:
+        os.chmod(clone, 0o755)
+        Path(clone, "references.safetensors").write_text("secret")
+        (cell,) = executed(f"import os; print(os.path.exists({clone!r}))")
+    assert cell.outputs[0].text == "False\n"
 
 
 def test_what_every_kernel_imports_is_there():

@@ -6,6 +6,7 @@ Each wall is made in a process of its own that imports nothing but `namespaces`.
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_after_a_kernel_was_forked_the_next_child_is_an_ordinary_one(inner):
 
 
 CALLS = """
-import ctypes, json, mmap, os, platform
+import ctypes, json, mmap, os, platform, socket
 import namespaces
 namespaces.refuse_calls()
 machine, file = platform.machine(), open(namespaces.__file__)
@@ -161,6 +162,9 @@ print(json.dumps({
     "refused": {name: refused(namespaces.call, "syscall", ctypes.c_long(numbers[machine]), 0, 0, 0)
                 for name, numbers in namespaces.REFUSED.items()},
     "memfd": refused(os.memfd_create, "memory"),
+    "sockets": [refused(socket.socket, *of) for of in ((1, 1), (2, 1), (16, 3))],
+    "other_sockets": [refused(socket.socket, f, 3) for f in (17, 31, 38, 40, 44)],
+    "older": machine == "x86_64" and refused(namespaces.call, "syscall", ctypes.c_long(253)),
     "shared": refused(lambda: mmap.mmap(-1, 4096, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)),
     "private": refused(lambda: mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)),
     "file": refused(lambda: mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)),
@@ -169,10 +173,12 @@ print(json.dumps({
 """
 
 
-def test_calls_that_get_memory_past_every_limit_are_refused():
+def test_calls_that_leave_something_or_lead_out_are_refused():
     found = say(REFUSED + CALLS)
     assert set(found.pop("refused").values()) == {errno.EPERM}
     assert found == {
+        "sockets": [None] * 3, "other_sockets": [errno.EPERM] * 5,
+        "older": errno.EPERM if platform.machine() == "x86_64" else False,
         "memfd": errno.EPERM, "shared": errno.EPERM, "private": None, "file": None, "child": None,
     }  # fmt: skip
 
@@ -180,6 +186,7 @@ def test_calls_that_get_memory_past_every_limit_are_refused():
 def test_every_number_is_known_for_every_machine():
     machines = set(namespaces.PIVOT_ROOT)
     assert machines == set(namespaces.AUDIT_ARCH) == set(namespaces.MMAP)
+    assert machines == set(namespaces.SOCKET)
     assert all(set(numbers) == machines for numbers in namespaces.REFUSED.values())
 
 
