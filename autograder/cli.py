@@ -103,6 +103,8 @@ def grade(options: argparse.Namespace) -> int:
             )
             failed += show(grading, assignment.name, len(students))
             _print_class(assignment)
+            if not options.student and (left_out := assignment.left_out()):
+                print(left_out, file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -4,9 +4,10 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from nbformat.warnings import MissingIDFieldWarning
@@ -18,8 +19,10 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from autograder.errors import UserError
+from autograder.notebook.evidence import clip
 
-
+SHOWN = 10  # entries that are named when something is not graded
+LEFT_BY_SYSTEMS = ("__MACOSX", "desktop.ini", "Thumbs.db")
 EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's, unless the settings say otherwise
 
 
@@ -63,8 +66,8 @@ class Course:
         )
 
     def assignment(self, name: str) -> "AssignmentFolders":
-        """Return the folders of an assignment, which need not be there."""
-        return AssignmentFolders(name, self)
+        """Return the folders of an assignment, which need not be there. Raises CourseError."""
+        return AssignmentFolders(simple(name, "an assignment"), self)
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class AssignmentFolders:
         return self._folder("release")
 
     def submitted(self, student: str) -> Path:
-        """Return the folder that a student handed in."""
-        return self._folder("submitted", student)
+        """Return the folder that a student handed in. Raises CourseError for what is no name."""
+        return self._folder("submitted", simple(student, "a student"))
 
     def autograded(self, student: str) -> Path:
         """Return the folder of a graded submission."""
@@ -117,11 +120,30 @@ class AssignmentFolders:
         """List the students who submitted. Raises CourseError if none did."""
         root, pattern = self.course.root, self.named(self.submitted("*"))
         found = sorted(path for path in root.glob(str(pattern)) if path.is_dir())
-        if not found:
+        names = [self.named(path).parts[pattern.parts.index("*")] for path in found]
+        if not (students := [name for name in names if _is_text(name)]):
+            left_out = self.left_out()
             raise CourseError(
                 f"{pattern}: there are no submissions; put one folder a student there."
+                + (f"\n{left_out}" if left_out else "")
             )
-        return [self.named(path).parts[pattern.parts.index("*")] for path in found]
+        return students
+
+    def left_out(self) -> str:
+        """Say what lies among the submissions and is none of any assignment; nothing if all is."""
+        pattern = self.named(self.submitted("*")).parts
+        place = self.course.root.joinpath(*pattern[: pattern.index("*")])
+        inside, known, found = pattern[pattern.index("*") + 1 :], self.course.assignments(), []
+        if inside != (self.name,) or not place.is_dir():  # a course with an order of its own
+            return ""
+        for entry in sorted(place.iterdir()):
+            if why := _why_left_out(entry, self.name, known):
+                found.append(f"{clip(entry.name)} ({why})")
+        if not found:
+            return ""
+        more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        were = "1 entry was" if len(found) == 1 else f"{len(found)} entries were"
+        return f"{self.named(place)}/: {were} not graded: {', '.join(found[:SHOWN])}{more}."
 
     def require_release(self) -> None:
         """Raise CourseError unless the gradebook knows the assignment."""
@@ -133,6 +155,39 @@ class AssignmentFolders:
                     f"{self.name}: the gradebook does not know this assignment; "
                     f"run `autograder release {self.name}` first."
                 ) from None
+
+
+def simple(name: str, of: str) -> str:
+    """Return a name if it is no more than that. Raises CourseError for a path."""
+    if name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
+        raise CourseError(f"{clip(name)!r} is not the name of {of}: a name has no / and no \\.")
+    return name
+
+
+def _is_text(name: str) -> bool:
+    """Say whether the name of a file is text, and not bytes in some other encoding."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _why_left_out(entry: Path, assignment: str, known: Sequence[str]) -> str:
+    """Say why an entry among the submissions is not one, or nothing if it is."""
+    if entry.name.startswith(".") or entry.name in LEFT_BY_SYSTEMS:
+        return ""
+    if not _is_text(entry.name):
+        return "its name is not UTF-8; rename it"
+    if not entry.is_dir():
+        return "not a folder" if entry.suffix in (".ipynb", ".zip") else ""
+    inside = sorted(path for path in entry.iterdir() if not path.name.startswith("."))
+    folders = {path.name.casefold(): path.name for path in inside if path.is_dir()}
+    if set(known) & set(folders.values()):
+        return ""
+    if alike := get_close_matches(assignment.casefold(), folders, 1, 0.8):
+        return f"it holds {clip(folders[alike[0]])}; did you mean {assignment}?"
+    if not inside:
+        return "an empty folder"
+    if any(path.suffix in (".ipynb", ".zip") for path in inside):
+        return f"what was handed in belongs into a folder {assignment} in it"
+    return f"no folder {assignment} in it"
 
 
 @contextmanager

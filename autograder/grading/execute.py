@@ -200,7 +200,7 @@ class Execute(LoggingConfigurable):
         submitted = files.in_folder(Path(resources["metadata"]["path"]), ["*.ipynb"])
         challenge = cases.challenge(cases.load_references(resources["source"]))
         together = files.merge(submitted, {CHALLENGE_FILE: challenge})
-        return files.pack(together, limits.scratch // 2)
+        return files.pack(together, *limits.beside)
 
 
 class Run:

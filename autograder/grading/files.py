@@ -15,12 +15,17 @@ class FolderTooLarge(Exception):
     """The files beside a notebook are more than a submission may have."""
 
 
-def pack(files: Mapping[str, Path | bytes], limit: int = 512 * MiB) -> bytes:
+def pack(files: Mapping[str, Path | bytes], limit: int = 512 * MiB, most: int = 10_000) -> bytes:
     """Pack files, by their relative paths, into a tar file.
 
     Only regular files are packed: what a link points to is not part of a submission.
-    Raises FolderTooLarge if they take more than `limit` bytes.
+    Raises FolderTooLarge if they take more than `limit` bytes, or are more than `most`.
     """
+    if len(files) > most:
+        raise FolderTooLarge(
+            f"there are more than {most:,} files beside the notebook; "
+            "hand in what the notebook needs, and no more."
+        )
     packed, size = io.BytesIO(), 0
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, file in files.items():

@@ -63,7 +63,7 @@ class Assignment:
     references: Mapping[str, RecordedCheck]
     challenge: bytes
     digest: str  # changes when a submission would be graded otherwise
-    file_limit: int
+    beside: tuple[int, int]  # bytes and number of files that may lie beside a notebook
     before: Sequence[Preprocessor]  # what an instructor added to nbgrader's own steps
     after: Sequence[Preprocessor]
 
@@ -97,10 +97,10 @@ def load_assignment(folders: AssignmentFolders) -> Assignment:
     texts = [repr(sorted(o.cells.items())).encode() for o in originals.values()]
     recorded = (folders.source / cases.REFERENCES).read_bytes()
     digest = _digest([recorded, *texts, *(path.read_bytes() for path in own.values())])
-    limit = Limits(config=course.config).scratch // 2
+    beside = Limits(config=course.config).beside
     steps = _steps(course, "sanitize_preprocessors"), _steps(course, "autograde_preprocessors")
     challenge = cases.challenge(references)
-    return Assignment(folders, originals, own, references, challenge, digest, limit, *steps)
+    return Assignment(folders, originals, own, references, challenge, digest, beside, *steps)
 
 
 def released_notebook(path: Path) -> NotebookNode:
@@ -200,9 +200,9 @@ def _pack(submitted: Mapping[str, Path], assignment: Assignment) -> tuple[bytes,
     own = {**assignment.files, CHALLENGE_FILE: assignment.challenge}
     others = {name: file for name, file in submitted.items() if not name.endswith(".ipynb")}
     try:
-        return files.pack(files.merge(others, own), assignment.file_limit), ""
+        return files.pack(files.merge(others, own), *assignment.beside), ""
     except files.FolderTooLarge as error:
-        return files.pack(own, assignment.file_limit), f"Run without them: {error}"
+        return files.pack(own, *assignment.beside), f"Run without them: {error}"
 
 
 def _digest(parts: Sequence[bytes] | Iterator[bytes]) -> str:

@@ -170,7 +170,7 @@ def table(report: ClassReport) -> Table:
     """Draw the class for a terminal: a student a row, an exercise a column."""
     title = f"{report.assignment}: {len(report.students)} students"
     drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    drawn.add_column("student", no_wrap=True)
+    drawn.add_column("student", no_wrap=True, max_width=40)
     for exercise, maximum in report.exercises.items():
         name = exercise.removeprefix("nn_").replace("_", "\n")
         drawn.add_column(f"{name}\n/{maximum:g}", justify="right", no_wrap=True)

@@ -12,9 +12,10 @@ import sys
 import tarfile
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class Settings:
     fork: bool  # from a warm process, or each in a process of its own
     preload: tuple[str, ...]  # import statements
     source: Path  # the folder of the course's assignments
-    hidden: tuple[str, ...] = ()  # what of the course no submission may read, wherever it lies
+    # what of the course no submission may read: it only says which settings are refused
+    hidden: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass
@@ -216,12 +218,14 @@ def begin(settings: Settings) -> WarmProcess:
 
     Raises SandboxError.
     """
+    hidden = str(package.CLONE), str(settings.source), *settings.hidden
+    paths = readable_paths(hidden) if settings.sandbox else ()
     with _turn:
         for others, process in list(_started.items()):  # nobody can ask for them any more
             if others != settings or not process.alive:
                 _started.pop(others).close()
         if settings not in _started:
-            _started[settings] = WarmProcess(_order(settings))
+            _started[settings] = WarmProcess(_order(settings, paths))
         return _started[settings]
 
 
@@ -247,7 +251,7 @@ def _start_fresh(settings: Settings, files: bytes) -> Kernel:
         folder = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
         with tarfile.open(fileobj=io.BytesIO(files)) as tar:
             tar.extractall(folder, filter="data")
-        process, line = _started_on(_order(settings), folder)
+        process, line = _started_on(_order(settings, ()), folder)
         _fresh.add(process)
         own.callback(_fresh.discard, process)
         own.enter_context(line)
@@ -308,14 +312,13 @@ def _no_sandbox(why: str) -> SandboxError:
     )
 
 
-def _order(settings: Settings) -> dict[str, Any]:
-    environment, paths = ENVIRONMENT, []
+def _order(settings: Settings, paths: Sequence[str]) -> dict[str, Any]:
+    environment = ENVIRONMENT
     files = package.contents(settings.source)
     if settings.sandbox:
         from autograder.sandbox.namespaces import SCRATCH
 
         environment = environment | dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH)
-        paths = readable_paths((str(package.CLONE), str(settings.source), *settings.hidden))
     return {
         "sandbox": settings.sandbox,
         "fork": settings.fork,
@@ -328,11 +331,14 @@ def _order(settings: Settings) -> dict[str, Any]:
     }
 
 
-def readable_paths(hidden: Iterable[str]) -> list[str]:
+@cache
+def readable_paths(hidden: tuple[str, ...]) -> tuple[str, ...]:
     """Return what of this Python is shown in the sandbox, beside the system's programs.
 
     Raises SandboxError if something that has to be hidden lies in what is shown.
     """
+    if sys.platform != "linux":
+        return ()  # there is no sandbox, which is said where one is asked for
     from autograder.sandbox.namespaces import SYSTEM
 
     prefixes = {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}
@@ -347,4 +353,4 @@ def readable_paths(hidden: Iterable[str]) -> list[str]:
                     "read, as programs and the environment of Python are there; move it to a "
                     "folder of its own."
                 )
-    return sorted(filter(os.path.exists, paths))
+    return tuple(sorted(filter(os.path.exists, paths)))

@@ -22,6 +22,11 @@ class Limits(Configurable):
     seconds = Integer(600, help="seconds a submission may take").tag(config=True)
     output = Integer(32 * MiB, help="bytes a cell may display, evidence included").tag(config=True)
 
+    @property
+    def beside(self) -> tuple[int, int]:
+        """How many bytes, and how many files, may lie beside a notebook."""
+        return self.scratch // 2, self.files // 2
+
     def as_dict(self) -> dict[str, int]:
         """Return the limits by name."""
         return {name: getattr(self, name) for name in self.class_trait_names(config=True)}

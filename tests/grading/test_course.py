@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -165,12 +166,57 @@ def test_students_are_those_with_a_folder_in_order(course):
     assert course.assignment("a0").students() == ["[dan] é", "ann", "kim"]
 
 
-@pytest.mark.parametrize("there", [[], ["submitted/kim/a1/a1.ipynb"], ["submitted/kim/a0"]])
-def test_without_submissions_it_says_where_to_put_them(there, course):
-    touch(course.root, *there)
+LEFT_OUT = (
+    ("kim/A1_two_layer_net/a1.ipynb", "it holds A1_two_layer_net; did you mean a1_two_layer_net?"),
+    ("kim/a1_two_layer_net (1)/a.ipynb", "it holds a1_two_layer_net (1); did you mean a1"),
+    ("kim/a1.ipynb", "what was handed in belongs into a folder a1_two_layer_net in it"),
+    ("kim/all.zip", "what was handed in belongs into a folder"),
+    ("kim/notes/x.txt", "no folder a1_two_layer_net in it"),
+    ("kim/.DS_Store", "an empty folder"),
+    ("kim.ipynb", "not a folder"),
+    ("k\udcff\udce9m/a1_two_layer_net/a.ipynb", "its name is not UTF-8; rename it"),
+)
+
+
+@pytest.mark.parametrize(("there", "why"), LEFT_OUT)
+def test_what_lies_among_submissions_and_is_none_is_said(there, why, course):
+    touch(
+        course.root, f"submitted/{there}", "submitted/ann/a1_two_layer_net/a1_two_layer_net.ipynb"
+    )
+    touch(course.root, "source/a1_two_layer_net/a1_two_layer_net.py")
+    a1 = course.assignment("a1_two_layer_net")
+    assert a1.students() == ["ann"]
+    assert (
+        a1.left_out().startswith("submitted/: 1 entry was not graded: k") and why in a1.left_out()
+    )
+    shutil.rmtree(course.root / "submitted" / "ann")
+    assert "there are no submissions" in sentence(a1.students) and why in sentence(a1.students)
+
+
+def test_who_handed_in_another_assignment_is_not_missed(course):
+    touch(course.root, "source/a0/a0.py", "source/a1/a1.py", "submitted/kim/a1/a1.ipynb")
+    touch(course.root, "submitted/.DS_Store", "submitted/Thumbs.db", "submitted/__MACOSX/._kim")
+    touch(course.root, "submitted/list.csv", "submitted/ann/a0/a0.ipynb")
+    assert course.assignment("a0").left_out() == ""
+
+
+def test_of_many_that_are_left_out_ten_are_named(course):
+    touch(course.root, "source/a0/a0.py", *(f"submitted/{n:02}/x.txt" for n in range(12)))
+    said = course.assignment("a0").left_out()
+    assert said.startswith("submitted/: 12 entries were not graded: 00 (")
+    assert said.endswith("09 (no folder a0 in it), and 2 more.") and "\n" not in said
+
+
+def test_without_submissions_it_says_where_to_put_them(course):
     assert sentence(course.assignment("a0").students) == (
         "submitted/*/a0: there are no submissions; put one folder a student there."
     )
+
+
+@pytest.mark.parametrize("name", ["../source", "/etc", "..", ".", "", "a/b", "a\\b", "a\0b"])
+def test_a_path_is_not_taken_for_a_name(name, course):
+    for use in (course.assignment, course.assignment("a0").submitted):
+        assert "is not the name of a" in sentence(lambda use=use: use(name))
 
 
 def test_before_its_release_the_gradebook_does_not_know_an_assignment(example):

@@ -90,7 +90,7 @@ def test_an_assignment_is_its_notebooks_its_hidden_tests_and_what_they_ask(examp
     assert (original.cells[CHECK].points, original.cells["setup"].points) == (5, None)
     assert list(loaded.references) == list(cases.from_bytes(loaded.challenge)) == [CHECK]
     assert (loaded.files, loaded.before) == ({}, [])
-    assert loaded.file_limit == 256 * files.MiB
+    assert loaded.beside == (256 * files.MiB, 10_000)
 
 
 def test_a_challenge_has_the_inputs_and_no_answers(example):
@@ -110,8 +110,23 @@ def test_what_an_author_names_goes_along_and_notebooks_do_not(example):
     assert loaded.files == {n: example.source / n for n in ("helpers.py", "data/a.txt")}
 
 
+def test_of_too_many_files_the_notebook_is_run_without(example):
+    folder = hand_in(example, "kim").parent
+    for number in range(12):
+        (folder / f"{number}.txt").touch()
+    loaded = load_assignment(with_settings(example, "c.Limits.files = 20"))
+    one = prepare(loaded, "kim")
+    assert list(one.notes.values()) == [
+        ("Run without them: there are more than 10 files beside the notebook; "
+         "hand in what the notebook needs, and no more.",)
+    ]  # fmt: skip
+    unpacked = folder / "unpacked"
+    files.unpack(one.files, unpacked)
+    assert [path.name for path in unpacked.iterdir()] == [CHALLENGE_FILE]
+
+
 def test_half_of_what_a_kernel_may_write_may_lie_there_before(example):
-    assert load_assignment(with_settings(example, "c.Limits.scratch = 2000")).file_limit == 1000
+    assert load_assignment(with_settings(example, "c.Limits.scratch = 2000")).beside[0] == 1000
 
 
 def test_steps_that_an_instructor_added_are_taken_and_those_done_here_are_not(example):
