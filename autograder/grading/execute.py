@@ -195,9 +195,12 @@ class Execute(LoggingConfigurable):
         return nb, resources
 
     def _pack(self, resources: dict[str, Any], limits: Limits) -> bytes:
+        from autograder.grading.repair import beside
         from autograder.notebook import cases  # and torch with it, which no worker needs
 
         submitted = files.in_folder(Path(resources["metadata"]["path"]), ["*.ipynb"])
+        needs = beside.wanted(resources["source"])
+        submitted = {**beside.moved(submitted, "", needs)[0], **submitted}
         challenge = cases.challenge(cases.load_references(resources["source"]))
         together = files.merge(submitted, {CHALLENGE_FILE: challenge})
         return files.pack(together, *limits.beside)

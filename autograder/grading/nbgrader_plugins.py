@@ -21,6 +21,7 @@ from autograder.grading import released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.prepare import read_submission, released_notebook
+from autograder.grading.repair import beside
 from autograder.grading.sanitize import SanitizeSubmission
 from autograder.grading.verdicts import judge_notebook
 from autograder.notebook.cases import load_references
@@ -82,7 +83,8 @@ class RepairingExporter(NotebookExporter):
         path, coursedir = Path(filename), self.parent.coursedir
         release = coursedir.format_path(coursedir.release_directory, ".", assignment)
         original = released_notebook(Path(release) / path.name)
-        repaired, _ = read_submission(path.parent, path.stem, original)
+        needs = beside.wanted(resources["source"])
+        repaired, _, _ = read_submission(path.parent, path.stem, original, needs)
         return super().from_notebook_node(repaired.notebook, resources, **kwargs)
 
     def _source(self, assignment: str) -> str:

@@ -23,7 +23,7 @@ from autograder import CHALLENGE_FILE
 from autograder.grading import files, notebooks, released, repair
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.notebooks import NOTES, grade_id
-from autograder.grading.repair import NotebookNotFound, Repaired
+from autograder.grading.repair import NotebookNotFound, Repaired, beside
 from autograder.notebook import cases
 from autograder.notebook.cases import RecordedCheck
 from autograder.sandbox.limits import Limits
@@ -121,17 +121,34 @@ def released_notebook(path: Path) -> NotebookNode:
 
 def prepare(assignment: Assignment, student: str) -> Prepared:
     """Prepare one submission. Never fails for what a student handed in."""
-    submitted = assignment.folders.submitted(student)
+    handed_in = assignment.folders.submitted(student)
+    with beside.unpacked(handed_in, *assignment.beside) as (submitted, unpacked):
+        return _prepared(assignment, student, submitted, unpacked)
+
+
+def _prepared(
+    assignment: Assignment, student: str, submitted: Path, unpacked: Sequence[str]
+) -> Prepared:
     found, prepared, notes, read = _files(assignment.folders.course, submitted), {}, {}, []
+    place = assignment.folders.submitted(student)  # as it is named, even if it was in an archive
+    moved = dict[str, Path]()
     for name, original in assignment.notebooks.items():
-        repaired, path = read_submission(submitted, name, original.released)
+        repaired, path, others = read_submission(
+            submitted,
+            name,
+            original.released,
+            beside.wanted(assignment.folders.source),
+            unpacked,
+            place,
+        )
+        moved |= others
         read.append(path)
         original.restore(repaired.notebook)
         for step in assignment.before:
             step(repaired.notebook, {})
         prepared[name] = notebooks.to_bytes(repaired.notebook)
         notes[name] = _sentences(repaired)
-    others = {name: path for name, path in found.items() if path not in read}
+    others = {name: path for name, path in {**moved, **found}.items() if path not in read}
     packed, note = _pack(others, assignment)
     if note:
         notes = {name: (*sentences, note) for name, sentences in notes.items()}
@@ -140,17 +157,31 @@ def prepare(assignment: Assignment, student: str) -> Prepared:
 
 
 def read_submission(
-    folder: Path, name: str, original: NotebookNode
-) -> tuple[Repaired, Path | None]:
+    folder: Path,
+    name: str,
+    original: NotebookNode,
+    needs: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    named: Path | None = None,
+) -> tuple[Repaired, Path | None, dict[str, Path]]:
     """Read and repair a submitted notebook; what was repaired is said in its first cell.
 
-    Returns it with the file it was read from. If there is none, that is what it says.
+    `needs` are files that it reads, `notes` what was said before, `named` the folder as people
+    know it. Returns the notebook, the file it was read from, and files by the paths where it
+    looks for them. If there is no notebook, that is what it says.
     """
+    moved = dict[str, Path]()
     try:
-        path, renamed = repair.find_notebook(folder, name, original)
+        path, renamed = repair.find_notebook(folder, name, original, named or folder)
+        place = path.parent.relative_to(folder).as_posix().removeprefix(".")
+        if place or not all((folder / need).is_file() for need in needs):
+            moved, said = beside.moved(files.in_folder(folder), place, needs)
+            renamed = (*renamed, *said)
+        renamed = (*notes, *renamed)
     except NotebookNotFound as error:
         path, renamed = None, ()
-        repaired = Repaired(deepcopy(original), (), str(error).rstrip("."))
+        why = " ".join([str(error), *notes]).rstrip(".")
+        repaired = Repaired(deepcopy(original), (), why)
     else:
         repaired = repair.read(path, original)
         if repaired.unreadable:
@@ -164,7 +195,7 @@ def read_submission(
         repaired.notebook.metadata[NOTES] = {
             "notes": list(sentences), "unreadable": repaired.unreadable,
         }  # fmt: skip
-    return repaired, path
+    return repaired, path, moved
 
 
 def _steps(course: Course, which: str) -> list[Preprocessor]:

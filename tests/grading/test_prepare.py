@@ -426,7 +426,7 @@ def test_another_solution_another_file_and_another_name_are_another_digest(examp
 def test_a_clean_submission_is_read_as_it_is(example):
     path = hand_in(example, "kim", RIGHT)
     original = released_notebook(example.release / f"{NAME}.ipynb")
-    repaired, read = read_submission(path.parent, NAME, original)
+    repaired, read, _ = read_submission(path.parent, NAME, original)
     assert (read, repaired.notes, repaired.unreadable) == (path, (), "")
     assert NOTES not in repaired.notebook.metadata
     assert len(repaired.notebook.cells) == len(original.cells)
@@ -439,7 +439,7 @@ def test_what_was_repaired_is_said_in_the_first_cell(example):
     nbformat.write(damaged, path)
     path = path.rename(path.with_name("mine.ipynb"))
     original = released_notebook(example.release / f"{NAME}.ipynb")
-    repaired, read = read_submission(path.parent, NAME, original)
+    repaired, read, _ = read_submission(path.parent, NAME, original)
     renamed = f"The notebook was handed in as mine.ipynb; it is graded as {NAME}.ipynb."
     restored = f"{CHECK}: this cell was deleted; it was put back."
     assert (read, repaired.notes) == (path, (renamed, restored))
@@ -452,7 +452,7 @@ def test_what_was_repaired_is_said_in_the_first_cell(example):
 def test_without_a_submission_the_released_notebook_is_read_and_stays_as_it_was(example, tmp_path):
     original = released_notebook(example.release / f"{NAME}.ipynb")
     before = nbformat.writes(original)
-    repaired, read = read_submission(tmp_path / "nowhere" / NAME, NAME, original)
+    repaired, read, _ = read_submission(tmp_path / "nowhere" / NAME, NAME, original)
     assert read is None
     assert repaired.unreadable == f"nowhere/{NAME}: there is no notebook {NAME}.ipynb"
     assert nbformat.writes(original) == before

@@ -53,8 +53,12 @@ def read(path: Path, released: NotebookNode) -> Repaired:
     return Repaired(notebook, tuple(rebuild.sentences([*notes, *lost, *repairs])))
 
 
-def find_notebook(folder: Path, name: str, released: NotebookNode) -> tuple[Path, tuple[str, ...]]:
+def find_notebook(
+    folder: Path, name: str, released: NotebookNode, named: Path | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Find the submitted file of notebook `name`, with a note if it was renamed.
+
+    `named` is the folder as people know it.
 
     Looks in the folder and one level deeper, never through a symbolic link. The exact name
     wins if it can be read, then the notebook that holds most of the released cells.
@@ -67,11 +71,11 @@ def find_notebook(folder: Path, name: str, released: NotebookNode) -> tuple[Path
     shares = {path: _share(path, released) for path in candidates[:CANDIDATES]}
     if shares.get(exact, -1) >= 0:
         return exact, ()
-    named = {p for p in shares if name.casefold() in p.stem.casefold()}
-    likely = [p for p, share in shares.items() if share >= LIKE_RELEASE or p in named]
+    alike = {p for p in shares if name.casefold() in p.stem.casefold()}
+    likely = [p for p, share in shares.items() if share >= LIKE_RELEASE or p in alike]
     if not likely:
-        raise NotebookNotFound(_not_found(exact, shares))
-    best = max(likely, key=lambda path: (shares[path], path in named))
+        raise NotebookNotFound(_not_found(exact, shares, named or folder))
+    best = max(likely, key=lambda path: (shares[path], path in alike))
     if best == exact:
         return exact, ()
     among = f", of {len(shares)} notebooks the most like the release" if len(shares) > 1 else ""
@@ -89,10 +93,10 @@ def _share(path: Path, released: NotebookNode) -> float:
     return len(match.found) / max(len(match.wanted), 1)
 
 
-def _not_found(exact: Path, others: Iterable[Path]) -> str:
+def _not_found(exact: Path, others: Iterable[Path], folder: Path) -> str:
     reason = submitted.refusal(exact) if lexists(exact) else ""
     unlike = [clip(path.name) for path in others]
     if unlike:
         reason = f"{unlike[0]} is there, and holds nothing of it"
-    place = "/".join(exact.parts[-3:-1])
+    place = "/".join(folder.parts[-2:])
     return f"{clip(place)}: there is no notebook {exact.name}" + (reason and f" ({reason})") + "."

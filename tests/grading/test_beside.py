@@ -1,0 +1,133 @@
+"""Files that were handed in with other names, in other places, or in an archive."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from autograder.grading import files
+from autograder.grading.prepare import load_assignment, prepare
+from autograder.grading.repair import beside
+from tests.worked_example import NAME, hand_in
+
+NET = "faces_net.safetensors"
+SAME = (
+    "faces_net (1).safetensors", "faces_net(2).safetensors", "faces_net-1.safetensors",
+    "faces_net_3.safetensors", "Faces_Net.safetensors", "faces_net.SAFETENSORS",
+    "Copy of faces_net.safetensors", "faces_net copy.safetensors", "faces_net - Copy.safetensors",
+    "doejane_48213_1093848_faces_net.safetensors", "doejane_LATE_1_2_faces_net-1.safetensors",
+    "homework4/faces_net.safetensors", "homework4/deep/faces_net (1).safetensors",
+)  # fmt: skip
+OTHER = (
+    "faces_network.safetensors", "net.safetensors", "faces_net.pt", "myfaces_net.safetensors",
+    "faces_net_old.safetensors", "faces_net.safetensors.bak", "faces_net",
+)  # fmt: skip
+
+
+def found(*names):
+    return {name: Path("/handed/in", name) for name in names}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_browsers_and_platforms_add_to_a_name_is_seen_through(name):
+    there = found(name, "notes.txt")
+    files_, notes = beside.moved(there, "", [NET])
+    assert files_ == {NET: there[name]}
+    assert notes == [f"The file {NET} was handed in as {name}."]
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_file_of_another_name_is_another_file(name):
+    assert beside.moved(found(name), "", [NET]) == ({}, [])
+
+
+def test_what_has_its_name_needs_nothing():
+    assert beside.moved(found(NET, "faces_net (1).safetensors"), "", [NET]) == ({}, [])
+
+
+def test_of_several_copies_the_last_is_taken_and_that_is_said():
+    there = found("faces_net (2).safetensors", "faces_net (10).safetensors", "x/faces_net (11).pt")
+    files_, notes = beside.moved(there, "", [NET])
+    assert files_ == {NET: there["faces_net (10).safetensors"]}
+    assert notes == [
+        f"The file {NET} was handed in as faces_net (10).safetensors, of 2 files with such names."
+    ]
+
+
+def test_what_lies_beside_the_notebook_lies_beside_it():
+    there = found(f"hw/{NET}", "hw/data/a.csv", f"old/{NET}", "helpers.py", "hw/helpers.py")
+    files_, notes = beside.moved(there, "hw", [NET])
+    assert files_ == {NET: there[f"hw/{NET}"], "data/a.csv": there["hw/data/a.csv"]}
+    assert notes == [f"The file {NET} was handed in as hw/{NET}, of 2 files with such names."]
+
+
+@pytest.fixture
+def assignment(example):
+    (example.source / "artifacts").mkdir()
+    (example.source / "artifacts" / NET).write_text("trained")
+    return load_assignment(example)
+
+
+def given(one, tmp_path):
+    files.unpack(one.files, tmp_path)
+    return {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_a_kernel_finds_the_file_where_the_notebook_looks_and_a_note_says_so(
+    assignment, example, tmp_path
+):
+    folder = hand_in(example, "kim").parent
+    (folder / "faces_net (1).safetensors").write_text("mine")
+    one = prepare(assignment, "kim")
+    assert NET in given(one, tmp_path) and (tmp_path / NET).read_text() == "mine"
+    note = f"The file {NET} was handed in as faces_net (1).safetensors."
+    assert one.notes == {NAME: (note,)} and note.encode() in one.notebooks[NAME]
+
+
+def in_a_zip(notebook, archive, **others):
+    with zipfile.ZipFile(archive, "w") as made:
+        made.write(notebook, f"homework/{NAME}.ipynb")
+        for name, text in others.items():
+            made.writestr(name, text)
+    notebook.unlink()
+
+
+def test_what_is_in_one_archive_is_graded_as_if_it_were_not(assignment, example, tmp_path):
+    notebook = hand_in(example, "kim")
+    in_a_zip(notebook, notebook.parent / "all.zip", **{f"homework/{NET}": "mine"})
+    one = prepare(assignment, "kim")
+    assert (one.notes[NAME][0], len(one.notes[NAME])) == (
+        "What was handed in was unpacked from all.zip.",
+        3,
+    )
+    assert NET in given(one, tmp_path) and b'"repaired"' in one.notebooks[NAME]
+    assert prepare(assignment, "kim").digest == one.digest
+
+
+BOMB = zipfile.ZipInfo("big.bin"), bytes(300 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("member", "content", "why"),
+    [
+        ("../out.txt", b"x", "all.zip holds '../out.txt', which could end up anywhere"),
+        ("big.bin", bytes(257 * 2**20), "it holds more than 256 MiB or 10,000 files"),
+    ],
+)
+def test_an_archive_that_is_not_safe_is_not_unpacked(member, content, why, assignment, example):
+    notebook = hand_in(example, "kim")
+    notebook.unlink()
+    with zipfile.ZipFile(notebook.parent / "all.zip", "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr(member, content)
+    (note,) = prepare(assignment, "kim").notes[NAME]
+    assert note.endswith(f"The archive all.zip was not unpacked: {why}.")
+    assert note.startswith(f"kim/{NAME}: there is no notebook {NAME}.ipynb")
+
+
+def test_what_only_looks_like_an_archive_is_said(assignment, example):
+    notebook = hand_in(example, "kim")
+    notebook.unlink()
+    (notebook.parent / "all.zip").write_bytes(io.BytesIO(b"PK\x03\x04 nothing").getvalue())
+    (note,) = prepare(assignment, "kim").notes[NAME]
+    assert note.endswith("The archive all.zip was not unpacked: it is damaged, or no zip archive.")
