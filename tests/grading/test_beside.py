@@ -105,9 +105,6 @@ def test_what_is_in_one_archive_is_graded_as_if_it_were_not(assignment, example,
     assert prepare(assignment, "kim").digest == one.digest
 
 
-BOMB = zipfile.ZipInfo("big.bin"), bytes(300 * 2**20)
-
-
 @pytest.mark.parametrize(
     ("member", "content", "why"),
     [
