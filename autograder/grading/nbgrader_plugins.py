@@ -22,7 +22,7 @@ from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.prepare import read_submission, released_notebook
 from autograder.grading.repair import beside
-from autograder.grading.sanitize import SanitizeSubmission
+from autograder.grading.sanitize import SanitizeSubmission, shown
 from autograder.grading.verdicts import judge_notebook
 from autograder.notebook.cases import load_references
 
@@ -127,6 +127,7 @@ def configure(c: Config) -> None:
         nbgrader.AssignLatePenalties,
     ]
     c.HTMLExporter.preprocessors = [SanitizeSubmission]  # of feedback and of the formgrader
+    c.HTMLExporter.filters = {"markdown2html": shown}
     # nbgrader's feedback shows the source of hidden tests; ours does not.
     c.GenerateFeedback.preprocessors = [
         nbgrader.GetGrades,

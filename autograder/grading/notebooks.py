@@ -50,6 +50,9 @@ def to_file_bytes(notebook: NotebookNode) -> bytes:
 def _copied(cell: NotebookNode) -> NotebookNode:
     """Copy as much of a cell as `split_lines` changes in place."""
     cell = _node_of(cell.items())
+    if "attachments" in cell:
+        named = ((name, _node_of(forms.items())) for name, forms in cell.attachments.items())
+        cell.attachments = _node_of(named)
     if cell.cell_type == "code":
         cell.outputs = [_node_of(output.items()) for output in cell.outputs]
         for output in cell.outputs:

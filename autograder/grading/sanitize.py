@@ -1,13 +1,20 @@
 """What students wrote and displayed, sanitized for those who see it in a browser.
 
 Feedback and the formgrader show a submission's own HTML. Whoever opens a page of the
-formgrader has the rights of an instructor, and so would a script in it.
+formgrader has the rights of an instructor, and so would a script in it. What is cleaned is
+the page that Markdown has become, so that an answer looks as it does in JupyterLab.
 """
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
+import nh3
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.utils import is_locked
@@ -16,23 +23,64 @@ from autograder.grading.notebooks import is_autograded
 
 PICTURES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-MARKUP = re.compile(r"<[A-Za-z/!?]")
-SCRIPT_LINK = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-UNSEEN = re.compile(r"[\s\x00-\x1f\\]")  # what a browser or Markdown leaves out of a link
+ATTRIBUTES = {
+    "*": {"title", "lang", "dir"}, "a": {"href"}, "img": {"src", "alt", "width", "height"},
+    "ol": {"start"}, "details": {"open"}, "p": {"align"},
+    **{cell: {"style", "align", "colspan", "rowspan"} for cell in ("td", "th", "tr")},
+    **{tag: {"class"} for tag in ("div", "span", "pre", "code", "table")},
+}  # fmt: skip
+VALUES = {  # of attributes that could do more than they should
+    "src": re.compile(
+        r"(?!data:).*|data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*", re.DOTALL
+    ),
+    "href": re.compile(r"(?!data:).*", re.DOTALL),
+    "style": re.compile(r"text-align: ?(left|right|center);?"),
+    "class": re.compile(r"highlight|dataframe|language-\w+|[a-z][a-z0-9]{0,2}"),  # code, and pandas
+}
+SCHEMES = {"http", "https", "mailto", "data"}
+CODE = re.compile(r"(<(?:pre|code)\b.*?</(?:pre|code)>)", re.DOTALL)  # MathJax leaves it alone
+COMMANDS = re.compile(r"\\(?=(?:href|style|class|cssId|require|def|let|newcommand)\b)")
 
 
-def _decoded(source: str) -> str:
-    """Decode entities for as long as there are any: Markdown and a browser each do it once."""
-    while (decoded := html.unescape(COMMENT.sub("", source))) != source:
-        source = decoded
-    return source
+@pass_context
+def shown(context: Context, source: str) -> str:
+    """Render Markdown for a page of nbconvert's, in the place of its filter `markdown2html`."""
+    return to_html(source, context.get("cell", {}).get("attachments", {}))
+
+
+def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
+    """Render Markdown as JupyterLab does, and leave out what a browser would run."""
+    pasted = (attachments or {}).items()
+    named = {key: picture for name, picture in pasted for key in (name, quote(name))}
+    renderer = IPythonRenderer(escape=False, attachments=named, exclude_anchor_links=True)
+    try:
+        page = MarkdownWithMath(renderer=renderer).render(source)
+    except (InvalidNotebook, RecursionError):  # a picture that is not there
+        page = f"<pre>{html.escape(source)}</pre>"
+    return clean(page)
+
+
+def clean(page: str) -> str:
+    """Leave of HTML, and of the formulas in it, what does nothing."""
+    cleaned = nh3.clean(
+        page, attributes=ATTRIBUTES, attribute_filter=_value, url_schemes=SCHEMES,
+    )  # fmt: skip
+    parts = CODE.split(cleaned)
+    parts[::2] = [COMMANDS.sub("\\\\\u200b", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _value(tag: str, attribute: str, value: str) -> str | None:
+    """Return the value of an attribute, or nothing if it goes."""
+    allowed = VALUES.get(attribute)
+    return value if allowed is None or allowed.fullmatch(value.strip()) else None
 
 
 class SanitizeSubmission(SanitizeHTML):
-    """Leave of each output text, pictures and plain HTML; of written answers, no scripts.
+    """Leave of each output text, pictures and plain HTML; of raw cells, no scripts.
 
-    The course's own cells and the judge's verdicts stay as they are.
+    Written answers are cleaned when they are rendered (`shown`). The course's own cells and
+    the judge's verdicts stay as they are.
     """
 
     safe_output_keys = frozenset({"text/plain"})
@@ -46,15 +94,13 @@ class SanitizeSubmission(SanitizeHTML):
             return cell, resources
         if cell.cell_type == "code":
             return super().preprocess_cell(cell, resources, index)
-        if not is_locked(cell):
-            cell.source = self.sanitize_text(cell.source)
+        if cell.cell_type == "raw" and not is_locked(cell):
+            cell.source = clean(cell.source)
         return cell, resources
 
-    def sanitize_text(self, source: str) -> str:
-        """Return Markdown without scripts; one with links to scripts, as it was typed."""
-        if SCRIPT_LINK.search(UNSEEN.sub("", _decoded(source))):
-            return f"<pre>{html.escape(source)}</pre>"
-        return self.sanitize_html_tags(source) if MARKUP.search(source) else source
+    def sanitize_html_tags(self, html_str: str) -> str:
+        """Clean an output of HTML or LaTeX."""
+        return clean(html_str)
 
     def sanitize_code_outputs(self, outputs: list[NotebookNode]) -> list[NotebookNode]:
         """Sanitize outputs; a picture is one only if it is nothing but base64."""

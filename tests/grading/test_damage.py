@@ -100,7 +100,10 @@ NOTHING = {  # nothing can be read: zero, and the reason
     "empty": (lambda path, _: path.write_text(""), "the file is empty"),
     "folder": (lambda path, _: (path.unlink(), path.mkdir()), "a folder is in its place"),
 }
-QUIET = {"colab", "vs_code", "old_format", "bom", "windows", "huge_output", "own_cells", "one_id"}
+QUIET = {
+    "attachment", "colab", "vs_code", "old_format", "bom", "windows", "huge_output", "own_cells",
+    "one_id",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["autograder grade", "nbgrader autograde"])

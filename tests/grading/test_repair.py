@@ -465,11 +465,60 @@ def test_characters_that_cannot_be_saved_are_removed(rubbish, handed_in, repaire
     assert "nn_loss: characters of this cell that cannot be saved" in result.notes[0]
 
 
-def test_attachments_are_dropped_with_a_note(handed_in, repaired):
-    cell(handed_in, "question_initial_loss")["attachments"] = {"a.png": {"image/png": "AAAA"}}
+PASTED = "On paper:\n\n![a.png](attachment:a.png) ![two](attachment:my%20b.jpg)"
+
+
+def test_pasted_pictures_are_kept(handed_in, repaired):
+    pictures = {"a.png": {"image/png": "aGk=\n"}, "my b.jpg": {"image/jpeg": ["aG", "k="]}}
+    answer = cell(handed_in, "question_initial_loss")
+    answer["attachments"], answer["source"] = pictures, PASTED
+    handed_in["cells"].append(own(PASTED, cell_type="markdown", attachments=pictures, id="mine"))
     result = repaired(handed_in)
-    assert "attachments" not in cell(result.notebook, "question_initial_loss")
-    assert result.notes[0].startswith("question_initial_loss: the images or files attached")
+    assert result.notes == ()
+    for kept in (cell(result.notebook, "question_initial_loss"), result.notebook.cells[-1]):
+        assert kept.source == PASTED
+        assert kept.attachments == {
+            "a.png": {"image/png": "aGk=\n"},
+            "my b.jpg": {"image/jpeg": "aGk="},
+        }
+    nbformat.validate(result.notebook)
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        None, {}, 7, {"a.png": 7}, {"a.png": {"image/svg+xml": "<svg onload=x>"}},
+        {"a.png": {"image/png": "<script>"}}, {"a.png": {"image/png": 7}},
+        {"b.png": {"image/png": "aGk="}},
+        {"a.png": {"image/png": "A" * (8 * 2**20 + 4)}}, {"a.png": {"text/html": "aGk="}},
+    ],
+)  # fmt: skip
+def test_a_picture_that_cannot_be_kept_leaves_a_note_in_its_place(attachments, handed_in, repaired):
+    answer = cell(handed_in, "question_initial_loss")
+    answer["attachments"], answer["source"] = attachments, "see ![x](attachment:a.png) here"
+    result = repaired(handed_in)
+    kept = cell(result.notebook, "question_initial_loss")
+    assert kept.source == "see *(the picture a.png could not be kept)* here"
+    assert "a.png" not in kept.get("attachments", {})
+    assert result.notes[0].startswith("question_initial_loss: pictures of this cell could not be")
+    nbformat.validate(result.notebook)
+
+
+def test_pictures_of_a_notebook_have_a_limit_together(handed_in, repaired):
+    picture = {"a.png": {"image/png": "A" * 8 * 2**20}}
+    for number in range(5):
+        more = own(
+            "![x](attachment:a.png)", cell_type="markdown", attachments=picture, id=f"p{number}"
+        )
+        handed_in["cells"].append(more)
+    result = repaired(handed_in)
+    assert ["attachments" in one for one in result.notebook.cells[-5:]] == [True] * 4 + [False]
+
+
+def test_what_looks_like_a_pasted_picture_in_code_stays(handed_in, repaired):
+    cell(handed_in, "nn_loss")["source"] += "\n# ![x](attachment:a.png)"
+    expected = cell(handed_in, "nn_loss")["source"]
+    assert cell(repaired(handed_in).notebook, "nn_loss").source == expected
 
 
 @pytest.mark.parametrize("cell_id", [None, 7, "", "not valid", "57eac61e", "mine", "own-1"])

@@ -4,12 +4,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from nbconvert.filters import markdown2html
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
 from autograder.grading.notebooks import VERDICT_MIME
-from autograder.grading.sanitize import SanitizeSubmission
+from autograder.grading.sanitize import SanitizeSubmission, to_html
 
 RUNS = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
 ADDRESSES = {"href", "src", "action", "style"}
@@ -114,9 +113,9 @@ def sanitized(cell):
     return SanitizeSubmission().preprocess_cell(cell, {}, 0)[0]
 
 
-def shown(source):
+def shown(source, **attachments):
     """Return a written answer as HTML."""
-    return markdown2html(sanitized(new_markdown_cell(source)).source)
+    return to_html(source, attachments)
 
 
 def data(**kinds):
@@ -146,28 +145,68 @@ def test_a_link_that_is_decoded_twice_runs_nothing(source):
     assert live(shown(source)) == []
 
 
+AS_IN_JUPYTERLAB = {
+    "1 < 2 and 3 > 2, a & b": "<p>1 &lt; 2 and 3 &gt; 2, a &amp; b</p>",
+    "> quoted": "<blockquote>\n<p>quoted</p>\n</blockquote>",
+    "$x<1$ in `a < b`": "<p>$x&lt;1$ in <code>a &lt; b</code></p>",
+    "$$\\begin{aligned} x &= y\\end{aligned}$$":
+        "<p>$$\\begin{aligned} x &amp;= y\\end{aligned}$$</p>",
+    "W<sub>1</sub> and <b>bold</b>": "<p>W<sub>1</sub> and <b>bold</b></p>",
+    "<details><summary>A hint</summary>`x`</details>":
+        "<details><summary>A hint</summary>`x`</details>",
+    "[a](https://a.org)": '<p><a href="https://a.org" rel="noopener noreferrer">a</a></p>',
+    "![p](plot.png)": '<p><img src="plot.png" alt="p"></p>',
+    "```python\nx <= y\n```": '<div class="highlight"><pre><span></span><span class="n">x</span> '
+        '<span class="o">&lt;=</span> <span class="n">y</span>\n</pre></div>',
+    "| a |\n|--:|\n| 1 |": '<table>\n<thead>\n<tr>\n  <th style="text-align:right">a</th>\n</tr>\n'
+        '</thead>\n<tbody>\n<tr>\n  <td style="text-align:right">1</td>\n</tr>\n</tbody>\n</table>',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", AS_IN_JUPYTERLAB)
+def test_an_answer_looks_as_in_jupyterlab(source):
+    assert shown(source).strip() == AS_IN_JUPYTERLAB[source]
+
+
+@pytest.mark.parametrize("name", ["image.png", "my image.png"])
+def test_a_pasted_picture_is_seen(name):
+    page = shown(f"![x](attachment:{name.replace(' ', '%20')})", **{name: {"image/png": "aGk="}})
+    assert '<img src="data:image/png;base64,aGk="' in page
+
+
 @pytest.mark.parametrize(
     "source",
-    [
-        "", "It is ln 10 ≈ 2.3.", "1 < 2 and 3 > 2", "> quoted", "a & b &lt; c", "$x<1$ in `a < b`",
-        "# Title\n\n- [link](https://a.org)\n- ![picture](plot.png)", "```python\nx <= y\n```",
-        "The data: text and numbers.", "**bold** <", "a <3",
-    ],
-)  # fmt: skip
-def test_an_answer_without_markup_stays_as_it_was_typed(source):
-    assert sanitized(new_markdown_cell(source)).source == source
+    ["![x](attachment:a.png)", "![x][1]\n\n[1]: attachment:a.png", "<img src='attachment:a.png'>"],
+)
+@pytest.mark.parametrize("kept", [{}, {"image/svg+xml": "PHN2Zz4="}, {"text/html": "aGk="}])
+def test_a_picture_that_is_not_there_or_none_ends_no_page(source, kept):
+    page = shown(source, **({"a.png": kept} if kept else {}))
+    assert live(page) == [] and 'src="' not in page
 
 
-def test_plain_html_stays():
-    source = '<b>bold</b> and <a href="https://a.org" title="t">a link</a>'
-    assert sanitized(new_markdown_cell(source)).source == source
+@pytest.mark.parametrize(
+    "command",
+    ["\\href{javascript:attack}{x}", "\\class{score}{x}", "\\style{a}{x}", "\\cssId{a}{x}"],
+)
+@pytest.mark.parametrize(
+    "around", ["${}$", "$${}$$", "\\begin{{align}}{}\\end{{align}}", "<p>${}$</p>"]
+)
+def test_a_formula_sets_nothing_but_a_formula(command, around):
+    assert command not in shown(around.format(command))
+    assert command in shown(f"`{command}`")
+    (left,) = data(text_latex=around.format(command)).values()
+    assert command not in left
 
 
-def test_an_answer_with_a_link_to_a_script_is_shown_as_it_was_typed():
-    source = "I looked [here](javascript:attack), <b>and</b> here."
-    page = shown(source)
-    assert page.startswith("<pre>") and "<b>" not in page
-    assert "[here](javascript:attack), &lt;b&gt;and&lt;/b&gt; here." in page
+def test_what_a_page_acts_on_by_its_class_or_id_is_not_made_by_an_answer():
+    page = shown('<div class="score" id="total" data-id="1" contenteditable>85</div>')
+    assert page.strip() == "<div>85</div>"
+
+
+def test_the_table_of_a_data_frame_keeps_its_form():
+    row = '<tr style="text-align: right;"><td>7</td></tr>'
+    table = f'<table class="dataframe"><tbody>{row}</tbody></table>'
+    assert data(text_html=table) == {"text/html": table}
 
 
 # Outputs
@@ -242,6 +281,7 @@ def test_text_of_the_course_stays_as_it_is(field):
     ours = {"nbgrader": {"grade_id": "ours", "locked": False, "solution": False, **field}}
     source = "<details><summary>A hint</summary>\n\n[x](javascript:ours)\n</details>"
     assert sanitized(new_markdown_cell(source, metadata=ours)).source == source
+    assert shown(source).startswith("<details><summary>A hint</summary>")
 
 
 def test_a_verdict_stays_as_the_judge_wrote_it():

@@ -6,10 +6,10 @@ from copy import deepcopy
 from itertools import count, pairwise
 from typing import Any
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from autograder.grading.repair.recognise import Match
-from autograder.grading.repair.submitted import Cell, Note
+from autograder.grading.repair.submitted import PICTURE_LIMIT, Cell, Note
 from autograder.notebook.evidence import clip
 
 NAMED = 3  # cells that a note on many names
@@ -91,6 +91,9 @@ def _build(
     else:
         cell = deepcopy(released.cells[place])
         cell.source = _source(match, place, position)
+    pictures = {} if position is None else match.held[position].attachments
+    if pictures and cell.cell_type != "code":
+        cell.attachments = from_dict({**cell.get("attachments", {}), **pictures})
     if cell.cell_type == "code":
         cell.outputs, cell.execution_count = [], None
     return cell
@@ -128,8 +131,14 @@ def _notes(match: Match, place: int | None, position: int | None) -> Iterator[No
     name = (wanted.grade_id if wanted else "") or f"cell {held.number}"
     if held.removed:
         yield name, "characters of this cell that cannot be saved were removed."
-    if held.attachments and not (wanted and wanted.attachments):
-        yield name, "the images or files attached to this cell were dropped."
+    if held.dropped and not (wanted and wanted.locked):
+        yield (
+            name,
+            (
+                f"pictures of this cell could not be kept: PNG, JPEG, GIF and WebP can, of at most "
+                f"{PICTURE_LIMIT // 2**20} MiB."
+            ),
+        )
     if position in match.copies:
         original = match.wanted[match.copies[position]].grade_id
         yield name, f"this cell was a copy of {original}; it counts as a cell of your own."

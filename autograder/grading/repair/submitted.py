@@ -10,14 +10,20 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 SIZE_LIMIT = 128 * 2**20  # of a file, in bytes
 COMPARED_TEXT = 4000  # characters of a cell whose words are compared
 KINDS = ("code", "markdown", "raw")
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURE_LIMIT = 8 * 2**20  # of a picture that was pasted into a cell, in characters of base64
+ALL_PICTURES = 32 * 2**20  # of a notebook
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
+PASTED = re.compile(r"!\[([^\]]*)\]\(attachment:([^)\s]+)[^)]*\)")
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and surrogates that are no pair
 WORD = re.compile(r"\w+|[^\w\s]")
 DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+) *=(?!=)", re.MULTILINE)
@@ -39,7 +45,8 @@ class Cell:
     source: str
     id: str = ""
     nbgrader: Mapping[str, Any] | None = None
-    attachments: bool = False
+    attachments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # pictures
+    dropped: int = 0  # pictures that were not kept, or are not there
     removed: int = 0
 
     @property
@@ -162,14 +169,15 @@ def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
         raw = [cell for sheet in _only(sheets, list) for cell in sheet]
     if not isinstance(raw, list):
         raise Unreadable("the file is JSON and not a notebook: it has no list of cells")
-    cells = [_cell(number, cell) for number, cell in enumerate(raw, start=1)]
+    room = [ALL_PICTURES]
+    cells = [_cell(number, cell, room) for number, cell in enumerate(raw, start=1)]
     lost = [f"cell {number}" for number, cell in enumerate(cells, start=1) if cell is None]
     left_out = "this cell of the file could not be read; it was left out."
     return [cell for cell in cells if cell], [(name, left_out) for name in lost]
 
 
-def _cell(number: int, raw: Any) -> Cell | None:
-    """Read one cell, or None if it has no text."""
+def _cell(number: int, raw: Any, room: list[int]) -> Cell | None:
+    """Read one cell, or None if it has no text; `room` is what is left for pictures."""
     if not isinstance(raw, dict):
         return None
     source = raw.get("source", raw.get("input"))
@@ -182,6 +190,10 @@ def _cell(number: int, raw: Any) -> Cell | None:
     writable, removed = UNWRITABLE.subn("", source)
     metadata = raw.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
+    pictures, dropped = {}, 0
+    if kind != "code":
+        pictures = _pictures(raw.get("attachments"), room)
+        writable, dropped = _without_dead(writable, pictures)
     cell_id = raw.get("id", metadata.get("id"))  # in the metadata: Colab
     valid = isinstance(cell_id, str) and CELL_ID.fullmatch(cell_id)
     nbgrader = metadata.get("nbgrader")
@@ -191,9 +203,38 @@ def _cell(number: int, raw: Any) -> Cell | None:
         source=writable,
         id=cell_id if valid else "",
         nbgrader=nbgrader if nbgrader and isinstance(nbgrader, dict) else None,
-        attachments=bool(raw.get("attachments")),
+        attachments=pictures,
+        dropped=dropped,
         removed=removed,
     )
+
+
+def _pictures(attachments: Any, room: list[int]) -> dict[str, dict[str, str]]:
+    """Return of what is attached to a cell the pictures that can be kept."""
+    kept: dict[str, dict[str, str]] = {}
+    for name, forms in attachments.items() if isinstance(attachments, dict) else ():
+        for kind, data in forms.items() if isinstance(forms, dict) else ():
+            data = "".join(_only(data, str)) if isinstance(data, list) else data
+            if kind not in PICTURES or not isinstance(data, str) or UNWRITABLE.search(name):
+                continue
+            if len(data) <= min(PICTURE_LIMIT, room[0]) and BASE64.fullmatch(data):
+                kept.setdefault(name, {})[kind] = data
+                room[0] -= len(data)
+    return kept
+
+
+def _without_dead(source: str, pictures: Mapping[str, Any]) -> tuple[str, int]:
+    """Say in a text which pictures of it were left out. Returns it, and how many they are."""
+    dropped = 0
+
+    def said(found: re.Match) -> str:
+        nonlocal dropped
+        if {found[2], unquote(found[2])} & set(pictures):
+            return found[0]
+        dropped += 1
+        return f"*(the picture {unquote(found[2])} could not be kept)*"
+
+    return PASTED.sub(said, source), dropped
 
 
 def _kind(raw: Mapping[str, Any], source: str) -> tuple[str, str]:
