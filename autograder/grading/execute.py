@@ -216,6 +216,7 @@ class Run:
         self._timeout, self._grace = timeout, grace
         self._reader = records.Reader(kernel.line)
         self._deadline = time.monotonic() + limits.seconds
+        self._left = {True: limits.outputs, False: limits.outputs}  # of evidence, of all else
 
     def cells(self, cells: Sequence[NotebookNode]) -> str | None:
         """Run cells. Returns why it was stopped, if it was; nothing if nobody here knows."""
@@ -254,6 +255,17 @@ class Run:
             raise Stopped(f"{too_long} and could not be interrupted") from None
         except records.TooLarge:
             self._stop_flood(cell)
+        self._keep(cell)
+
+    def _keep(self, cell: NotebookNode) -> None:
+        """Keep what a cell shows, if all cells together do not show too much."""
+        evidence = notebooks.is_autograded(cell)
+        self._left[evidence] -= self._limits.output - max(self._room, 0)
+        if self._left[evidence] < 0:
+            self._left[evidence] += self._limits.output - max(self._room, 0)
+            most = self._limits.outputs // files.MiB
+            self._outputs.begin(cell)
+            self._outputs.error("TooMuchOutput", f"all cells displayed more than {most} MiB")
 
     def _read(self, until: float) -> None:
         """Read what a cell shows, until it is done. Raises TimeoutError, EOFError, TooLarge."""

@@ -3,6 +3,7 @@
 nbformat's own reader and writer validate and indent in Python, which takes long.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,8 @@ from nbformat.v4.rwbase import split_lines
 
 from autograder import NOT_GRADED
 
+# as people write it, below an empty line, a title of Colab's or `%%time`
+MARK = re.compile(rf"#\s*{NOT_GRADED.lstrip('# ')}\.?", re.IGNORECASE)
 NOTES = "gradient_check"  # in a notebook's metadata: what was repaired
 VERDICT_MIME = "application/vnd.gradient-check.verdict+json"
 
@@ -74,5 +77,12 @@ def is_autograded(cell: NotebookNode) -> bool:
 
 
 def runs_when_graded(cell: NotebookNode) -> bool:
-    """Say whether a cell is code, and not for people only."""
-    return cell.cell_type == "code" and cell.source.split("\n", 1)[0].strip() != NOT_GRADED
+    """Say whether a cell is code, and not for people only: a mark above its first line says so."""
+    if cell.cell_type != "code":
+        return False
+    for line in map(str.strip, cell.source.split("\n")):
+        if MARK.fullmatch(line):
+            return False
+        if line and not line.startswith(("#", "%%time", "%%capture")):
+            return True
+    return True

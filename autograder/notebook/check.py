@@ -51,6 +51,8 @@ class Checker:
         self.assignment = assignment
         self._seen: dict[tuple, tuple[Any, Outcome]] = {}
         self._cell = 0  # in which it was seen
+        if shell := get_ipython():
+            _Name.keep(shell, self)
 
     def public(self, name: str, function: Callable[..., Any]) -> None:
         """Run the public cases of a check and draw what was found.
@@ -117,6 +119,39 @@ class Checker:
             raise UnknownCheck(
                 f"{self.assignment} has no check {name!r}; it has {', '.join(checks)}."
             ) from None
+
+
+class _Name:
+    """Lends the name `check` to a checker in cells that call it, if a student's cell has taken it.
+
+    It has one pair of hooks a notebook, also if the cell that makes the checker runs again.
+    """
+
+    hooks: "_Name | None" = None
+
+    def __init__(self, shell: Any) -> None:
+        self.names, self.taken = shell.user_ns, {}
+        shell.events.register("pre_run_cell", self.lend)
+        shell.events.register("post_run_cell", self.give_back)
+
+    @classmethod
+    def keep(cls, shell: Any, checker: Checker) -> None:
+        """Remember the latest checker of a notebook."""
+        if cls.hooks is None or cls.hooks.names is not shell.user_ns:
+            cls.hooks = cls(shell)
+        cls.hooks.checker = checker
+
+    def lend(self, info: Any) -> None:
+        """Put the checker in the place of what has its name."""
+        calls = info.raw_cell.startswith(("check.public(", "check.hidden("))
+        if calls and not isinstance(self.names.get("check"), Checker):
+            self.taken = {name: self.names[name] for name in ("check",) if name in self.names}
+            self.names["check"] = self.checker
+
+    def give_back(self, _: Any) -> None:
+        """Let the name mean what the student's cells let it mean."""
+        self.names.update(self.taken)
+        self.taken = {}
 
 
 def observe_check(check: RecordedCheck, function: Callable[..., Any]) -> dict[str, Outcome]:

@@ -21,6 +21,9 @@ import torch
 MIME = "application/vnd.gradient-check.evidence+json"
 SCHEMA_VERSION = 1
 LIMIT_BYTES = 16 * 2**20  # of tensors in one cell
+LIMIT_TEXT = 2**20  # bytes of what is said of the tensors in one cell
+LIMIT_DIMENSIONS = 16
+LIMIT_MODIFIED = 20  # inputs whose names are kept
 TEXT_LIMIT = 300
 DTYPES = (
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
@@ -164,7 +167,7 @@ def outcome_to_json(outcome: Outcome, tensors: Tensors) -> dict:
 def outcome_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> Outcome:
     """Read what `outcome_to_json` wrote."""
     leaves = {str(n): _leaf_from_json(leaf, tensors) for n, leaf in document["leaves"].items()}
-    modified = tuple(clip(path) for path in document["modified"])
+    modified = tuple(clip(path) for path in document["modified"][:LIMIT_MODIFIED])
     return Outcome(leaves, modified, clip(document["raised"]))
 
 
@@ -174,6 +177,8 @@ def _leaf_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> L
         tensor = tensors[document["tensor"]]
         if tensor.dtype not in DTYPES:
             raise ValueError(f"a leaf of {tensor.dtype}")
+        if tensor.dim() > LIMIT_DIMENSIONS:
+            raise ValueError(f"a leaf with {tensor.dim()} dimensions")
         if {"number": 0, "numbers": 1}.get(kind, tensor.dim()) != tensor.dim():
             raise ValueError(f"a leaf of kind {kind} with {tensor.dim()} dimensions")
     elif kind not in WITHOUT_TENSOR:
@@ -207,7 +212,10 @@ def from_output(output: Any) -> tuple[str, dict[str, Outcome]]:
             raise ValueError(f"schema version {clip(version)}, expected {SCHEMA_VERSION}")
         if len(data) > 2 * LIMIT_BYTES:
             raise ValueError("larger than a cell may record")
-        document, tensors = unpack(base64.b64decode(data, validate=True))
+        packed = base64.b64decode(data, validate=True)
+        if int.from_bytes(packed[:8], "little") > LIMIT_TEXT:
+            raise ValueError("it says more of its tensors than a check does")
+        document, tensors = unpack(packed)
         return str(check), {
             str(case): outcome_from_json(outcome, tensors) for case, outcome in document.items()
         }

@@ -10,9 +10,11 @@ from math import floor
 
 from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
 from autograder.notebook.criteria import CRITERIA, Measurement, same_leaf
-from autograder.notebook.evidence import Outcome
+from autograder.notebook.evidence import Outcome, clip
 
 NOT_WRITTEN = "not written yet (this function, or one that it calls)"
+NO_GPU = "NVIDIA driver", "not compiled with CUDA", "No CUDA GPUs", "MPS backend"
+ON_CPU = "; the checks run on a CPU: make new tensors where the input is, with device=X.device"
 SEVERAL = 3  # broken promises that a reason names
 
 
@@ -100,8 +102,9 @@ def _judge_case(
         return verdict(0.0, "this case left no evidence")
     if outcome.raised:
         unwritten = outcome.raised.rstrip(": ") == "NotImplementedError"
-        return verdict(0.0, NOT_WRITTEN if unwritten else f"raised {outcome.raised}")
-    spoilt = f"the call changed its inputs: {', '.join(outcome.modified)}"
+        advice = ON_CPU if any(sign in outcome.raised for sign in NO_GPU) else ""
+        return verdict(0.0, NOT_WRITTEN if unwritten else f"raised {outcome.raised}{advice}")
+    spoilt = clip(f"the call changed its inputs: {', '.join(outcome.modified)}")
     if check.pure and outcome.modified:
         return verdict(0.0, spoilt)
     assert case.expected is not None, case.name

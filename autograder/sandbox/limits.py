@@ -20,6 +20,9 @@ class Limits(Configurable):
     files = Integer(20_000, help="files and folders").tag(config=True)
     cpu_seconds = Integer(600, help="seconds of processor time of a process").tag(config=True)
     seconds = Integer(600, help="seconds a submission may take").tag(config=True)
+    outputs = Integer(32 * MiB, help="bytes all cells may display, and as many of evidence").tag(
+        config=True
+    )
     output = Integer(32 * MiB, help="bytes a cell may display, evidence included").tag(config=True)
 
     @property

@@ -286,3 +286,21 @@ def test_a_cell_that_says_it_is_done_for_others_stops_the_run():
     assert first.execution_count == 1
     assert why == "this cell ran longer than 1 s and could not be interrupted"
     assert second.execution_count is None
+
+
+def test_what_all_cells_show_together_has_a_limit_and_evidence_one_of_its_own():
+    show = "print('x' * 900_000)"
+    nb = notebook(show, show, show, "print('small')", "print('evidence')")
+    nb.cells[4].metadata.nbgrader = {"grade": True, "solution": False, "grade_id": "loss"}
+    cells = run(nb, b"inputs", Config({"Limits": {"outputs": 2 * 2**20}})).cells
+    assert [len(text(cell)) > 900_000 for cell in cells] == [True, True, False, False, False]
+    assert why(cells[2]) == "TooMuchOutput: all cells displayed more than 2 MiB"
+    assert (text(cells[3]), text(cells[4])) == ("small\n", "evidence\n")
+
+
+def test_evidence_of_all_cells_has_a_limit():
+    nb = notebook(*["print('x' * 900_000)"] * 3)
+    for cell in nb.cells:
+        cell.metadata.nbgrader = {"grade": True, "solution": False, "grade_id": "loss"}
+    cells = run(nb, b"inputs", Config({"Limits": {"outputs": 2 * 2**20}})).cells
+    assert why(cells[2]) == "TooMuchOutput: all cells displayed more than 2 MiB"

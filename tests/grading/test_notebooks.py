@@ -131,10 +131,26 @@ def test_a_judge_gives_points_to_code_that_the_student_did_not_write(made, autog
         (cell(source=NOT_GRADED), False),
         (cell(source=f"x = 1\n{NOT_GRADED}"), True),
         (cell(source=f"{NOT_GRADED}, but for this\ntrain()"), True),
-        (cell(source=f"\n{NOT_GRADED}\ntrain()"), True),
+        *[
+            (cell(source=f"{above}\n{NOT_GRADED}\ntrain()"), False)
+            for above in (
+                "",
+                "\n \n",
+                "%%time",
+                "%%capture out",
+                "#@title Training",
+                "# my own comment",
+            )
+        ],
+        *[
+            (cell(source=f"{mark}\ntrain()"), False)
+            for mark in ("#not run when graded", "# Not run when graded.", "#  not run when graded")
+        ],
+        (cell(source=f"%%bash\n{NOT_GRADED}\nls"), True),
+        (cell(source=f'text = """\n{NOT_GRADED}\n"""\ntrain()'), True),
         (cell(new_markdown_cell, "text"), False),
         (cell(new_raw_cell, "text"), False),
     ],
 )
-def test_code_runs_unless_its_first_line_says_that_it_is_for_people(made, runs):
+def test_code_runs_unless_a_mark_above_it_says_that_it_is_for_people(made, runs):
     assert runs_when_graded(made) is runs

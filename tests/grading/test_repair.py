@@ -515,6 +515,15 @@ def test_pictures_of_a_notebook_have_a_limit_together(handed_in, repaired):
     assert ["attachments" in one for one in result.notebook.cells[-5:]] == [True] * 4 + [False]
 
 
+def test_of_very_many_cells_the_first_are_read(handed_in, repaired):
+    handed_in["cells"] += [own("", id="") for _ in range(20_000)]
+    start = time.process_time()
+    result = repaired(handed_in)
+    assert time.process_time() - start < 2
+    assert len(result.notebook.cells) <= 5_000
+    assert result.notes[0].endswith("cells, those after the first 5,000 were left out.")
+
+
 def test_what_looks_like_a_pasted_picture_in_code_stays(handed_in, repaired):
     cell(handed_in, "nn_loss")["source"] += "\n# ![x](attachment:a.png)"
     expected = cell(handed_in, "nn_loss")["source"]

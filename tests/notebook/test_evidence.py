@@ -1,5 +1,7 @@
 import base64
 import json
+import struct
+import time
 
 import numpy as np
 import pytest
@@ -218,3 +220,42 @@ def test_a_tensor_that_is_recorded_often_counts_every_time():
     outcomes = {str(i): Outcome({"x": Leaf("tensor", big)}) for i in range(2)}
     with pytest.raises(EvidenceTooLarge):
         to_output("scores", outcomes)
+
+
+def forged(document, header=(), body=b""):
+    """Build an output by hand, as a hostile cell would."""
+    text = json.dumps(document)
+    head = json.dumps({**dict(header), "__metadata__": {"json": text}}).encode()
+    data = struct.pack("<Q", len(head)) + head + body
+    return {"schema_version": 1, "check": "c", "safetensors": base64.b64encode(data).decode()}
+
+
+EMPTY = {"leaves": {}, "modified": [], "raised": ""}
+OF_TENSOR = {"kind": "tensor", "text": "", "device": "", "tensor": "t"}
+BOMBS = {
+    "leaves": forged({"a": EMPTY | {"leaves": {
+        str(n): {"kind": "other", "text": "", "device": ""} for n in range(100_000)}}}),
+    "names": forged({"n" * 4_000_000: EMPTY}),
+    "cases": forged({str(n): EMPTY for n in range(100_000)}),
+    "modified": forged({"a": EMPTY | {"modified": ["x" * 299] * 20_000}}),
+    "nested": forged({"a": json.loads("[" * 500 + "]" * 500)}),
+    "dimensions": forged(
+        {"a": EMPTY | {"leaves": {"r": OF_TENSOR}}},
+        {"t": {"dtype": "F64", "shape": [1] * 200_000, "data_offsets": [0, 8]}}, bytes(8)),
+    "length": {"schema_version": 1, "check": "c",
+               "safetensors": base64.b64encode(bytes([255] * 8)).decode()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_evidence_that_says_too_much_is_malformed_at_once(bomb):
+    start = time.process_time()
+    with pytest.raises(MalformedEvidence) as caught:
+        from_output(BOMBS[bomb])
+    assert time.process_time() - start < 0.5
+    assert len(str(caught.value)) < 400 and "\n" not in str(caught.value)
+
+
+def test_of_many_modified_inputs_some_are_kept():
+    found = outcome_from_json(EMPTY | {"modified": ["x" * 900] * 500}, {})
+    assert len(found.modified) == 20 and all(len(name) <= 300 for name in found.modified)

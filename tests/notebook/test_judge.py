@@ -211,3 +211,20 @@ def test_a_mistake_in_a_wrong_form_keeps_no_share(wrong_form):
     mistake = KnownMistake("doubled", "half of it.", 0.5, {"case0": returned(2 * RIGHT[0])})
     found = judge(check(RIGHT[0], mistakes=(mistake,)), {"case0": returned(wrong_form)})
     assert (found.mistake, found.fraction) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "RuntimeError: Found no NVIDIA driver on your system.",
+        "AssertionError: Torch not compiled with CUDA enabled",
+        "RuntimeError: No CUDA GPUs are available",
+    ],
+)
+def test_who_asks_for_a_gpu_by_name_is_told_where_the_checks_run(raised):
+    found = judge(check(RIGHT), {"case0": Outcome(raised=raised)})
+    assert found.fraction == 0
+    assert found.reason == (
+        f"raised {raised}; the checks run on a CPU: "
+        "make new tensors where the input is, with device=X.device"
+    )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+MOST_CELLS = 5_000  # that are read; a thousand is a very long notebook
 SIZE_LIMIT = 128 * 2**20  # of a file, in bytes
 COMPARED_TEXT = 4000  # characters of a cell whose words are compared
 KINDS = ("code", "markdown", "raw")
@@ -170,10 +171,15 @@ def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
     if not isinstance(raw, list):
         raise Unreadable("the file is JSON and not a notebook: it has no list of cells")
     room = [ALL_PICTURES]
-    cells = [_cell(number, cell, room) for number, cell in enumerate(raw, start=1)]
+    cells = [_cell(number, cell, room) for number, cell in enumerate(raw[:MOST_CELLS], start=1)]
     lost = [f"cell {number}" for number, cell in enumerate(cells, start=1) if cell is None]
     left_out = "this cell of the file could not be read; it was left out."
-    return [cell for cell in cells if cell], [(name, left_out) for name in lost]
+    notes = [(name, left_out) for name in lost]
+    if len(raw) > MOST_CELLS:
+        notes.append(
+            ("", f"Of {len(raw):,} cells, those after the first {MOST_CELLS:,} were left out.")
+        )
+    return [cell for cell in cells if cell], notes
 
 
 def _cell(number: int, raw: Any, room: list[int]) -> Cell | None:
