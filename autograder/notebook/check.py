@@ -129,8 +129,8 @@ class _Name:
 
     hooks: "_Name | None" = None
 
-    def __init__(self, shell: Any) -> None:
-        self.names, self.taken = shell.user_ns, {}
+    def __init__(self, shell: Any, checker: Checker) -> None:
+        self.names, self.taken, self.checker = shell.user_ns, {}, checker
         shell.events.register("pre_run_cell", self.lend)
         shell.events.register("post_run_cell", self.give_back)
 
@@ -138,7 +138,7 @@ class _Name:
     def keep(cls, shell: Any, checker: Checker) -> None:
         """Remember the latest checker of a notebook."""
         if cls.hooks is None or cls.hooks.names is not shell.user_ns:
-            cls.hooks = cls(shell)
+            cls.hooks = cls(shell, checker)
         cls.hooks.checker = checker
 
     def lend(self, info: Any) -> None:

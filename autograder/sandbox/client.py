@@ -53,7 +53,7 @@ IMPORTS = (
 
 
 OF_PYTHON = (
-    "bin", "lib", "lib64", "share/fonts", "share/zoneinfo", "ssl", "pyvenv.cfg",
+    "bin", "lib", "lib64", "share/fonts", "share/zoneinfo", "share/gradient-check", "ssl", "pyvenv.cfg",
 )  # fmt: skip
 
 
