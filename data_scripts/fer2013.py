@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 from data_scripts import commands
 from data_scripts.fetch import Source
 from data_scripts.images import Contents, ImageSet, Splits
+from data_scripts.pictures import eight_bits, pictures_in
 from data_scripts.synthetic import faces
 
 CLASSES = faces.CLASSES
@@ -91,7 +92,7 @@ def _read_folder(folder: Path) -> Contents:
         for place in (folder, folder / "fer2013"):
             if (place / name).exists():
                 return read(place / name)
-    images = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    images = pictures_in(folder)
     if not images:
         raise ValueError(f"there is no {', '.join(CSV)} or train.csv in it, and no image")
     return Contents(_read_images(images), exact=False, whole=False)
@@ -108,7 +109,10 @@ def _read_images(paths: list[Path]) -> Splits:
         with Image.open(path) as image:
             if image.size != (SIDE, SIDE):
                 raise ValueError(f"{path.name} has {image.size} pixels, not {SIDE} x {SIDE}")
-            pixels = np.asarray(image.convert("L"))
+            try:
+                pixels = np.asarray(eight_bits(image).convert("L"))
+            except ValueError as error:
+                raise ValueError(f"{path.name}: {error}") from None
         found.setdefault(split, []).append((pixels, CLASSES.index(expression)))
     return {split: _tensors(*zip(*rows, strict=True)) for split, rows in found.items()}
 

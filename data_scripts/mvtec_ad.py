@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from data_scripts import commands
 from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
+from data_scripts.pictures import eight_bits, folders_in, is_hidden, named_like, pictures_in
 from data_scripts.storage import (
     DAMAGED,
     DataNotFound,
@@ -143,21 +144,21 @@ def samples(folder: Path, split: str) -> Iterator[Sample]:
 
     Raises DataNotFound if there are none, or if a defect has no mask.
     """
-    images = sorted((folder / split).glob("*/*.png"))
+    images = pictures_in(folder / split, "*/*")
     if not images:
         raise DataNotFound(f"{folder / split} has no images; a category has train/{GOOD} and test.")
     for image in images:
         defect, mask = image.parent.name, None
         if defect != GOOD:
-            mask = folder / "ground_truth" / defect / f"{image.stem}_mask.png"
-            if not mask.exists():
-                raise DataNotFound(f"{mask}: there is no mask for {image.name}.")
+            stem = folder / "ground_truth" / defect / f"{image.stem}_mask"
+            if (mask := named_like(stem)) is None:
+                raise DataNotFound(f"{stem}.png: there is no mask for {image.name}.")
         yield Sample(image, defect, mask)
 
 
 def kinds(folder: Path) -> tuple[str, ...]:
     """Return what a category has images of, "good" first."""
-    found = sorted(path.name for path in (folder / "test").iterdir() if path.is_dir())
+    found = [path.name for path in folders_in(folder / "test") if pictures_in(path, "*")]
     return (GOOD, *(name for name in found if name != GOOD))
 
 
@@ -165,7 +166,7 @@ def categories(folder: Path) -> list[str]:
     """Return the names of the folders in a folder that hold a category."""
     if not folder.is_dir():
         return []
-    return sorted(p.name for p in folder.iterdir() if is_category(p) and p.name[0] != ".")
+    return [path.name for path in folders_in(folder) if is_category(path)]
 
 
 def is_category(folder: Path) -> bool:
@@ -187,7 +188,10 @@ def opened(path: Path) -> Generator[Image.Image]:
 
 def _read(path: Path, mode: str, size: int | None, how: Image.Resampling) -> np.ndarray:
     with opened(path) as image:
-        image = image.convert(mode)
+        try:
+            image = eight_bits(image).convert(mode)
+        except ValueError as error:
+            raise DataNotFound(f"{path} cannot be read: {error}.") from None
         if size is not None and image.size != (size, size):
             image = image.resize((size, size), how)
         return np.array(image)
@@ -311,7 +315,7 @@ def holders_in(folder: Path) -> list[Path]:
     found = []
     for path in (folder, *sorted(folder.rglob("*"))):
         names = path.relative_to(folder).parts
-        if is_category(path) and not any(n[0] == "." or n == "__MACOSX" for n in names):
+        if is_category(path) and not any(map(is_hidden, names)):
             found.append(path)
     return found
 
@@ -320,7 +324,7 @@ def copy_files(source: Path, target: Path) -> None:
     """Copy the files of a folder, and not what is hidden, nor who may do what with them."""
     for path in sorted(source.rglob("*")):
         place = path.relative_to(source)
-        if path.is_file() and not any(name[0] == "." for name in place.parts):
+        if path.is_file() and not any(map(is_hidden, place.parts)):
             (target / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target / place)
 

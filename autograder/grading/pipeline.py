@@ -10,13 +10,10 @@ import errno
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.utils import parse_utc
 
 from autograder.grading import files, notebooks
 from autograder.grading.cluster import Workers, connect, run_class
@@ -25,9 +22,11 @@ from autograder.grading.execute import Ran
 from autograder.grading.gradebook import GradebookWriter, open_writer, patiently
 from autograder.grading.journal import Graded, Journal
 from autograder.grading.prepare import Assignment, Prepared, load_assignment, prepare
+from autograder.grading.repair.submitted import TIMESTAMP, time_of
 from autograder.grading.verdicts import judge_notebook
 
-TIMESTAMP = "timestamp.txt"
+# by the one nbgrader sees what is newer, by the other its exchange releases feedback
+OF_NBGRADER = TIMESTAMP, "submission_secret.txt"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -100,19 +99,8 @@ def record(assignment: Assignment, prepared: Prepared, ran: Ran, writer: Gradebo
         for step in assignment.after:
             step(nb, {})
     submitted = assignment.folders.submitted(prepared.student)
-    writer.save(prepared.student, judged, handed_in(submitted))
+    writer.save(prepared.student, judged, time_of(submitted)[0])
     write_autograded(assignment, prepared.student, judged)
-
-
-def handed_in(submitted: Path) -> datetime | None:
-    """Read when a submission was handed in, if the folder says so in nbgrader's way.
-
-    nbgrader itself ends the program where it cannot read the time.
-    """
-    try:
-        return parse_utc((files.read(submitted / TIMESTAMP, 100) or b"").decode().strip())
-    except (ValueError, OverflowError):
-        return None
 
 
 def write_autograded(
@@ -128,8 +116,9 @@ def write_autograded(
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
     submitted = assignment.folders.submitted(student)
-    if time := files.read(submitted / TIMESTAMP, 100):  # by it nbgrader sees what is newer
-        (partial_ / TIMESTAMP).write_bytes(time)
+    for name in OF_NBGRADER:
+        if (content := files.read(submitted / name, 1000)) is not None:
+            (partial_ / name).write_bytes(content)
     for name, nb in judged.items():
         path = partial_ / f"{name}.ipynb"
         path.write_bytes(notebooks.to_file_bytes(nb))

@@ -24,6 +24,7 @@ from autograder.grading import files, notebooks, released, repair
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.notebooks import NOTES, grade_id
 from autograder.grading.repair import NotebookNotFound, Repaired, beside
+from autograder.grading.repair.submitted import time_of
 from autograder.notebook import cases
 from autograder.notebook.cases import RecordedCheck
 from autograder.sandbox.limits import Limits
@@ -150,8 +151,8 @@ def _prepared(
         notes[name] = _sentences(repaired)
     others = {name: path for name, path in {**moved, **found}.items() if path not in read}
     packed, note = _pack(others, assignment)
-    if note:
-        notes = {name: (*sentences, note) for name, sentences in notes.items()}
+    more = [sentence for sentence in (note, time_of(place)[1]) if sentence]
+    notes = {name: (*sentences, *more) for name, sentences in notes.items()}
     digest = _digest([assignment.digest.encode(), packed, *prepared.values()])
     return Prepared(student, prepared, packed, notes, digest)
 

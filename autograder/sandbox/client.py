@@ -53,7 +53,8 @@ IMPORTS = (
 
 
 OF_PYTHON = (
-    "bin", "lib", "lib64", "share/fonts", "share/zoneinfo", "share/gradient-check", "ssl", "pyvenv.cfg",
+    "bin", "lib", "lib64", "ssl", "pyvenv.cfg",
+    *(f"share/{name}" for name in ("fonts", "zoneinfo", "gradient-check")),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import os
 import random
 import time
 from copy import deepcopy
+from datetime import datetime
 
 import nbformat
 import pytest
@@ -13,7 +14,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from autograder.grading import repair
 from autograder.grading.notebooks import from_bytes
 from autograder.grading.prepare import load_assignment, prepare
-from autograder.grading.repair.submitted import SIZE_LIMIT
+from autograder.grading.repair.submitted import SIZE_LIMIT, time_of
 from tests import submissions
 from tests.fixtures import A1
 
@@ -733,3 +734,43 @@ def test_what_is_no_submission_is_not_found(make, reason, tmp_path, handed_in, r
     with pytest.raises(repair.NotebookNotFound) as error:
         repair.find_notebook(folder, A1, released)
     assert str(error.value) == f"anna/a1: there is no notebook {A1}.ipynb{reason}"
+
+
+TIMES = {
+    "2026-11-29 23:59:01.25 UTC": datetime(2026, 11, 29, 23, 59, 1, 250_000),
+    "2026-11-29 23:59:00": datetime(2026, 11, 29, 23, 59),
+    "2026-11-29T23:59Z": datetime(2026, 11, 29, 23, 59),
+    "2026-11-29 23:59:00 +0100": datetime(2026, 11, 29, 22, 59),
+    "2026-11-29 23:59:00-08:00": datetime(2026, 11, 30, 7, 59),
+    "2026-11-29 23:59 GMT\n": datetime(2026, 11, 29, 23, 59),
+    "\ufeff2026-11-29 23:59:00 utc": datetime(2026, 11, 29, 23, 59),
+    "1795996740": datetime(2026, 11, 29, 23, 59),
+}
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_a_time_that_is_sure_is_read(text, tmp_path):
+    (tmp_path / "timestamp.txt").write_text(text, "utf-8")
+    assert time_of(tmp_path) == (TIMES[text], "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "11:59 PM", "2026-11-29", "2026-11-29 23:59:00 PST", "2026-11-29 11:59 PM",
+        "29/11/2026 23:59", "11/12/2026 10:00:00 UTC", "2026-13-29 23:59:00 UTC", "yesterday",
+        "2026-11-29 23:59:00 +99:00", "99999999999999", "2026-11-29 24:59", "\x00", "9" * 90,
+    ],
+)  # fmt: skip
+def test_a_time_that_is_not_sure_is_no_time_and_is_said(text, tmp_path):
+    (tmp_path / "timestamp.txt").write_text(text)
+    time_, note = time_of(tmp_path)
+    assert time_ is None and "\n" not in note
+    assert note.startswith("timestamp.txt says ") and note.endswith("2026-11-29 23:59:00 UTC.")
+
+
+@pytest.mark.parametrize("there", [None, "", " \n"])
+def test_without_a_time_there_is_nothing_to_say(there, tmp_path):
+    if there is not None:
+        (tmp_path / "timestamp.txt").write_text(there)
+    assert time_of(tmp_path) == (None, "")

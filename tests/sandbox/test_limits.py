@@ -34,7 +34,7 @@ def test_a_limit_that_is_no_whole_number_is_refused(wrong):
         Limits(config=config)
 
 
-def test_the_sandbox_reads_every_limit_but_the_two_that_execute_watches(monkeypatch):
+def test_the_sandbox_reads_every_limit_but_those_that_execute_watches(monkeypatch):
     asked = set()
 
     class Asked(dict):
@@ -47,4 +47,4 @@ def test_the_sandbox_reads_every_limit_but_the_two_that_execute_watches(monkeypa
     limits = Asked(Limits().as_dict())
     namespaces.enter_kernel(limits)
     namespaces.limit(limits)
-    assert asked | {"seconds", "output"} == set(Limits().as_dict())
+    assert asked | {"seconds", "output", "outputs"} == set(Limits().as_dict())

@@ -11,11 +11,16 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from autograder.grading import files
+from autograder.notebook.evidence import clip
+
+TIMESTAMP = "timestamp.txt"
 MOST_CELLS = 5_000  # that are read; a thousand is a very long notebook
 SIZE_LIMIT = 128 * 2**20  # of a file, in bytes
 COMPARED_TEXT = 4000  # characters of a cell whose words are compared
@@ -83,6 +88,30 @@ class Cell:
         if self.kind != "code":
             return []
         return [name or other for name, other in DEFINITION.findall(self.source)]
+
+
+def time_of(folder: Path) -> tuple[datetime | None, str]:
+    """Read when a folder was handed in, from the file that nbgrader and platforms put there.
+
+    Returns the time in UTC, without a zone, as the gradebook has it; or none, with a note if
+    there is a text that is no sure date, time and zone. (nbgrader's reader would guess: "11:59
+    PM" would be 11:59, and an unknown zone none.)
+    """
+    text = (files.read(folder / TIMESTAMP, 100) or b"").decode("utf-8-sig", "replace").strip()
+    if not text:
+        return None, ""
+    try:
+        if re.fullmatch(r"\d{9,11}(\.\d+)?", text):  # seconds, as Unix counts them
+            return datetime.fromtimestamp(float(text), UTC).replace(tzinfo=None), ""
+        found = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::[\d.]+)?) *(.*)", text)
+        zone = re.sub(r"(?i)^(utc|gmt|z)?$", "+00:00", found[2]) if found else ""
+        time = datetime.fromisoformat(f"{found[1]}{zone}" if found else "no time")
+        return time.astimezone(UTC).replace(tzinfo=None), ""
+    except (ValueError, OverflowError, OSError):
+        return None, (
+            f"{TIMESTAMP} says {clip(text)!r}, which is no sure time; no time was recorded. "
+            "Write it like this: 2026-11-29 23:59:00 UTC."
+        )
 
 
 def notebooks(folder: Path) -> Iterator[Path]:
