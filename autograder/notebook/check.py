@@ -124,7 +124,7 @@ class Checker:
 class _Name:
     """Lends the name `check` to a checker in cells that call it, if a student's cell has taken it.
 
-    It has one pair of hooks a notebook, also if the cell that makes the checker runs again.
+    A notebook has one pair of hooks, even if the cell that makes the checker runs again.
     """
 
     hooks: "_Name | None" = None
