@@ -24,11 +24,14 @@ from nbgrader.api import (
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_task
 from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import AssignmentFolders, Course, CourseError, quiet
 from autograder.grading.notebooks import grade_id
 
+BROKEN = "not a database", "malformed"  # in what SQLite says
+NEW_ONE = "put a copy of it back, or move it away, release and grade again."
+LATER = "nothing is lost: when it can, go on with `autograder grade --resume`."
 PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
 
 KINDS = {  # which cells of a notebook have a grade, and which a comment
@@ -201,14 +204,12 @@ def patiently(use: Callable[[], Result], undo: Callable[[], None] = lambda: None
         try:
             with quiet():
                 return use()
-        except (OperationalError, IntegrityError, InvalidEntry) as error:
+        except (DatabaseError, InvalidEntry) as error:
             undo()
             if isinstance(error, InvalidEntry):  # nbgrader's name for what the database said
                 error = error.__context__
             reason = str(getattr(error, "orig", error))
             if "locked" not in reason or time.monotonic() > deadline:
-                raise CourseError(
-                    f"the gradebook cannot be used ({reason}); nothing is lost: when it can, "
-                    "go on with `autograder grade --resume`."
-                ) from error
+                what = NEW_ONE if any(sign in reason for sign in BROKEN) else LATER
+                raise CourseError(f"the gradebook cannot be used ({reason}); {what}") from error
             time.sleep(0.5)

@@ -10,7 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Assignment
 
 from autograder.authoring.release import release
-from autograder.grading.course import open_course
+from autograder.grading.course import CourseError, open_course
+from autograder.grading.gradebook import graded_cells, patiently
 from autograder.grading.notebooks import grade_id
 from autograder.grading.pipeline import grade
 from tests import submissions
@@ -163,3 +164,16 @@ def test_grading_again_changes_nothing(ours):
     before = contents(ours)
     assert {one.error for one in grade(ours.assignment(A1), ["late", "edited"], workers=1)} == {""}
     assert contents(ours) == before
+
+
+def test_a_gradebook_that_is_no_database_is_one_sentence(example):
+    (example.course.root / "gradebook.db").write_text(
+        "this is no database, but a text of some length"
+    )
+    for use in (lambda: patiently(example.course.gradebook), lambda: graded_cells(example)):
+        with pytest.raises(CourseError) as caught:
+            use()
+        assert str(caught.value) == (
+            "the gradebook cannot be used (file is not a database); "
+            "put a copy of it back, or move it away, release and grade again."
+        )
