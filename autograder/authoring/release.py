@@ -1,5 +1,8 @@
 """From the .py that an author edits to the notebook, and from it to the student version."""
 
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
@@ -10,6 +13,11 @@ from autograder.authoring.proofread import proofread, unrecorded
 from autograder.grading.course import AssignmentFolders, CourseError, last_error
 from autograder.notebook.cases import load_public
 
+GRADED = (  # what can be done about it
+    "; texts, hints and points can be changed, cells added and dropped only before the first is "
+    "graded. Give the new notebook another name, or delete the grades, those of people too, with "
+    "`nbgrader db assignment remove NAME --force`, and release and grade again."
+)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -34,12 +42,34 @@ def sync(assignment: AssignmentFolders) -> Path:
 
 
 def release(assignment: AssignmentFolders) -> Path:
-    """Generate the student version of an assignment. Returns its folder. Raises UserError."""
+    """Generate the student version of an assignment. Returns its folder. Raises UserError.
+
+    If it cannot be generated, the one from before stays.
+    """
     notebook, source = proofread(assignment), assignment.named(assignment.notebook())
     if missing := list(unrecorded(notebook, load_public(assignment.source))):
         how = f"run `autograder reference {assignment.name}`."
         raise CourseError("\n".join(f"{source}, {problem}; {how}" for problem in missing))
-    result = assignment.course.api.generate_assignment(assignment.name)
-    if not result["success"]:
-        raise CourseError(f"{source}: {last_error(result)}")
+    with _kept(assignment.release):
+        result = assignment.course.api.generate_assignment(assignment.name)
+        if not result["success"]:
+            error = last_error(result)
+            raise CourseError(f"{source}: {error}{GRADED if 'add or remove' in error else ''}")
     return assignment.release
+
+
+@contextmanager
+def _kept(folder: Path) -> Generator[None]:
+    """Keep a folder that is made anew, and put it back if that fails: nbgrader deletes it first."""
+    before = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(before)
+    try:
+        yield
+    except BaseException:
+        if before.is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+            before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)

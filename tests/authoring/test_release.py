@@ -11,6 +11,7 @@ from autograder.authoring.new import new
 from autograder.authoring.release import release, sync
 from autograder.grading.course import CourseError, open_course
 from autograder.grading.notebooks import grade_id
+from autograder.grading.pipeline import grade
 from autograder.notebook import cases
 from tests import submissions, worked_example
 
@@ -176,6 +177,23 @@ def test_what_nbgrader_refuses_is_quoted(example):
         release(example)
     assert str(error.value).startswith(f"source/{NAME}/{NAME}.ipynb: ")
     assert "points" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_student_version_that_cannot_be_replaced_stays(example):
+    """A cell more, once submissions are graded: nbgrader refuses it, and has deleted the folder."""
+    worked_example.hand_in(example, "kim")
+    assert [graded.error for graded in grade(example, workers=1)] == [""]
+    before = {p.name: p.read_bytes() for p in example.release.iterdir()}
+    source = example.source / f"{example.name}.py"
+    task = '# %% [markdown] nbgrader={"grade": true, "grade_id": "more", "locked": false, '
+    task += '"points": 1, "schema_version": 3, "solution": true, "task": false}\n# Why?\n'
+    source.write_text(f"{source.read_text()}\n{task}")
+    sync(example)
+    with pytest.raises(CourseError) as error:
+        release(example)
+    assert "Cannot add or remove cells" in str(error.value) and "--force" in str(error.value)
+    assert {p.name: p.read_bytes() for p in example.release.iterdir()} == before
+    assert [p.name for p in example.release.parent.iterdir()] == [example.name]
 
 
 def test_a_notebook_that_is_not_what_its_py_says_is_not_released(example):
