@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -58,14 +59,27 @@ class GradebookWriter:
             for model, kinds in KINDS.items()
         }
 
-    def save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
+    def save(
+        self,
+        student: str,
+        notebooks: Mapping[str, NotebookNode],
+        timestamp: Any,
+        earlier: Callable[[str], Mapping[str, str]],
+    ) -> None:
         """Write the grades and comments of a judged submission. Raises CourseError.
 
-        A score that a person gave stays; the cell is marked for another look.
+        A score that a person gave stays. Its cell is marked for another look if its automatic
+        score or its text is another one than before; `earlier` returns the texts of the cells
+        of a notebook that was graded before, by grade_id.
         """
-        patiently(lambda: self._save(student, notebooks, timestamp), self.gradebook.db.rollback)
+        patiently(
+            lambda: self._save(student, notebooks, timestamp, cache(earlier)),
+            self.gradebook.db.rollback,
+        )
 
-    def _save(self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any) -> None:
+    def _save(
+        self, student: str, notebooks: Mapping[str, NotebookNode], timestamp: Any, earlier: Callable
+    ) -> None:
         db = self.gradebook.db
         when = {"timestamp": timestamp} if timestamp else {}
         cells = {(n, grade_id(c)): c for n, nb in notebooks.items() for c in nb.cells}
@@ -76,12 +90,16 @@ class GradebookWriter:
                 mine = SubmittedAssignment.id == submission
                 db.execute(update(SubmittedAssignment).where(mine).values(**when))
             for model, values in ((Grade, self._grade), (Comment, self._comment)):
-                rows = db.execute(_rows(model, submission)).all()
-                changes = [
-                    {"id": row.id, **values(cells[row.notebook, row.cell], row.manual)}
-                    for row in rows
-                    if (row.notebook, row.cell) in cells
-                ]
+                changes = []
+                for row in db.execute(_rows(model, submission)).all():
+                    if (cell := cells.get((row.notebook, row.cell))) is None:
+                        continue
+                    change = {"id": row.id, **values(cell)}
+                    if model is Grade and row.manual is not None:
+                        same = earlier(row.notebook).get(row.cell) == cell.source
+                        same = same and change["auto_score"] == row.auto_score
+                        change["needs_manual_grade"] = row.needs_manual_grade or not same
+                    changes.append(change)
                 if changes:
                     db.execute(update(model), changes)
         penalties = db.scalars(  # there may be one from before the date was changed
@@ -122,17 +140,17 @@ class GradebookWriter:
             rows = []
             for cell_id, name, notebook in self._cells[model]:
                 cell = cells.get((self._notebooks[notebook], name))
-                filled = values(cell, None) if cell is not None else {}
+                filled = values(cell) if cell is not None else {}
                 rows.append({"cell_id": cell_id, "notebook_id": own[notebook], **filled})
             if rows:
                 db.execute(insert(model), rows)
         return submission
 
-    def _grade(self, cell: NotebookNode, manual: float | None) -> dict[str, Any]:
+    def _grade(self, cell: NotebookNode) -> dict[str, Any]:
         score = determine_grade(cell)[0] if is_grade(cell) else None
-        return {"auto_score": score, "needs_manual_grade": score is None or manual is not None}
+        return {"auto_score": score, "needs_manual_grade": score is None}
 
-    def _comment(self, cell: NotebookNode, manual: str | None) -> dict[str, Any]:
+    def _comment(self, cell: NotebookNode) -> dict[str, Any]:
         untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
         return {"auto_comment": "No response." if untouched and not is_task(cell) else None}
 
@@ -147,9 +165,10 @@ class GradebookWriter:
 
 def _rows(model: type[Grade | Comment], submission: str) -> Any:
     """Select the grades or the comments of a submission, with the names of their cells."""
-    manual = (Grade.manual_score if model is Grade else Comment.manual_comment).label("manual")
+    names = BaseCell.name.label("cell"), Notebook.name.label("notebook")
+    grade = Grade.manual_score.label("manual"), Grade.auto_score, Grade.needs_manual_grade
     return (
-        select(model.id, BaseCell.name.label("cell"), Notebook.name.label("notebook"), manual)
+        select(model.id, *names, *(grade if model is Grade else ()))
         .join(BaseCell, model.cell_id == BaseCell.id)
         .join(SubmittedNotebook, model.notebook_id == SubmittedNotebook.id)
         .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)

@@ -5,6 +5,7 @@ nbformat's own reader and writer validate and indent in Python, which takes long
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -67,6 +68,14 @@ def _copied(cell: NotebookNode) -> NotebookNode:
 def grade_id(cell: NotebookNode) -> str:
     """Return nbgrader's name for a cell, or an empty string."""
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def texts(file: bytes) -> dict[str, str]:
+    """Return the texts of nbgrader's cells in a file, by grade_id; none if it is no notebook."""
+    with suppress(ValueError, AttributeError, TypeError, KeyError):
+        cells = from_bytes(file).cells
+        return {grade_id(cell): "".join(cell.source) for cell in cells if grade_id(cell)}
+    return {}
 
 
 def is_autograded(cell: NotebookNode) -> bool:

@@ -99,7 +99,13 @@ def record(assignment: Assignment, prepared: Prepared, ran: Ran, writer: Gradebo
         for step in assignment.after:
             step(nb, {})
     submitted = assignment.folders.submitted(prepared.student)
-    writer.save(prepared.student, judged, time_of(submitted)[0])
+    before = assignment.folders.autograded(prepared.student)
+
+    def earlier(name: str) -> dict[str, str]:
+        path = before / f"{name}.ipynb"
+        return notebooks.texts(path.read_bytes()) if path.is_file() else {}
+
+    writer.save(prepared.student, judged, time_of(submitted)[0], earlier)
     write_autograded(assignment, prepared.student, judged)
 
 

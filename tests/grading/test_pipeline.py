@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell
@@ -21,6 +22,7 @@ from autograder.grading import pipeline as grading
 from autograder.grading.course import CourseError, open_course
 from autograder.grading.execute import Ran
 from autograder.grading.journal import Journal
+from autograder.grading.notebooks import grade_id
 from autograder.grading.pipeline import grade
 from autograder.sandbox import client
 from tests import submissions
@@ -157,17 +159,39 @@ def test_a_journal_that_was_cut_off_costs_one_submission(course, replayed, expec
     assert scores(course) == expected
 
 
-def test_a_score_given_by_hand_survives_and_is_marked_for_another_look(course, replayed):
-    list(grade(course.assignment(A1)))
+@pytest.mark.parametrize(
+    "changed, flagged",
+    [
+        ("nothing", set()),
+        ("the answer", {"question_initial_loss"}),
+        ("the automatic score", {"forward_scores"}),
+        ("what it was compared with is gone", {"forward_scores", "question_initial_loss"}),
+    ],
+)
+def test_a_score_given_by_hand_survives_and_what_changed_is_marked_for_another_look(
+    course, replayed, changed, flagged
+):
+    by_hand, bob = {"forward_scores": 5.0, "question_initial_loss": 2.0}, course.assignment(A1)
+    list(grade(bob, ["bob"]))
+    path = bob.submitted("bob") / f"{A1}.ipynb"
     with course.gradebook() as book:
-        grade_ = book.find_grade("forward_scores", A1, A1, "bob")
-        grade_.manual_score, grade_.needs_manual_grade = 5.0, False
+        for cell, score in by_hand.items():
+            given = book.find_grade(cell, A1, A1, "bob")
+            given.manual_score, given.needs_manual_grade = score, False
+            if changed == "the automatic score":
+                given.auto_score = 3.0 if cell == "forward_scores" else given.auto_score
         book.db.commit()
-    list(grade(course.assignment(A1), ["bob"]))
+    if changed == "the answer":
+        nb = nbformat.read(path, 4)
+        next(c for c in nb.cells if grade_id(c) == "question_initial_loss").source = "Because."
+        nbformat.write(nb, path)
+    elif changed == "what it was compared with is gone":
+        shutil.rmtree(bob.autograded("bob"))
+    list(grade(bob, ["bob"]))
     with course.gradebook() as book:
-        found = book.find_grade("forward_scores", A1, A1, "bob")
-        assert (found.auto_score, found.manual_score, found.score) == (0, 5, 5)
-        assert found.needs_manual_grade
+        found = {cell: book.find_grade(cell, A1, A1, "bob") for cell in by_hand}
+        assert {cell: one.score for cell, one in found.items()} == by_hand
+        assert {cell for cell, one in found.items() if one.needs_manual_grade} == flagged
         assert not book.find_grade("forward_hidden", A1, A1, "bob").needs_manual_grade
 
 
