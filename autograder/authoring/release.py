@@ -1,8 +1,5 @@
 """From the .py that an author edits to the notebook, and from it to the student version."""
 
-import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jupytext
@@ -44,32 +41,14 @@ def sync(assignment: AssignmentFolders) -> Path:
 def release(assignment: AssignmentFolders) -> Path:
     """Generate the student version of an assignment. Returns its folder. Raises UserError.
 
-    If it cannot be generated, the one from before stays.
+    If it cannot be generated, the one from before stays (see `nbgrader_plugins.Kept`).
     """
     notebook, source = proofread(assignment), assignment.named(assignment.notebook())
     if missing := list(unrecorded(notebook, load_public(assignment.source))):
         how = f"run `autograder reference {assignment.name}`."
         raise CourseError("\n".join(f"{source}, {problem}; {how}" for problem in missing))
-    with _kept(assignment.release):
-        result = assignment.course.api.generate_assignment(assignment.name)
-        if not result["success"]:
-            error = last_error(result)
-            raise CourseError(f"{source}: {error}{GRADED if 'add or remove' in error else ''}")
+    result = assignment.course.api.generate_assignment(assignment.name)
+    if not result["success"]:
+        error = last_error(result)
+        raise CourseError(f"{source}: {error}{GRADED if 'add or remove' in error else ''}")
     return assignment.release
-
-
-@contextmanager
-def _kept(folder: Path) -> Generator[None]:
-    """Keep a folder that is made anew, and put it back if that fails: nbgrader deletes it first."""
-    before = folder.with_name(f".{folder.name}.before")
-    shutil.rmtree(before, ignore_errors=True)
-    if folder.is_dir():
-        folder.rename(before)
-    try:
-        yield
-    except BaseException:
-        if before.is_dir():
-            shutil.rmtree(folder, ignore_errors=True)
-            before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)

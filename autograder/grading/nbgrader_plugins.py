@@ -6,6 +6,7 @@
 
 import glob
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 
-from autograder.grading import released
+from autograder.grading import notebooks, released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.prepare import read_submission, released_notebook
@@ -38,6 +39,74 @@ class Judge(NbGraderPreprocessor):
         return nb, resources
 
 
+class SaveGrades(nbgrader.SaveAutoGrades):
+    """Save grades; what a person marked is marked for another look only if it changed."""
+
+    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        name = cell.metadata.nbgrader.grade_id
+        place = name, self.notebook_id, self.assignment_id, self.student_id
+        grade = self.gradebook.find_grade(*place)
+        before = grade.auto_score, resources["earlier"].get(name), grade.needs_manual_grade
+        super()._add_score(cell, resources)
+        if grade.manual_score is not None and before[:2] == (grade.auto_score, cell.source):
+            grade.needs_manual_grade = before[2]
+            self.gradebook.db.commit()
+
+
+class Kept:
+    """What a converter of nbgrader deletes to make it anew, put back if that fails."""
+
+    def __init__(self, converter: Any) -> None:
+        """Stand between the converter and its folders. It has not started yet."""
+        self._converter = converter
+        self._made = {
+            name: getattr(converter, name)
+            for name in ("init_destination", "set_permissions", "convert_notebooks")
+        }
+        self._copies: dict[Path, Path] = {}
+        for name in self._made:
+            setattr(converter, name, getattr(self, f"_{name}"))
+
+    def text(self, assignment: str, student: str, notebook: str) -> bytes:
+        """Return a notebook as it was before, empty if there was none."""
+        copy = self._copies.get(self._folder(assignment, student), Path())
+        path = copy / f"{notebook}.ipynb"
+        return path.read_bytes() if path.is_file() else b""
+
+    def _folder(self, assignment: str, student: str) -> Path:
+        return Path(os.path.normpath(self._converter._format_dest(assignment, student)))
+
+    def _init_destination(self, assignment: str, student: str) -> bool:
+        folder = self._folder(assignment, student)
+        copy = folder.with_name(f".{folder.name}.before")
+        if copy.is_dir() and not folder.exists():  # a run was killed
+            copy.rename(folder)
+        shutil.rmtree(copy, ignore_errors=True)
+        if folder.is_dir():
+            shutil.copytree(folder, copy, symlinks=True)
+            self._copies[folder] = copy
+        if not (chosen := self._made["init_destination"](assignment, student)):
+            self._drop(folder)
+        return chosen
+
+    def _set_permissions(self, assignment: str, student: str) -> None:
+        """Take the new folder for the old one: nbgrader does this last."""
+        self._made["set_permissions"](assignment, student)
+        self._drop(self._folder(assignment, student))
+
+    def _drop(self, folder: Path) -> None:
+        if copy := self._copies.pop(folder, None):
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _convert_notebooks(self) -> None:
+        try:
+            self._made["convert_notebooks"]()
+        finally:
+            for folder, copy in self._copies.items():
+                shutil.rmtree(folder, ignore_errors=True)
+                copy.rename(folder)
+
+
 class ReleasingExporter(NotebookExporter):
     """Lets nbgrader release the notebook and what an author named, and nothing else."""
 
@@ -46,12 +115,13 @@ class ReleasingExporter(NotebookExporter):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Keep nbgrader from all else in the folders of the assignments. Raises CourseError."""
         super().__init__(*arguments, **keywords)
+        Kept(self.parent)
         found = self.parent.assignments
-        for folder, notebooks in found.items():
+        for folder, inside in found.items():
             source = Path(folder)
             keep_home(self.parent.coursedir, folder, self.config)
             own = released.files(source, self.config).values()
-            found[folder] = [path for path in notebooks if Path(path) in own]
+            found[folder] = [path for path in inside if Path(path) in own]
             if not found[folder]:
                 raise CourseError(f"{source.name}/{source.name}.ipynb: no such notebook.")
 
@@ -64,7 +134,7 @@ class RepairingExporter(NotebookExporter):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         """Keep nbgrader from copying what links point to, and what of ours is not released."""
         super().__init__(*arguments, **keywords)
-        coursedir = self.parent.coursedir
+        self._kept, coursedir = Kept(self.parent), self.parent.coursedir
         found = (path for folder in self.parent.assignments for path in Path(folder).rglob("*"))
         special = (p for p in found if p.is_symlink() or not (p.is_file() or p.is_dir()))
         coursedir.ignore = [*coursedir.ignore, *(glob.escape(str(path)) for path in special)]
@@ -78,6 +148,9 @@ class RepairingExporter(NotebookExporter):
         assignment = resources["nbgrader"]["assignment"]
         resources["source"] = Path(self._source(assignment))
         resources["hidden"] = places(self.parent.coursedir, self.config)
+        of = resources["nbgrader"]
+        before = self._kept.text(assignment, of["student"], of["notebook"])
+        resources["earlier"] = notebooks.texts(before)
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kwargs)
         path, coursedir = Path(filename), self.parent.coursedir
@@ -123,7 +196,7 @@ def configure(c: Config) -> None:
         nbgrader.IgnorePattern,
         ClearMetadataPreprocessor,
         nbgrader.LimitOutput,
-        nbgrader.SaveAutoGrades,
+        SaveGrades,
         nbgrader.AssignLatePenalties,
     ]
     c.HTMLExporter.preprocessors = [SanitizeSubmission]  # of feedback and of the formgrader

@@ -32,7 +32,7 @@ from autograder.sandbox.limits import Limits
 # repair and restore; run; judge; the gradebook's writer
 DONE_HERE = {
     "ClearOutput", "DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata",
-    "Execute", "Judge", "SaveAutoGrades", "AssignLatePenalties",
+    "Execute", "Judge", "SaveGrades", "AssignLatePenalties",
 }  # fmt: skip
 
 

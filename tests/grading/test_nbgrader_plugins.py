@@ -21,7 +21,7 @@ from autograder.authoring.release import release
 from autograder.grading import report
 from autograder.grading.course import open_course, quiet
 from autograder.grading.execute import Execute
-from autograder.grading.nbgrader_plugins import Judge, configure
+from autograder.grading.nbgrader_plugins import Judge, SaveGrades, configure
 from autograder.grading.notebooks import VERDICT_MIME, grade_id
 from autograder.grading.prepare import load_assignment
 from autograder.grading.sanitize import SanitizeSubmission
@@ -234,6 +234,56 @@ def test_without_a_student_version_nbgrader_s_log_says_what_to_do(example):
     ) in result["log"]
 
 
+# Graded again
+
+
+def again(folders):
+    """Autograde as formgrader's button does."""
+    with quiet():
+        return folders.course.api.autograde(NAME, "kim", force=True)
+
+
+def test_a_graded_version_that_cannot_be_replaced_stays(example, autograde, monkeypatch):
+    hand_in(example, "kim", RIGHT)
+    assert autograde(example)["success"]
+    graded = example.autograded("kim")
+    before = {path.name: path.read_bytes() for path in graded.iterdir()}
+
+    def fails(self, nb, resources):
+        raise RuntimeError("no kernel today")
+
+    monkeypatch.setattr(Execute, "__call__", fails)
+    assert not again(example)["success"]
+    assert {path.name: path.read_bytes() for path in graded.iterdir()} == before
+    assert [path.name for path in graded.parent.iterdir()] == [NAME]
+
+
+def test_a_version_that_a_killed_run_put_aside_is_back(example, autograde):
+    hand_in(example, "kim", RIGHT)
+    assert autograde(example)["success"]
+    graded = example.autograded("kim")
+    graded.rename(graded.with_name(f".{NAME}.before"))
+    with quiet():
+        assert example.course.api.autograde(NAME, "kim", force=False)["success"]
+    assert [path.name for path in graded.parent.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize("submission, flagged", [(RIGHT, False), (MISTAKEN, True)])
+def test_a_score_given_by_hand_is_flagged_if_what_it_was_given_for_changed(
+    example, autograde, submission, flagged
+):
+    hand_in(example, "kim", RIGHT)
+    assert autograde(example)["success"]
+    with example.course.gradebook() as book:
+        book.find_grade(CHECK, NAME, NAME, "kim").manual_score = 4.0
+        book.db.commit()
+    hand_in(example, "kim", submission)
+    assert again(example)["success"]
+    with example.course.gradebook() as book:
+        found = book.find_grade(CHECK, NAME, NAME, "kim")
+        assert (found.score, found.needs_manual_grade) == (4.0, flagged)
+
+
 # The judge
 
 
@@ -266,7 +316,7 @@ def configured():
 def test_the_judge_stands_between_execution_and_the_gradebook(configured):
     steps = configured.Autograde.autograde_preprocessors
     assert steps[:2] == [Execute, Judge]
-    assert steps.index(nbgrader.SaveAutoGrades) < steps.index(nbgrader.AssignLatePenalties)
+    assert steps.index(SaveGrades) < steps.index(nbgrader.AssignLatePenalties)
     assert nbgrader.Execute not in steps
 
 
