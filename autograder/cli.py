@@ -47,6 +47,7 @@ def release(options: argparse.Namespace) -> int:
 
     for assignment in _chosen(options):
         print(f"released {assignment.named(release(assignment))}")
+        _print_out_of_date(assignment)
     return 0
 
 
@@ -97,6 +98,7 @@ def grade(options: argparse.Namespace) -> int:
             workers = connect(options.scheduler, options.workers, chosen[0].course.config)
             shared = stack.enter_context(workers)
         for assignment in chosen:
+            _print_out_of_date(assignment)
             students = options.student or assignment.students()
             grading = grade(
                 assignment, students, options.workers, options.scheduler, options.resume, shared
@@ -147,6 +149,14 @@ def _chosen(options: argparse.Namespace) -> "list[AssignmentFolders]":
     """Return the folders of the assignments that were named, or else of all there are."""
     course = _open(options)
     return [course.assignment(name) for name in options.assignments or course.assignments()]
+
+
+def _print_out_of_date(assignment: "AssignmentFolders") -> None:
+    from autograder.grading.recorded import out_of_date
+
+    with suppress(UserError):  # whoever needs what is missing says so
+        if said := out_of_date(assignment):
+            print(said, file=sys.stderr)
 
 
 def _print_class(assignment: "AssignmentFolders") -> None:

@@ -9,7 +9,9 @@ import zipfile
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
+from autograder import NOT_GRADED
 from autograder.authoring import checks
 from autograder.authoring.new import new
 from autograder.authoring.solutions import with_mistake
@@ -106,6 +108,8 @@ def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):
         "a1_two_layer_net", submissions.source_notebook("a1_two_layer_net")
     )
     for name, notebook in (("blank", blank), ("solved", solved)):
+        marked = new_code_cell(f"{NOT_GRADED}\nopen('trained', 'w')\nraise RuntimeError('hours')")
+        notebook.cells.append(marked)
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     command = [sys.executable, "-m", "nbgrader", "validate"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -124,3 +128,4 @@ def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):
     assert "VALIDATION FAILED" in failed
     for name in cases.load_public(submissions.folder("a1_two_layer_net")):
         assert f"CheckFailed: {name}: " in failed
+    assert not (tmp_path / "trained").exists()

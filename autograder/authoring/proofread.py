@@ -1,5 +1,7 @@
 """What is wrong with an instructor's notebook, before anything is made of it."""
 
+import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -20,7 +22,7 @@ def proofread(assignment: AssignmentFolders) -> NotebookNode:
     notebook = nbformat.read(path, 4)
     place = assignment.named(path)
     text = path.with_suffix(".py")
-    if text.exists() and _cells(jupytext.read(text)) != _cells(notebook):
+    if text.exists() and parts(jupytext.read(text)) != parts(notebook):
         raise CourseError(
             f"{place}: it is not what {text.name} says; `autograder sync {assignment.name}` writes "
             f"it from there, `jupytext --to py:percent {path.name}` goes the other way round."
@@ -60,5 +62,15 @@ def unrecorded(notebook: NotebookNode, checks: Collection[str]) -> Iterator[str]
             yield f"cell {number} ({grade_id(cell)}): there is no check of this name"
 
 
-def _cells(notebook: NotebookNode) -> list[tuple[str, str]]:
-    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+def parts(notebook: NotebookNode) -> list[tuple[str, str, dict]]:
+    """Return what an author writes of each cell: its type, its text, and nbgrader's metadata."""
+    return [
+        (cell.cell_type, cell.source, dict(cell.metadata.get("nbgrader", {})))
+        for cell in notebook.cells
+    ]
+
+
+def digest(notebook: NotebookNode) -> str:
+    """Return a digest of what its author wrote."""
+    text = json.dumps(parts(notebook), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from autograder.errors import UserError
 from autograder.grading.course import AssignmentFolders
 from autograder.grading.execute import run, worker_config
 from autograder.grading.notebooks import grade_id
+from autograder.grading.recorded import origins
 from autograder.grading.verdicts import error_of
 from autograder.notebook import cases, evidence
 from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
@@ -45,18 +46,18 @@ class RecordingRefused(UserError):
 
 @dataclass(frozen=True)
 class Recording:
-    """What was recorded for an assignment: the public checks and the hidden ones."""
+    """What was recorded for an assignment: the public checks and the hidden ones, and from what."""
 
     public: dict[str, RecordedCheck]
     hidden: dict[str, RecordedCheck]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> list[Path]:
         """Write both files into an assignment's folder. Returns their paths."""
-        written = []
-        for name, recorded in ((cases.PUBLIC, self.public), (cases.REFERENCES, self.hidden)):
-            (folder / name).write_bytes(cases.to_bytes(recorded))
-            written.append(folder / name)
-        return written
+        public, references = folder / cases.PUBLIC, folder / cases.REFERENCES
+        public.write_bytes(cases.to_bytes(self.public))
+        references.write_bytes(cases.to_bytes(self.hidden, self.origins))
+        return [public, references]
 
 
 def record(
@@ -69,8 +70,10 @@ def record(
     NoRealData or DataNotFound.
     """
     notebook = proofread(folders)
+    before = origins(folders.source, notebook)
     assignment = load(folders.source, seed, real)
-    return record_assignment(assignment, notebook, workers, folders.course.config)
+    recording = record_assignment(assignment, notebook, workers, folders.course.config)
+    return replace(recording, origins=before)
 
 
 def record_assignment(

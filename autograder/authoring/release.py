@@ -6,8 +6,9 @@ import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
-from autograder.authoring.proofread import proofread, unrecorded
+from autograder.authoring.proofread import digest, parts, proofread, unrecorded
 from autograder.grading.course import AssignmentFolders, CourseError, last_error
+from autograder.grading.notebooks import SYNCED
 from autograder.notebook.cases import load_public
 
 GRADED = (  # what can be done about it
@@ -21,15 +22,25 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 def sync(assignment: AssignmentFolders) -> Path:
     """Write an assignment's `.ipynb` from its `.py`, with nbgrader's metadata and no other.
 
-    Cells that are still there keep their ids. Returns the path. Raises CourseError.
+    Cells that are still there keep their ids. Returns the path. Raises CourseError, also if
+    the notebook was edited since it was written: nothing is overwritten then.
     """
     paths = [assignment.source / f"{assignment.name}.{end}" for end in ("py", "ipynb")]
     if not paths[0].exists():
         raise CourseError(f"{assignment.named(paths[0])}: no such file.")
     notebook = jupytext.read(paths[0])
     if paths[1].exists():
-        notebook = combine_inputs_with_outputs(notebook, nbformat.read(paths[1], 4))
-    notebook.metadata = {"kernelspec": notebook.metadata.get("kernelspec", KERNEL)}
+        before = nbformat.read(paths[1], 4)
+        if parts(before) != parts(notebook) and before.metadata.get(SYNCED) != digest(before):
+            raise CourseError(
+                f"{assignment.named(paths[1])}: it was edited since it was written from "
+                f"{paths[0].name}, and nothing is overwritten. To keep what was edited: "
+                f"`jupytext --to py:percent {paths[1].name}` in its folder takes it into the .py. "
+                f"To give it up: delete {paths[1].name}."
+            )
+        notebook = combine_inputs_with_outputs(notebook, before)
+    kernel = notebook.metadata.get("kernelspec", KERNEL)
+    notebook.metadata = {"kernelspec": kernel, SYNCED: digest(notebook)}
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "nbgrader"}
         if cell.cell_type == "code":

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -211,8 +210,6 @@ def quiet() -> Generator[None]:
 def open_course(root: Path | str = ".") -> Course:
     """Open a course folder. Raises CourseError if it has no `nbgrader_config.py`."""
     root = Path(root).resolve()
-    # nbgrader starts alembic by name: it lies beside the Python that runs us
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     if not (root / "nbgrader_config.py").exists():
         raise CourseError(f"{root.name}/nbgrader_config.py: no such file; run in a course folder.")
     app = NbGrader(log_level=logging.CRITICAL)

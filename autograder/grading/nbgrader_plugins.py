@@ -7,6 +7,7 @@
 import glob
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from traitlets.config import Config
 from autograder.grading import notebooks, released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
+from autograder.grading.export import QuotedCsv
 from autograder.grading.prepare import read_submission, released_notebook
 from autograder.grading.repair import beside
 from autograder.grading.sanitize import SanitizeSubmission, shown
@@ -125,6 +127,13 @@ class ReleasingExporter(NotebookExporter):
             if not found[folder]:
                 raise CourseError(f"{source.name}/{source.name}.ipynb: no such notebook.")
 
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kwargs: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        """Process a notebook, without what only its author needs."""
+        nb.metadata.pop(notebooks.SYNCED, None)
+        return super().from_notebook_node(nb, resources, **kwargs)
+
 
 class RepairingExporter(NotebookExporter):
     """Reads a submission through `repair` when nbgrader autogrades it."""
@@ -182,11 +191,16 @@ def configure(c: Config) -> None:
         expected = [str(submitted / path.name) for path in sorted(release.glob("*.ipynb"))]
         notebooks[:] = expected or notebooks
 
+    # nbgrader starts alembic by name: it lies beside the Python that runs us
+    programs, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if programs not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([programs, path])
     c.Autograde.pre_convert_hook = expect_notebooks
     c.Autograde.exporter_class = RepairingExporter
     c.GenerateAssignment.exporter_class = ReleasingExporter
     c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     c.OverwriteCells.add_missing_cells = True
+    c.ExportApp.plugin_class = QuotedCsv
     # What else nbgrader does before and after is done by repair: no outputs, one cell an id,
     # the released kernel and metadata.
     c.Autograde.sanitize_preprocessors = [nbgrader.OverwriteCells]

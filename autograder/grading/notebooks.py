@@ -3,7 +3,6 @@
 nbformat's own reader and writer validate and indent in Python, which takes long.
 """
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -12,10 +11,9 @@ import orjson
 from nbformat import NotebookNode
 from nbformat.v4.rwbase import split_lines
 
-from autograder import NOT_GRADED
+from autograder.notebook.mark import for_people_only
 
-# as people write it, below an empty line, a title of Colab's or `%%time`
-MARK = re.compile(rf"#\s*{NOT_GRADED.lstrip('# ')}\.?", re.IGNORECASE)
+SYNCED = "gradient_check_synced"  # in a source notebook's metadata: the digest of its cells
 NOTES = "gradient_check"  # in a notebook's metadata: what was repaired
 VERDICT_MIME = "application/vnd.gradient-check.verdict+json"
 
@@ -86,12 +84,5 @@ def is_autograded(cell: NotebookNode) -> bool:
 
 
 def runs_when_graded(cell: NotebookNode) -> bool:
-    """Say whether a cell is code, and not for people only: a mark above its first line says so."""
-    if cell.cell_type != "code":
-        return False
-    for line in map(str.strip, cell.source.split("\n")):
-        if MARK.fullmatch(line):
-            return False
-        if line and not line.startswith(("#", "%%time", "%%capture")):
-            return True
-    return True
+    """Say whether a cell is code, and not for people only."""
+    return cell.cell_type == "code" and not for_people_only(cell.source)

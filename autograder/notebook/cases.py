@@ -129,25 +129,53 @@ def load_references(folder: Path) -> dict[str, RecordedCheck]:
     return _load(folder / REFERENCES)
 
 
-def to_bytes(checks: Mapping[str, RecordedCheck]) -> bytes:
-    """Pack checks into safetensors bytes, the same bytes for the same checks."""
+def recorded_from(folder: Path) -> dict[str, str]:
+    """Return digests of what the references in an assignment's folder were recorded from.
+
+    Files of an earlier version have none. Raises CasesNotFound.
+    """
+    return dict(_read(folder / REFERENCES)[0].get("recorded_from", {}))
+
+
+def to_bytes(
+    checks: Mapping[str, RecordedCheck], origins: Mapping[str, str] | None = None
+) -> bytes:
+    """Pack checks into safetensors bytes, the same bytes for the same checks.
+
+    `origins` are digests of what they were recorded from.
+    """
     tensors = Tensors()
-    document = [_check_to_json(check, tensors) for check in checks.values()]
-    return pack({"format_version": FORMAT_VERSION, "checks": document}, tensors.by_name)
+    recorded = [_check_to_json(check, tensors) for check in checks.values()]
+    document = {"format_version": FORMAT_VERSION, "checks": recorded}
+    if origins:
+        document["recorded_from"] = dict(origins)
+    return pack(document, tensors.by_name)
 
 
 def from_bytes(data: bytes) -> dict[str, RecordedCheck]:
     """Read what `to_bytes` wrote. Raises ValueError for anything else."""
+    return _checks(*_unpacked(data))
+
+
+def _unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     document, tensors = unpack(data)
     if document["format_version"] != FORMAT_VERSION:
         raise ValueError(f"format version {document['format_version']}, not {FORMAT_VERSION}")
+    return document, tensors
+
+
+def _checks(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> dict[str, RecordedCheck]:
     checks = [_check_from_json(check, tensors) for check in document["checks"]]
     return {check.name: check for check in checks}
 
 
 def _load(path: Path) -> dict[str, RecordedCheck]:
+    return _checks(*_read(path))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
-        return from_bytes(path.read_bytes())
+        return _unpacked(path.read_bytes())
     except FileNotFoundError:
         raise CasesNotFound(
             f"{path.parent.name}/{path.name}: no such file; record it with "

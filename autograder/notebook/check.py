@@ -20,7 +20,7 @@ from IPython.display import display
 
 from autograder import CHALLENGE_FILE, assignments
 from autograder.errors import UserError
-from autograder.notebook import cases, evidence, table
+from autograder.notebook import cases, evidence, mark, table
 from autograder.notebook.by_hand import by_hand
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.evidence import Outcome, clip
@@ -53,6 +53,8 @@ class Checker:
         self._cell = 0  # in which it was seen
         if shell := get_ipython():
             _Name.keep(shell, self)
+            if os.environ.get("NBGRADER_EXECUTION") == "validate":
+                mark.leave_out(shell)
 
     def public(self, name: str, function: Callable[..., Any]) -> None:
         """Run the public cases of a check and draw what was found.

@@ -2,15 +2,18 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import jupytext
 import nbformat
 import pytest
 
 from autograder.authoring.new import new
+from autograder.authoring.proofread import parts
 from autograder.authoring.release import release, sync
 from autograder.grading.course import CourseError, open_course
-from autograder.grading.notebooks import grade_id
+from autograder.grading.notebooks import SYNCED, grade_id
 from autograder.grading.pipeline import grade
 from autograder.notebook import cases
 from tests import submissions, worked_example
@@ -42,9 +45,10 @@ def test_the_notebook_has_the_cells_of_the_py_and_nbgraders_metadata_only(writte
     nbformat.validate(made)
     assert [cell.source for cell in made.cells] == [cell.source for cell in text.cells]
     assert {key for cell in made.cells for key in cell.metadata} == {"nbgrader"}
-    assert made.metadata == {"kernelspec": {
+    assert made.metadata.kernelspec == {
         "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
-    }}  # fmt: skip
+    }  # fmt: skip
+    assert set(made.metadata) == {"kernelspec", SYNCED}
     assert [grade_id(cell) for cell in made.cells if grade_id(cell)] == [
         "setup", "squared_error", "squared_error_values",
     ]  # fmt: skip
@@ -77,6 +81,74 @@ def test_what_a_front_end_left_in_the_notebook_goes(written):
     notebook.metadata["widgets"] = {}
     nbformat.write(notebook, path)
     assert sync(written).read_bytes() == clean
+
+
+def edited(path, change):
+    """Change a cell of a notebook as one does in JupyterLab."""
+    notebook = nbformat.read(path, 4)
+    change(next(cell for cell in notebook.cells if "def squared_error" in cell.source))
+    nbformat.write(notebook, path)
+    return path.read_bytes()
+
+
+def more_code(cell):
+    cell.source += "\n# from JupyterLab"
+
+
+def other_metadata(cell):
+    cell.metadata.nbgrader.grade_id = "error_squared"
+
+
+@pytest.mark.parametrize("change", [more_code, other_metadata])
+@pytest.mark.parametrize("also_the_py", [False, True])
+def test_what_was_edited_in_jupyterlab_is_not_overwritten(written, change, also_the_py):
+    path = sync(written)
+    before = edited(path, change)
+    if also_the_py:
+        edit(written, "10 minutes", "20 minutes")
+    with pytest.raises(CourseError) as caught:
+        sync(written)
+    assert path.read_bytes() == before
+    assert str(caught.value) == (
+        f"source/{NAME}/{NAME}.ipynb: it was edited since it was written from {NAME}.py, and "
+        f"nothing is overwritten. To keep what was edited: `jupytext --to py:percent {NAME}.ipynb` "
+        f"in its folder takes it into the .py. To give it up: delete {NAME}.ipynb."
+    )
+
+
+@pytest.mark.parametrize("change", [more_code, other_metadata])
+def test_both_ways_that_sync_then_offers_lead_on(written, change):
+    path = sync(written)
+    edited(path, change)
+    command = [sys.executable, "-m", "jupytext", "--to", "py:percent", path.name]
+    subprocess.run(command, cwd=path.parent, check=True, capture_output=True)
+    sync(written)
+    assert parts(nbformat.read(path, 4)) == parts(jupytext.read(path.with_suffix(".py")))
+    cell = next(c for c in nbformat.read(path, 4).cells if "def squared_error" in c.source)
+    assert "from JupyterLab" in cell.source or grade_id(cell) == "error_squared"
+
+    edited(path, more_code)
+    path.unlink()
+    sync(written)
+    assert parts(nbformat.read(path, 4)) == parts(jupytext.read(path.with_suffix(".py")))
+
+
+def test_a_notebook_of_an_earlier_version_is_overwritten_only_if_nothing_is_lost(written):
+    path = sync(written)
+    notebook = nbformat.read(path, 4)
+    del notebook.metadata[SYNCED]
+    nbformat.write(notebook, path)
+    sync(written)
+    notebook.cells[0].source += " edited"
+    nbformat.write(notebook, path)
+    with pytest.raises(CourseError, match="it was edited since"):
+        sync(written)
+
+
+def test_the_student_version_knows_nothing_of_it(example):
+    sync(example)
+    release(example)
+    assert SYNCED not in nbformat.read(example.release / f"{NAME}.ipynb", 4).metadata
 
 
 def test_another_kernel_that_the_py_names_is_kept(written):
