@@ -102,7 +102,7 @@ NOTHING = {  # nothing can be read: zero, and the reason
 }
 QUIET = {
     "attachment", "colab", "vs_code", "old_format", "bom", "windows", "huge_output", "own_cells",
-    "one_id",
+    "one_id", "schema_version", "schema_too_new",
 }  # fmt: skip
 
 

@@ -441,7 +441,7 @@ def test_what_was_repaired_is_said_in_the_first_cell(example):
     original = released_notebook(example.release / f"{NAME}.ipynb")
     repaired, read, _ = read_submission(path.parent, NAME, original)
     renamed = f"The notebook was handed in as mine.ipynb; it is graded as {NAME}.ipynb."
-    restored = f"{CHECK}: this cell was deleted; it was put back."
+    restored = f"{CHECK}: this cell was missing; it was put back."
     assert (read, repaired.notes) == (path, (renamed, restored))
     assert repaired.notebook.cells[0].source == (
         f"**Repaired before grading**\n\n- {renamed}\n- {restored}"

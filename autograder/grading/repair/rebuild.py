@@ -13,7 +13,9 @@ from autograder.grading.repair.submitted import PICTURE_LIMIT, Cell, Note
 from autograder.notebook.evidence import clip
 
 NAMED = 3  # cells that a note on many names
-FIELDS = ("grade_id", "grade", "solution", "locked", "task", "points", "schema_version")
+FIELDS = ("grade_id", "grade", "solution", "locked", "task", "points")
+CHANGED = "the text of this locked cell was not the released one; the released text is back."
+EARLIER = "The notebook was of an earlier release; what has changed since is as released now."
 
 Plan = list[tuple[int | None, int | None]]  # of each cell, the place and the position in a Match
 
@@ -144,17 +146,19 @@ def _notes(match: Match, place: int | None, position: int | None) -> Iterator[No
         yield name, f"this cell was a copy of {original}; it counts as a cell of your own."
     if wanted and wanted.nbgrader:
         yield from ((name, sentence) for sentence in _changes(held, wanted))
+        if wanted.locked and held.source != wanted.source and held.text != wanted.text:
+            yield ("", EARLIER) if held.as_released else (name, CHANGED)
 
 
 def _changes(held: Cell, wanted: Cell) -> Iterator[str]:
+    # we may have changed the points; of a cell that a student writes in, nobody can say
+    ours = ("points",) if wanted.solution or held.as_released else ()
     if held.kind != wanted.kind:
         yield f"the type of this cell was changed to {held.kind}; it is {wanted.kind} again."
     if held.nbgrader is None:
         yield "the nbgrader metadata of this cell was missing; it was put back."
-    elif changed := [f for f in FIELDS if _field(held, f) != _field(wanted, f)]:
+    elif changed := [f for f in FIELDS if _field(held, f) != _field(wanted, f) and f not in ours]:
         yield f"the metadata of this cell ({', '.join(changed)}) was changed; it was put back."
-    if wanted.locked and held.source != wanted.source and held.text != wanted.text:
-        yield "the text of this locked cell was not the released one; the released text is back."
 
 
 def _field(cell: Cell, name: str) -> Any:
@@ -165,8 +169,8 @@ def _restored(match: Match, place: int) -> Note:
     wanted = match.wanted[place]
     name = wanted.grade_id or f"cell {wanted.number} of the release"
     if wanted.solution and match.is_elsewhere(place):
-        return name, "this cell was deleted, and another one defines its function; it is empty."
-    return name, "this cell was deleted; it was put back."
+        return name, "this cell was missing, and another one defines its function; it is empty."
+    return name, "this cell was missing; it was put back."
 
 
 def sentences(notes: Iterable[Note]) -> Iterator[str]:

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum
+
 from autograder.grading import files
 from autograder.notebook.evidence import clip
 
@@ -71,6 +74,24 @@ class Cell:
         """Whether the text is ours. Believe it of released cells only."""
         nbgrader = self.nbgrader or {}
         return not self.solution and bool(nbgrader.get("grade") or nbgrader.get("locked"))
+
+    @cached_property
+    def as_released(self) -> bool:
+        """Whether the cell is as some release made it: nbgrader's checksum says so."""
+        claims = dict(self.nbgrader or {})
+        cell = NotebookNode(
+            cell_type=self.kind, source=self.source, metadata=NotebookNode(nbgrader=claims)
+        )
+        try:
+            return compute_checksum(cell) == claims.get("checksum")
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+        ):  # claims that nbgrader never made
+            return False
 
     @cached_property
     def text(self) -> str:
