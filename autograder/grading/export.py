@@ -44,9 +44,9 @@ def _line(gradebook: Gradebook, assignment: Assignment, student: Student) -> dic
         found = gradebook.find_submission(assignment.name, student.id)
     except MissingEntry:
         return line
-    penalty = found.late_submission_penalty
+    score, penalty = found.score or 0.0, found.late_submission_penalty or 0.0
     given = {
-        "timestamp": found.timestamp, "raw_score": found.score,
-        "late_submission_penalty": penalty, "score": max(0.0, found.score - penalty),
+        "timestamp": found.timestamp, "raw_score": score,
+        "late_submission_penalty": penalty, "score": max(0.0, score - penalty),
     }  # fmt: skip
     return {**line, **given}

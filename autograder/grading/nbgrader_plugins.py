@@ -44,7 +44,7 @@ class Judge(NbGraderPreprocessor):
 class SaveGrades(nbgrader.SaveAutoGrades):
     """Save grades; what a person marked is marked for another look only if it changed."""
 
-    def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+    def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         name = cell.metadata.nbgrader.grade_id
         place = name, self.notebook_id, self.assignment_id, self.student_id
         grade = self.gradebook.find_grade(*place)

@@ -4,11 +4,12 @@ A verdict replaces all that a cell shows, so that nothing a cell printed, raised
 decides its points.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nbformat import NotebookNode
 
+from autograder.grading.names import taken
 from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded, node
 from autograder.notebook import evidence, table
 from autograder.notebook.cases import CasesNotFound, RecordedCheck
@@ -22,21 +23,29 @@ def judge_notebook(nb: NotebookNode, reference: Mapping[str, RecordedCheck]) -> 
         if is_autograded(cell) and unreadable:
             give(cell, no_evidence(_check(cell, reference), unreadable))
         elif is_autograded(cell):
-            judge_cell(cell, reference, trouble)
+            judge_cell(cell, reference, trouble, lambda at=number - 1: taken(nb.cells, at))
         elif cell.cell_type == "code" and not trouble and (error := error_of(cell)):
             trouble = f"earlier, cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
 
 
 def judge_cell(
-    cell: NotebookNode, reference: Mapping[str, RecordedCheck], trouble: str = ""
+    cell: NotebookNode,
+    reference: Mapping[str, RecordedCheck],
+    trouble: str = "",
+    names: Callable[[], str] = str,
 ) -> Verdict:
-    """Judge one cell in place. `trouble` is what went wrong before, for the reason why.
+    """Judge one cell in place.
+
+    For the reason of lost points, `trouble` is what went wrong before, and `names` says which
+    name was taken.
 
     Raises CasesNotFound if the cell's check has no reference tensors.
     """
     verdict = _verdict(cell, _check(cell, reference))
     if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
         verdict = replace(verdict, reason=f"{verdict.reason}; {trouble}")
+    if verdict.fraction < 1 and (name := names()):
+        verdict = replace(verdict, reason=f"{verdict.reason}; {name}")
     give(cell, verdict)
     return verdict
 

@@ -1,0 +1,99 @@
+"""Names of the course's cells that a student's cell gave another meaning before a check ran."""
+
+import re
+import symtable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from nbformat import NotebookNode
+
+from autograder.grading.notebooks import grade_id, runs_when_graded
+
+LENT = "check"  # what a cell of a check finds under this name is the checker, whoever took it
+OTHER = re.compile(r"\s*%%(?!time|capture|prun)\w")  # the cell is of another language
+MAGIC = re.compile(r"(?m)^(\s*)[%!].*")
+
+
+@dataclass(frozen=True)
+class Defined:
+    """What the top level of a cell defines, imports and uses."""
+
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)  # with what each uses
+    imported: frozenset[str] = frozenset()
+    used: frozenset[str] = frozenset()
+
+
+def taken(cells: Sequence[NotebookNode], check: int) -> str:
+    """Say which cell gave a name that a check uses another meaning, if one did.
+
+    `check` is the position of the check's cell in `cells`. A name counts if a locked cell
+    defines it and a later cell of the student's assigns it; to import it again changes nothing.
+    """
+    ours: dict[str, str] = {}  # which locked cell defines a name
+    theirs: dict[str, str] = {}  # which other cell gave it another meaning
+    uses: dict[str, frozenset[str]] = {}
+    for number, cell in enumerate(cells[:check], start=1):
+        if not runs_when_graded(cell):
+            continue
+        found = read(cell.source)
+        uses.update(found.names)
+        for name in found.names:
+            if _locked(cell):
+                ours[name] = grade_id(cell)
+                theirs.pop(name, None)
+            elif name in ours and name != LENT and name not in found.imported:
+                theirs[name] = f"cell {number} ({grade_id(cell) or 'your own'})"
+    if not theirs:
+        return ""
+    for name in _reached(read(cells[check].source).used, uses):
+        if name in theirs:
+            return (
+                f"{theirs[name]} gives {name} another meaning than the course's cell "
+                f"{ours[name]}, and this check uses it: choose another name"
+            )
+    return ""
+
+
+@lru_cache(2**12)
+def read(source: str) -> Defined:
+    """Read a cell; nothing if it is no Python."""
+    if OTHER.match(source):
+        return Defined()
+    try:
+        table = symtable.symtable(MAGIC.sub(r"\1pass", source), "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Defined()
+    inside = {child.get_name(): frozenset(_globals(child)) for child in table.get_children()}
+    symbols = table.get_symbols()
+    return Defined(
+        {s.get_name(): inside.get(s.get_name(), frozenset()) for s in symbols if _is_bound(s)},
+        frozenset(s.get_name() for s in symbols if s.is_imported()),
+        frozenset(s.get_name() for s in symbols if s.is_referenced()).union(*inside.values()),
+    )
+
+
+def _is_bound(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported()
+
+
+def _globals(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the names of the notebook that a function or a class uses."""
+    yield from (s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced())
+    for child in table.get_children():
+        yield from _globals(child)
+
+
+def _reached(names: frozenset[str], uses: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """Yield names, and what their definitions use, and so on."""
+    seen, waiting = set(names), sorted(names)
+    while waiting:
+        yield (name := waiting.pop(0))
+        new = sorted(uses.get(name, frozenset()) - seen)
+        seen.update(new)
+        waiting += new
+
+
+def _locked(cell: NotebookNode) -> bool:
+    nbgrader = cell.metadata.get("nbgrader", {})
+    return bool(nbgrader.get("locked") or nbgrader.get("grade")) and not nbgrader.get("solution")
