@@ -12,7 +12,8 @@ from autograder.grading.notebooks import grade_id, runs_when_graded
 
 LENT = "check"  # what a cell of a check finds under this name is the checker, whoever took it
 OTHER = re.compile(r"\s*%%(?!time|capture|prun)\w")  # the cell is of another language
-MAGIC = re.compile(r"(?m)^(\s*)[%!].*")
+MAGIC = re.compile(r"(?m)^([ \t]*)[%!].*")
+LONGEST = 100_000  # characters of a cell that is read
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def taken(cells: Sequence[NotebookNode], check: int) -> str:
 
 @lru_cache(2**12)
 def read(source: str) -> Defined:
-    """Read a cell; nothing if it is no Python."""
-    if OTHER.match(source):
+    """Read a cell; nothing if it is no Python, or too long."""
+    if OTHER.match(source) or len(source) > LONGEST:
         return Defined()
     try:
         table = symtable.symtable(MAGIC.sub(r"\1pass", source), "cell", "exec")

@@ -77,6 +77,15 @@ def test_a_name_that_the_course_takes_back_or_that_is_taken_later_is_none():
     assert said("torch = 5", above=0) == ""
 
 
+@pytest.mark.parametrize(
+    "many",
+    ["-", "a.", "not ", "lambda:", "[", "x if x else ", "a+", "f(", "\n", "x=", "if x:\n ", "a;"],
+)
+def test_no_cell_is_too_much(many):
+    for length in (5_000, 99_000, 10**6):
+        assert set(read(many * (length // len(many)) + "1").names) <= {"x"}
+
+
 def test_a_cell_that_is_no_python_defines_nothing():
     assert read("torch = (") == read("\0") == read("(" * 500) == read("")
 

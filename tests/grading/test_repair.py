@@ -3,12 +3,15 @@
 import json
 import os
 import random
+import subprocess
+import sys
 import time
 from copy import deepcopy
 from datetime import datetime
 
 import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder.grading import repair
@@ -611,7 +614,84 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path, released):
     path = tmp_path / "large.ipynb"
     with path.open("wb") as file:
         file.truncate(SIZE_LIMIT + 1)
-    assert repair.read(path, released).unreadable.startswith("the file is larger than 128 MiB")
+    assert repair.read(path, released).unreadable.startswith("the file is larger than 64 MiB")
+
+
+TOO_MANY = "the file holds more than 2,000,000 values; clear its outputs"
+NO_CELLS = "the file is JSON and not a notebook: it has no list of cells"
+BOMBS = [  # what stands before, a part of a file that is repeated, and what stands after
+    ("[", "[],", "[]]", TOO_MANY),
+    ('{"cells":[', "{},", "{}]}", TOO_MANY),
+    ('{"a":[', "1,", "1]}", TOO_MANY),
+    ('{"a":[', '"",', '""]}', TOO_MANY),
+    ("", '"', "", TOO_MANY),
+    ("", '{"a":', "", TOO_MANY),
+    ('{"a":"', "x", '"}', NO_CELLS),
+]
+LONG = ("x", "![a](attachment:a)", "![", "![a](attachment:a", "![a](attachment:a(", "\n", "😀")
+
+
+MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+import nbformat
+from autograder.grading import repair
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+released = nbformat.read(sys.argv[1], 4)
+repair.read(Path(sys.argv[1]), released)
+base, found = peak(), []
+for path in sys.argv[2:]:
+    start = time.process_time()
+    result = repair.read(Path(path), released)
+    found.append([time.process_time() - start, [result.unreadable, *result.notes]])
+print(json.dumps([peak() - base, found]))
+"""
+
+
+def test_to_read_a_file_takes_3_s_and_300_mib_at_most_whatever_it_holds(tmp_path, released):
+    nbformat.write(released, tmp_path / "released.ipynb")
+    expected = {}
+    for number, (before, part, after, said) in enumerate(BOMBS):
+        path = tmp_path / f"{number}.ipynb"
+        path.write_text(before + part * ((SIZE_LIMIT - 100) // len(part)) + after)
+        expected[path] = said
+    for number, part in enumerate(LONG):
+        path = tmp_path / f"long_{number}.ipynb"
+        long = new_markdown_cell(part * (9 * 2**20 // len(part)))
+        notebook = new_notebook(cells=[*released.cells, long])
+        path.write_text(json.dumps(notebook, ensure_ascii=False))
+        expected[path] = "its end was left out"
+    command = [sys.executable, "-c", MEASURED, tmp_path / "released.ipynb", *expected]
+    done = subprocess.run(command, cwd=submissions.ROOT, capture_output=True, text=True)
+    memory, found = json.loads(done.stdout)
+    for path, (seconds, sentences) in zip(expected, found, strict=True):
+        assert expected[path] in " ".join(sentences), path.name
+        assert seconds < 3, path.name
+        path.unlink()
+    assert memory < 300
+
+
+def test_a_long_output_of_short_lines_is_no_bomb(handed_in, repaired):
+    """24 MB of printed numbers, with more commas and brackets than values may be."""
+    lines = ["tensor([[0.1, 0.2], [0.3, 0.4]], [[0.5, 0.6]])\n"] * 500_000
+    cell(handed_in, "nn_loss")["outputs"] = [
+        {"output_type": "stream", "name": "stdout", "text": lines}
+    ]
+    assert repaired(handed_in).notes == ()
+
+
+def test_a_pasted_picture_may_have_brackets_in_its_name(handed_in, repaired):
+    answer = cell(handed_in, "question_initial_loss")
+    answer["attachments"] = {"image (1).png": {"image/png": "aGk="}}
+    answer["source"] = "![image (1).png](attachment:image%20(1).png) and ![x](attachment:y(2).png)"
+    kept = cell(repaired(handed_in).notebook, "question_initial_loss")
+    assert kept.source == (
+        "![image (1).png](attachment:image%20(1).png) and "
+        "*(the picture y(2).png could not be kept)*"
+    )
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,8 @@ def _notes(match: Match, place: int | None, position: int | None) -> Iterator[No
     name = (wanted.grade_id if wanted else "") or f"cell {held.number}"
     if held.removed:
         yield name, "characters of this cell that cannot be saved were removed."
+    if held.cut and not (wanted and wanted.locked):
+        yield name, "this cell was too long to be read as a whole; its end was left out."
     if held.dropped and not (wanted and wanted.locked):
         yield (
             name,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum
 
@@ -25,14 +26,20 @@ from autograder.notebook.evidence import clip
 
 TIMESTAMP = "timestamp.txt"
 MOST_CELLS = 5_000  # that are read; a thousand is a very long notebook
-SIZE_LIMIT = 128 * 2**20  # of a file, in bytes
+SIZE_LIMIT = 64 * 2**20  # of a file, in bytes
+MOST_VALUES = 2_000_000  # of a file: each takes some hundred bytes of memory, and three of a file
 COMPARED_TEXT = 4000  # characters of a cell whose words are compared
+TEXT_LIMIT = 8 * 2**20  # of a cell, in characters
+ALL_TEXTS = 32 * 2**20  # of a notebook
 KINDS = ("code", "markdown", "raw")
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 PICTURE_LIMIT = 8 * 2**20  # of a picture that was pasted into a cell, in characters of base64
 ALL_PICTURES = 32 * 2**20  # of a notebook
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
-PASTED = re.compile(r"!\[([^\]]*)\]\(attachment:([^)\s]+)[^)]*\)")
+PASTED = re.compile(  # with one pair of brackets in the name, at most: image (1).png
+    r"!\[([^\[\]]*+)\]\(attachment:((?:[^()\s]|\([^()\s]*+\))++)[^()\n]*+\)"
+)
+TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and surrogates that are no pair
 WORD = re.compile(r"\w+|[^\w\s]")
 DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+) *=(?!=)", re.MULTILINE)
@@ -57,6 +64,7 @@ class Cell:
     attachments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # pictures
     dropped: int = 0  # pictures that were not kept, or are not there
     removed: int = 0
+    cut: bool = False  # whether it was longer than can be read
 
     @property
     def grade_id(self) -> str:
@@ -192,6 +200,32 @@ def _bytes(path: Path) -> bytes:
 def document(path: Path) -> tuple[Mapping[str, Any], list[Note]]:
     """Read a file as a JSON object. Raises Unreadable."""
     data, notes = _bytes(path), []
+    if _values(data) > MOST_VALUES:
+        raise Unreadable(f"the file holds more than {MOST_VALUES:,} values; clear its outputs")
+    try:
+        document = orjson.loads(data)
+    except ValueError:  # it is stricter: about encodings, numbers, and how deep a file is nested
+        document, notes = _leniently(data)
+    if not isinstance(document, dict):
+        raise Unreadable("the file is JSON and not a notebook")
+    return document, notes
+
+
+def _values(data: bytes) -> int:
+    """Count the values in a JSON file, roughly, and exactly only if they may be too many."""
+    texts = (data.count(b'"') - data.count(b'\\"')) // 2
+    marks = _marks(data)
+    if max(texts, marks) <= MOST_VALUES or texts > MOST_VALUES:
+        return max(texts, marks)
+    return marks - sum(_marks(text[0]) for text in TEXTS.finditer(data))
+
+
+def _marks(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _leniently(data: bytes) -> tuple[Any, list[Note]]:
+    notes = []
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
     except UnicodeDecodeError:
@@ -199,7 +233,7 @@ def document(path: Path) -> tuple[Mapping[str, Any], list[Note]]:
         notes.append(("", "The file was not saved as UTF-8; it was read as Latin-1."))
     try:
         # As floats, since Python refuses integers of more than 4300 digits
-        document = json.loads(text, parse_int=float)
+        return json.loads(text, parse_int=float), notes
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"the file is not JSON ({place})") from error
@@ -207,9 +241,6 @@ def document(path: Path) -> tuple[Mapping[str, Any], list[Note]]:
         raise Unreadable("the file is nested too deeply") from error
     except MemoryError as error:
         raise Unreadable("the file does not fit into memory") from error
-    if not isinstance(document, dict):
-        raise Unreadable("the file is JSON and not a notebook")
-    return document, notes
 
 
 def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
@@ -220,7 +251,7 @@ def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
         raw = [cell for sheet in _only(sheets, list) for cell in sheet]
     if not isinstance(raw, list):
         raise Unreadable("the file is JSON and not a notebook: it has no list of cells")
-    room = [ALL_PICTURES]
+    room = {"pictures": ALL_PICTURES, "text": ALL_TEXTS}
     cells = [_cell(number, cell, room) for number, cell in enumerate(raw[:MOST_CELLS], start=1)]
     lost = [f"cell {number}" for number, cell in enumerate(cells, start=1) if cell is None]
     left_out = "this cell of the file could not be read; it was left out."
@@ -232,8 +263,8 @@ def cells(document: Mapping[str, Any]) -> tuple[list[Cell], list[Note]]:
     return [cell for cell in cells if cell], notes
 
 
-def _cell(number: int, raw: Any, room: list[int]) -> Cell | None:
-    """Read one cell, or None if it has no text; `room` is what is left for pictures."""
+def _cell(number: int, raw: Any, room: dict[str, int]) -> Cell | None:
+    """Read one cell, or None if it has no text; `room` is what is left for texts and pictures."""
     if not isinstance(raw, dict):
         return None
     source = raw.get("source", raw.get("input"))
@@ -242,6 +273,9 @@ def _cell(number: int, raw: Any, room: list[int]) -> Cell | None:
     if not isinstance(source, str):
         return None
     kind, source = _kind(raw, source)
+    whole, source = len(source), source[: min(TEXT_LIMIT, room["text"])]
+    room["text"] -= len(source)
+    cut = len(source) < whole
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     writable, removed = UNWRITABLE.subn("", source)
     metadata = raw.get("metadata")
@@ -262,10 +296,11 @@ def _cell(number: int, raw: Any, room: list[int]) -> Cell | None:
         attachments=pictures,
         dropped=dropped,
         removed=removed,
+        cut=cut,
     )
 
 
-def _pictures(attachments: Any, room: list[int]) -> dict[str, dict[str, str]]:
+def _pictures(attachments: Any, room: dict[str, int]) -> dict[str, dict[str, str]]:
     """Return of what is attached to a cell the pictures that can be kept."""
     kept: dict[str, dict[str, str]] = {}
     for name, forms in attachments.items() if isinstance(attachments, dict) else ():
@@ -273,9 +308,9 @@ def _pictures(attachments: Any, room: list[int]) -> dict[str, dict[str, str]]:
             data = "".join(_only(data, str)) if isinstance(data, list) else data
             if kind not in PICTURES or not isinstance(data, str) or UNWRITABLE.search(name):
                 continue
-            if len(data) <= min(PICTURE_LIMIT, room[0]) and BASE64.fullmatch(data):
+            if len(data) <= min(PICTURE_LIMIT, room["pictures"]) and BASE64.fullmatch(data):
                 kept.setdefault(name, {})[kind] = data
-                room[0] -= len(data)
+                room["pictures"] -= len(data)
     return kept
 
 
