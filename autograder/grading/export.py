@@ -41,7 +41,7 @@ def _line(gradebook: Gradebook, assignment: Assignment, student: Student) -> dic
         "raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0,
     }  # fmt: skip
     try:
-        found = gradebook.find_submission(assignment.name, student.id)
+        found = gradebook.find_submission(str(assignment.name), str(student.id))
     except MissingEntry:
         return line
     score, penalty = found.score or 0.0, found.late_submission_penalty or 0.0

@@ -39,6 +39,7 @@ VALUES = {  # of attributes that could do more than they should
 }
 SCHEMES = {"http", "https", "mailto", "data"}
 CODE = re.compile(r"(<(?:pre|code)\b.*?</(?:pre|code)>)", re.DOTALL)  # MathJax leaves it alone
+TRIANGLE = "<style>summary { display: list-item }</style>"  # which Bootstrap takes away
 COMMANDS = re.compile(r"\\(?=(?:href|style|class|cssId|require|def|let|newcommand)\b)")
 
 
@@ -57,7 +58,8 @@ def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
         page = MarkdownWithMath(renderer=renderer).render(source)
     except (InvalidNotebook, RecursionError):  # a picture that is not there
         page = f"<pre>{html.escape(source)}</pre>"
-    return clean(page)
+    cleaned = clean(page)
+    return TRIANGLE + cleaned if "<details>" in cleaned else cleaned
 
 
 def clean(page: str) -> str:

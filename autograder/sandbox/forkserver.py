@@ -15,12 +15,13 @@ import socket
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.sandbox import kernel, namespaces
 
+NO_REQUEST = ValueError, KeyError, TypeError, RecursionError
 INTERVAL = 0.1  # seconds between two looks at the memory of a kernel
 
 
@@ -73,7 +74,8 @@ def serve(control: socket.socket) -> None:
                 request, fds, _, _ = socket.recv_fds(control, 1 << 16, 3)
             if not request:
                 os._exit(0)  # and with the first process of a sandbox, all others end
-            kernels.append(fork(json.loads(request), fds))
+            with suppress(*NO_REQUEST, OSError):  # who asked hears no answer
+                kernels.append(fork(request, fds))
 
 
 def _wait(control: socket.socket, kernels: list[Kernel]) -> set[int]:
@@ -92,22 +94,41 @@ def threads() -> str:
     return ""
 
 
-def fork(request: Mapping, fds: list[int]) -> Kernel:
-    """Fork a kernel, into namespaces of its own if there is a sandbox."""
-    speaks, folder, line = fds
-    if request["sandbox"]:
-        namespaces.call("unshare", namespaces.NEW_PID)  # for the next child, not for this process
-    process = os.fork()
-    if process == 0:
-        become_kernel(request, speaks, folder)
-    if request["sandbox"]:
-        namespaces.rejoin()
-    os.close(speaks)
-    os.close(folder)
-    most, before = request["limits"]["memory"], _anonymous("self")
-    forked = Kernel(process, os.pidfd_open(process), socket.socket(fileno=line), before, most)
-    socket.send_fds(forked.line, [b'{"started": true}\n'], [forked.handle])
-    return forked
+def fork(message: bytes, fds: list[int]) -> Kernel:
+    """Fork a kernel, into namespaces of its own if there is a sandbox.
+
+    Raises one of NO_REQUEST for what is none, and OSError; the file
+    descriptors are closed then.
+    """
+    with ExitStack() as given:
+        for fd in fds:
+            given.callback(os.close, fd)
+        request, (speaks, folder, line) = json.loads(message), fds
+        most, sandbox = request["limits"]["memory"] + 0, request["sandbox"]
+        process = _fork(sandbox)
+        if process == 0:
+            become_kernel(request, speaks, folder)
+        try:
+            handle, own = os.pidfd_open(process), socket.socket(fileno=os.dup(line))
+            socket.send_fds(own, [b'{"started": true}\n'], [handle])
+        except OSError:  # nobody would watch over it
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            raise
+    return Kernel(process, handle, own, _anonymous("self"), most)
+
+
+def _fork(sandbox: bool) -> int:
+    if not sandbox:
+        return os.fork()
+    namespaces.call("unshare", namespaces.NEW_PID)  # for the next child, not for this process
+    process = -1
+    try:
+        process = os.fork()
+        return process
+    finally:
+        if process:
+            namespaces.rejoin()
 
 
 def become_kernel(request: Mapping, speaks: int, folder: int) -> None:

@@ -8,7 +8,7 @@ from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 
 from autograder.grading.notebooks import VERDICT_MIME
-from autograder.grading.sanitize import SanitizeSubmission, to_html
+from autograder.grading.sanitize import TRIANGLE, SanitizeSubmission, to_html
 
 RUNS = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
 ADDRESSES = {"href", "src", "action", "style"}
@@ -153,7 +153,7 @@ AS_IN_JUPYTERLAB = {
         "<p>$$\\begin{aligned} x &amp;= y\\end{aligned}$$</p>",
     "W<sub>1</sub> and <b>bold</b>": "<p>W<sub>1</sub> and <b>bold</b></p>",
     "<details><summary>A hint</summary>`x`</details>":
-        "<details><summary>A hint</summary>`x`</details>",
+        TRIANGLE + "<details><summary>A hint</summary>`x`</details>",
     "[a](https://a.org)": '<p><a href="https://a.org" rel="noopener noreferrer">a</a></p>',
     "![p](plot.png)": '<p><img src="plot.png" alt="p"></p>',
     "```python\nx <= y\n```": '<div class="highlight"><pre><span></span><span class="n">x</span> '
@@ -281,7 +281,9 @@ def test_text_of_the_course_stays_as_it_is(field):
     ours = {"nbgrader": {"grade_id": "ours", "locked": False, "solution": False, **field}}
     source = "<details><summary>A hint</summary>\n\n[x](javascript:ours)\n</details>"
     assert sanitized(new_markdown_cell(source, metadata=ours)).source == source
-    assert shown(source).startswith("<details><summary>A hint</summary>")
+    triangle, page = shown(source).split("</style>")
+    assert page.startswith("<details><summary>A hint</summary>")
+    assert "summary { display: list-item }" in triangle
 
 
 def test_a_verdict_stays_as_the_judge_wrote_it():

@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import pytest
 from traitlets.config import Config
@@ -143,6 +145,31 @@ def test_a_new_warm_process_is_started_when_the_old_one_has_died():
     process.process.kill()
     process.process.wait()
     assert text(executed("print(2)")[0]) == "2\n"
+
+
+REQUEST = {"sandbox": True, "limits": dict.fromkeys(("memory", "scratch", "files"), 2**30)}
+
+
+@pytest.mark.parametrize(
+    "message, descriptors",
+    [
+        (b"no JSON", 3), (b"\xff\x00", 3), (b"[]", 3), (b"{}", 3), (b'{"sandbox": true}', 3),
+        (b'{"sandbox": true, "limits": {"memory": "much"}}', 3),
+        (b'{"sandbox": true, "limits": []}', 3), (b"[" * 60_000, 3),
+        *[(json.dumps(REQUEST).encode(), number) for number in (0, 1, 2, 7)],
+    ],
+)  # fmt: skip
+def test_the_warm_process_survives_any_message(message, descriptors):
+    assert text(executed("print(1)")[0]) == "1\n"
+    process = client.begin(Execute().settings)
+    open_before = len(os.listdir(f"/proc/{process.process.pid}/fd"))
+    with ExitStack() as stack:
+        given = [stack.enter_context(open(os.devnull)).fileno() for _ in range(descriptors)]
+        socket.send_fds(process.control, [message], given)
+    time.sleep(0.1)  # without descriptors it would be one message with the next
+    assert text(executed("print(2)")[0]) == "2\n"
+    assert client.begin(Execute().settings) is process and process.alive
+    assert len(os.listdir(f"/proc/{process.process.pid}/fd")) == open_before
 
 
 # The process itself, without a notebook
