@@ -27,8 +27,9 @@ from tests.fixtures import A1, scores
 
 AUTOMATIC = 85.0
 MARKER = "gc-attack"
-RIGHT = ("aa_right", "memory_right", "zz_right")
 NAMES = sorted(file.stem for file in attacks.HERE.glob("[!_]*.py"))
+# two after each, and one that an attack is after
+RIGHT = (*(f"{name}_then_{number}" for name in NAMES for number in (1, 2)), "zz_right")
 AGAIN = ("covert_2", "covert_3")  # of three students on two workers, two meet in one process
 SMALL = """
 c.Execute.timeout = 3
