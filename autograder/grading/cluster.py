@@ -99,9 +99,14 @@ def require_same_code(client: "Client", scheduler: str, source: Path) -> None:
 def run_class(
     workers: Workers, todo: Iterator[Prepared], config: Config
 ) -> Iterator[tuple[Prepared, Ran | Exception]]:
-    """Run submissions, a few a worker at a time, and yield them as they come."""
+    """Run submissions, a few a worker at a time, and yield them as they come.
+
+    Those that were lost with the process that kernels come from run once more at the end, each
+    alone: it may have been the fault of one that ran beside them.
+    """
     running: dict[Future, Prepared] = {}
     lost: list[Prepared] = []
+    alone: set[str] = set()  # students
     config = worker_config(config)
 
     def submit(some: Iterable[Prepared]) -> None:
@@ -109,16 +114,17 @@ def run_class(
             running[workers.executor.submit(run_all, one.notebooks, one.files, config)] = one
 
     submit(islice(todo, (1 + AHEAD) * workers.count))
-    while running:
+    while running or lost:
+        if not running:
+            alone.add(lost[0].student)
+            submit([lost.pop(0)])
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             prepared, error = running.pop(future), future.exception()
-            if isinstance(error, KernelLost) and prepared not in lost:  # it was not its fault
-                lost.append(prepared)
-                submit([prepared])
-                continue
             submit(islice(todo, 1))
-            if error is None:
+            if isinstance(error, KernelLost) and prepared.student not in alone:
+                lost.append(prepared)
+            elif error is None:
                 yield prepared, future.result()
             elif isinstance(error, UserError) or not isinstance(error, Exception):
                 raise error

@@ -59,7 +59,10 @@ OF_PYTHON = (
 
 
 class KernelLost(Exception):
-    """A kernel ended because the process it came from did; nothing is known of what it ran."""
+    """A kernel ended, or never began, because of the process it comes from.
+
+    Nothing is known of what it ran.
+    """
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class WarmProcess:
         return self.process.poll() is None
 
     def fork(self, files: bytes, limits: Mapping[str, int]) -> Kernel:
-        """Fork a kernel that starts among files (a tar file). Raises OSError if that fails."""
+        """Fork a kernel that starts among files (a tar file). Raises KernelLost, OSError."""
         with ExitStack() as given, ExitStack() as own:
             tar = given.enter_context(tempfile.TemporaryFile())
             tar.write(files)
@@ -161,11 +164,13 @@ class WarmProcess:
             if not self.order["sandbox"]:
                 request["folder"] = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
             fds = [speaks.fileno(), tar.fileno(), tells.fileno()]
-            socket.send_fds(self.control, [json.dumps(request).encode()], fds)
-            given.close()
-            data, handles, _, _ = socket.recv_fds(told, 4096, 1)
+            data, handles = b"", []
+            with suppress(OSError):
+                socket.send_fds(self.control, [json.dumps(request).encode()], fds)
+                given.close()
+                data, handles, _, _ = socket.recv_fds(told, 4096, 1)
             if not handles:
-                raise ConnectionError("the kernel could not be started")
+                raise KernelLost("the kernel could not be started")
             (handle,), rest = handles, data.partition(b"\n")[2]
             own.callback(os.close, handle)
 

@@ -216,6 +216,31 @@ def test_what_was_lost_runs_once_more(run):
     assert sorted(attempts) == ["lost 1", "lost 1", "lost 2", "lost 2"]
 
 
+together, seen = [], []
+
+
+def counted(notebooks, files, config):
+    """Run a submission, and remember how many ran at that time."""
+    together.append(1)
+    time.sleep(0.01)
+    seen.append((*notebooks, len(together)))
+    try:
+        return runs(notebooks, files, config)
+    finally:
+        together.pop()
+
+
+def test_what_was_lost_runs_alone_when_all_else_has_run(run, monkeypatch):
+    """Innocent ones that ran beside one which kills what it comes from keep their points."""
+    attempts.clear()
+    seen.clear()
+    monkeypatch.setattr(cluster, "run_all", counted)
+    found = run("lost 1", "lost 3", *(f"s{number}" for number in range(20)))
+    assert sorted(list(found)[-2:]) == ["lost 1", "lost 3"]
+    assert sorted(seen[-2:]) == [("lost 1", 1), ("lost 3", 1)]
+    assert [name for name, one in found.items() if not isinstance(one, Ran)] == ["lost 3"]
+
+
 # The end
 
 

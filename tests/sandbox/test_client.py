@@ -118,7 +118,7 @@ def test_nothing_can_be_forked_from_a_process_that_was_closed(begun, tmp_path):
     process = warm(settings(tmp_path))
     process.close()
     process.close()  # again, when Python ends
-    with pytest.raises(OSError):
+    with pytest.raises(client.KernelLost, match="the kernel could not be started"):
         process.fork(b"", LIMITS)
 
 
@@ -178,11 +178,11 @@ def test_a_process_that_ends_before_its_first_line_is_one_sentence(begun, tmp_pa
         process.wait_until_warm()
 
 
-def test_asking_a_dead_process_for_a_kernel_is_an_os_error(begun, tmp_path):
+def test_a_kernel_that_a_dead_process_is_asked_for_is_lost(begun, tmp_path):
     process = warm(settings(tmp_path, sandbox=False))
     process.process.kill()
     process.process.wait()
-    with pytest.raises(OSError):
+    with pytest.raises(client.KernelLost, match="the kernel could not be started"):
         process.fork(b"", LIMITS)
 
 
