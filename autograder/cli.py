@@ -1,7 +1,9 @@
 """The command `autograder`."""
 
 import argparse
+import errno
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, or 1 after a sentence that says what was wrong."""
     # jsonschema would build a grammar of addresses with it, in 2 s, that nothing here needs
     sys.modules.setdefault("rfc3987_syntax", None)  # ty: ignore[no-matching-overload]: None bars it
+    _open_what_is_closed()
     options = _parser().parse_args(arguments)
     if find_spec("autograder.grading") is None or find_spec("nbgrader") is None:
         return _fail("this is the student's package; grading needs a clone of the course, "
@@ -30,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("stopped; what was done is kept.") + 129
     except UserError as error:
         return _fail(*error.sentences)
+    except OSError as error:  # whoever reads what is printed has gone, or its disk is full
+        if error.filename or error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        return _fail(f"what is printed goes nowhere ({error.strerror}); what was done is kept.")
 
 
 def sync(options: argparse.Namespace) -> int:
@@ -221,6 +229,15 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text}: at least 1 is needed")
     return number
+
+
+def _open_what_is_closed() -> None:
+    """Give this process the three files that every process has, if some jobs start it without."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), fd)
+            os.set_inheritable(fd, True)
+            setattr(sys, name, os.fdopen(fd, "w" if fd else "r"))
 
 
 def _fail(*sentences: str) -> int:
