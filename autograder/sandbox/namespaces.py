@@ -12,7 +12,6 @@ import os
 import platform
 import resource
 import socket
-import struct
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -50,46 +49,6 @@ CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 MOUNT_SETATTR = 442
-
-# <linux/audit.h>, <linux/filter.h>, <linux/seccomp.h>
-AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-X32_CALLS = 0x40000000  # x86-64's other set of numbers begins here
-LOAD, AND, IF_EQUAL, IF_NOT_LESS, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
-NUMBER, ARCH, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # offsets in what a filter sees
-ALLOW, REFUSE = 0x7FFF0000, 0x00050001
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-MMAP = {"x86_64": 9, "aarch64": 222}
-SHARED_WITHOUT_FILE = 0x21  # MAP_SHARED and MAP_ANONYMOUS
-REFUSED = {
-    # memory that no process and no file system is charged for
-    "memfd_create": {"x86_64": 319, "aarch64": 279},
-    "memfd_secret": {"x86_64": 447, "aarch64": 447},
-    "shmget": {"x86_64": 29, "aarch64": 194},
-    "msgget": {"x86_64": 68, "aarch64": 186},
-    "vmsplice": {"x86_64": 278, "aarch64": 75},
-    # what outlives a process, or counts for all processes of a user together
-    "add_key": {"x86_64": 248, "aarch64": 217},
-    "request_key": {"x86_64": 249, "aarch64": 218},
-    "keyctl": {"x86_64": 250, "aarch64": 219},
-    "semget": {"x86_64": 64, "aarch64": 190},
-    "mq_open": {"x86_64": 240, "aarch64": 180},
-    "inotify_init1": {"x86_64": 294, "aarch64": 26},
-    "fanotify_init": {"x86_64": 300, "aarch64": 262},
-    # parts of the kernel that no notebook needs, and that had holes
-    "io_uring_setup": {"x86_64": 425, "aarch64": 425},
-    "userfaultfd": {"x86_64": 323, "aarch64": 282},
-    "bpf": {"x86_64": 321, "aarch64": 280},
-    "perf_event_open": {"x86_64": 298, "aarch64": 241},
-    "open_by_handle_at": {"x86_64": 304, "aarch64": 265},
-    "kcmp": {"x86_64": 312, "aarch64": 272},
-    "process_vm_readv": {"x86_64": 310, "aarch64": 270},
-    "process_vm_writev": {"x86_64": 311, "aarch64": 271},
-    "ptrace": {"x86_64": 101, "aarch64": 117},
-    "pidfd_getfd": {"x86_64": 438, "aarch64": 438},
-}
-INOTIFY_INIT = 253  # an older call that ARM64 never had
-SOCKET = {"x86_64": 41, "aarch64": 198}
-FAMILIES = 1, 2, 10, 16  # of sockets: local, IPv4, IPv6 and netlink; others lead out of a sandbox
 
 
 class NoSandbox(Exception):
@@ -147,7 +106,6 @@ def enter(paths: Iterable[str], package: Mapping[str, str]) -> None:
         call("unshare", NEW_NS | NEW_PID | NEW_NET | NEW_IPC | NEW_UTS)
         _become_first_process()
         _change_root(paths, package)
-        refuse_calls()
     except OSError as error:
         raise NoSandbox(f"this system does not allow it ({error})") from error
 
@@ -178,36 +136,6 @@ def drop_privileges() -> None:
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
-
-
-def refuse_calls() -> None:
-    """Refuse system calls, to this process and to all that will come from it.
-
-    Those of another architecture have other numbers; they are refused together.
-    """
-    machine = platform.machine()
-    program = [
-        (LOAD, 0, 0, ARCH), (IF_EQUAL, 1, 0, AUDIT_ARCH[machine]), (RETURN, 0, 0, REFUSE),
-        (LOAD, 0, 0, NUMBER), (IF_NOT_LESS, 0, 1, X32_CALLS), (RETURN, 0, 0, REFUSE),
-    ]  # fmt: skip
-    refused = [numbers[machine] for numbers in REFUSED.values()]
-    for number in (*refused, *([INOTIFY_INIT] if machine == "x86_64" else ())):
-        program += [(IF_EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
-    known = len(FAMILIES)
-    program += [
-        (IF_EQUAL, 0, known + 3, SOCKET[machine]), (LOAD, 0, 0, FIRST_ARGUMENT),
-        *[(IF_EQUAL, known - place, 0, family) for place, family in enumerate(FAMILIES)],
-        (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW),
-        (IF_EQUAL, 0, 4, MMAP[machine]),
-        (LOAD, 0, 0, FOURTH_ARGUMENT), (AND, 0, 0, SHARED_WITHOUT_FILE),
-        (IF_EQUAL, 0, 1, SHARED_WITHOUT_FILE), (RETURN, 0, 0, REFUSE),
-        (RETURN, 0, 0, ALLOW),
-    ]  # fmt: skip
-    packed = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
-    text = ctypes.create_string_buffer(packed)
-    header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(text))
-    call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0)
 
 
 def limit(limits: Mapping[str, int]) -> None:
