@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from autograder.grading.verdicts import error_of
 from autograder.notebook import cases, evidence
 from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
 from autograder.notebook.evidence import Outcome
-from autograder.notebook.judge import judge
+from autograder.notebook.judge import alike, judge
 
 Outcomes = Mapping[str, Mapping[str, Outcome]]  # by check, by case
 # criteria by which two outcomes of one mistake are the same
@@ -105,6 +106,7 @@ def record_assignment(
     for mistake in assignment.mistakes:
         passed = list(survived(mistake, confirmed, outcomes[mistake.name]))
         problems += passed or unnamed(mistake, hidden, outcomes[mistake.name])
+    problems += inseparable(assignment.mistakes, public, hidden)
     if problems:
         raise RecordingRefused(problems)
     return Recording(public, hidden)
@@ -270,6 +272,31 @@ def unnamed(
             f"mistake {mistake.name}: none of its checks names it (they name: {others}); "
             "add a case that tells them apart, or place the narrower mistake first."
         )
+
+
+def inseparable(mistakes: Sequence[Mistake], *parts: Mapping[str, RecordedCheck]) -> Iterator[str]:
+    """Yield the mistakes that a check promises to catch and cannot tell apart.
+
+    One of two hints would then be false.
+    """
+    for name in parts[0]:
+        checks = [part[name] for part in parts if part[name].criterion in EXACT]
+        promised = [mistake for mistake in mistakes if name in mistake.checks]
+        for one, other in combinations(promised, 2):
+            if checks and one.hint != other.hint and all(
+                alike(check, as_known(check, one), as_known(check, other)) for check in checks
+            ):  # fmt: skip
+                yield (
+                    f"{name} cannot tell the mistakes {one.name} and {other.name} apart, so one of "
+                    "their hints would be false; add a case, or give them one hint that is true of "
+                    "both."
+                )
+
+
+def as_known(check: RecordedCheck, mistake: Mistake) -> KnownMistake:
+    """Return what a check recorded of a mistake, which may be that it does not show."""
+    known = (found for found in check.mistakes if found.name == mistake.name)
+    return next(known, KnownMistake(mistake.name, mistake.hint, mistake.credit, {}))
 
 
 def only(check: RecordedCheck, public: bool) -> RecordedCheck:

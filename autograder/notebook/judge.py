@@ -5,7 +5,7 @@ cases, outside of it for the hidden ones. It has no answers of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 from autograder.notebook.cases import Case, KnownMistake, RecordedCheck
@@ -49,6 +49,7 @@ class Verdict:
     cases: tuple[CaseVerdict, ...] = ()
     mistake: str = ""
     hint: str = ""
+    certain: bool = True  # whether more than a single case speaks for the mistake
 
     def points(self, maximum: float) -> float:
         """Scale to points, to two decimals, never rounding up to full marks."""
@@ -75,11 +76,11 @@ def judge(
     else:
         fraction = _weighted_credit(check.cases, verdicts)
         reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
-    mistake, credit = _recognise(check, outcomes)
+    mistake, credit, certain = _recognise(check, outcomes)
+    verdict = Verdict(check.name, check.title, max(fraction, credit), reason, verdicts)
     if mistake is None:
-        return Verdict(check.name, check.title, fraction, reason, verdicts)
-    fraction = max(fraction, credit)
-    return Verdict(check.name, check.title, fraction, reason, verdicts, mistake.name, mistake.hint)
+        return verdict
+    return replace(verdict, mistake=mistake.name, hint=mistake.hint, certain=certain)
 
 
 def no_evidence(check: RecordedCheck, reason: str) -> Verdict:
@@ -132,25 +133,50 @@ def _reasons(failed: Sequence[Measurement], reveal: bool) -> list[str]:
 
 def _recognise(
     check: RecordedCheck, outcomes: Mapping[str, Outcome]
-) -> tuple[KnownMistake | None, float]:
-    """Find the mistake that the outcomes show, and the credit it keeps.
+) -> tuple[KnownMistake | None, float, bool]:
+    """Find the mistake that the outcomes show, the credit it keeps, and whether it is certain.
 
-    Numbers decide. A mistake that another error hides in some cases is still recognised,
-    without its credit, if at least half of the cases where it shows have its very numbers.
-    One that leaves no numbers (a wrong form, infinity) is recognised without its credit; one
-    that only ever raises is not, for an exception can have any cause.
+    Numbers decide, and all of them: those of every case in which the mistake shows. If the other
+    cases are right, it has its credit. If they are wrong in another way, it is told without it,
+    provided that a case sets it apart from all other mistakes. One that leaves no numbers (a wrong
+    form, infinity) is told if nothing else is wrong, without its credit; one that only ever raises
+    is not, for an exception can have any cause. What could be two mistakes is told as none, and
+    what rests on a single case as what may be.
     """
-    partly = None
+    sure, partly = [], []
     for mistake in check.mistakes:
-        alike = [c for c in check.cases if _shows(check, mistake, c, outcomes.get(c.name))]
-        telling = [case for case in alike if _telling(mistake.outcomes.get(case.name))]
-        if len(alike) == len(check.cases) and telling:
-            return mistake, mistake.credit
-        raises = all(outcome.raised for outcome in mistake.outcomes.values())
-        whole = len(alike) == len(check.cases) and not raises
-        if partly is None and (whole or 2 * len(telling) >= len(mistake.outcomes)):
-            partly = mistake
-    return partly, 0.0
+        shown = [case for case in check.cases if case.name in mistake.outcomes]
+        if all(outcome.raised for outcome in mistake.outcomes.values()) or not all(
+            _shows(check, mistake, case, outcomes.get(case.name)) for case in shown
+        ):
+            continue
+        others = [case for case in check.cases if case not in shown]
+        telling = [case for case in shown if _telling(mistake.outcomes[case.name])]
+        if all(_shows(check, mistake, case, outcomes.get(case.name)) for case in others):
+            sure.append((mistake, telling))
+        elif any(_is_apart(check, mistake, case) for case in telling):
+            partly.append((mistake, telling))
+    found = sure or partly
+    if len({mistake.hint for mistake, _ in found}) != 1:
+        return None, 0.0, False
+    mistake, telling = found[0]
+    return mistake, mistake.credit if sure and telling else 0.0, len(telling) > 1
+
+
+def _is_apart(check: RecordedCheck, mistake: KnownMistake, case: Case) -> bool:
+    """Say whether no mistake with another hint has the outcome of this one in a case."""
+    return not any(
+        other.hint != mistake.hint and _shows(check, other, case, mistake.outcomes[case.name])
+        for other in check.mistakes
+    )
+
+
+def alike(check: RecordedCheck, one: KnownMistake, other: KnownMistake) -> bool:
+    """Say whether two mistakes have the same outcome in every case of a check."""
+    return all(
+        _shows(check, one, case, other.outcomes.get(case.name, case.expected))
+        for case in check.cases
+    )
 
 
 def _telling(outcome: Outcome | None) -> bool:

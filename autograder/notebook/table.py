@@ -32,7 +32,7 @@ def html(verdict: Verdict, heading: str = "") -> str:
     else:
         parts.append(f"<div>{escape(verdict.reason)}</div>")
     if verdict.hint:
-        parts.append(f"<div><b>Looks like:</b> {escape(verdict.hint)}</div>")
+        parts.append(f"<div><b>{_looks(verdict)}:</b> {escape(verdict.hint)}</div>")
     return "".join(parts) + "</div>"
 
 
@@ -47,7 +47,7 @@ def text(verdict: Verdict, heading: str = "") -> str:
     else:
         lines.append(f"  {verdict.reason}")
     if verdict.hint:
-        lines.append(f"  Looks like: {verdict.hint}")
+        lines.append(f"  {_looks(verdict)}: {verdict.hint}")
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -85,3 +85,7 @@ def _mark(case: CaseVerdict) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1e}"
+
+
+def _looks(verdict: Verdict) -> str:
+    return "Looks like" if verdict.certain else "May be"

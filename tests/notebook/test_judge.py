@@ -118,9 +118,48 @@ def test_one_coincidence_is_no_mistake():
 
 
 def test_a_mistake_beside_another_error_gives_its_hint_without_its_share():
+    """In the cases in which it shows the numbers are its own; elsewhere another thing is wrong."""
+    three = check(RIGHT, RIGHT, RIGHT, mistakes=(everywhere_doubled(2),))
+    found = {f"case{i}": returned(2 * RIGHT) for i in range(2)} | {"case2": returned(3 * RIGHT)}
+    result = judge(three, found)
+    assert (result.mistake, result.fraction, result.certain) == ("doubled", 0, True)
+
+
+def test_a_mistake_that_does_not_explain_a_case_in_which_it_shows_is_not_told():
     both = check(RIGHT, RIGHT, mistakes=(everywhere_doubled(),))
     result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(3 * RIGHT)})
-    assert (result.mistake, result.fraction) == ("doubled", 0)
+    assert (result.mistake, result.hint, result.fraction) == ("", "", 0)
+
+
+def test_what_rests_on_a_single_case_is_said_to_be_uncertain():
+    for number, certain in ((1, False), (2, True)):
+        cases = check(*[RIGHT] * number, 0 * RIGHT, mistakes=(everywhere_doubled(number),))
+        found = {f"case{i}": returned(2 * RIGHT) for i in range(number)}
+        result = judge(cases, found | {f"case{number}": returned(0 * RIGHT)})
+        assert (result.mistake, result.certain, result.fraction) == (
+            "doubled", certain, max(0.5, 1 / (number + 1)),
+        )  # fmt: skip
+
+
+def like_doubled(hint, **others) -> KnownMistake:
+    """Another mistake, which is the same in the first case."""
+    outcomes = {"case0": returned(2 * RIGHT)} | {c: returned(o) for c, o in others.items()}
+    return KnownMistake("alike", hint, 0.5, outcomes)
+
+
+def test_what_could_be_two_mistakes_is_told_as_none_unless_they_share_their_hint():
+    for hint, told in (("another one.", ""), ("halve it.", "doubled")):
+        both = check(RIGHT, RIGHT, mistakes=(doubled(), like_doubled(hint)))
+        result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(RIGHT)})
+        assert result.mistake == told
+
+
+def test_beside_another_error_a_mistake_needs_a_case_that_sets_it_apart():
+    other = like_doubled("another one.", case1=5 * RIGHT)
+    three = check(RIGHT, RIGHT, RIGHT, mistakes=(doubled(), other))
+    found = {"case0": returned(2 * RIGHT), "case1": returned(RIGHT), "case2": returned(9 * RIGHT)}
+    assert judge(three, found).mistake == ""
+    assert judge(three, found | {"case1": returned(5 * RIGHT)}).mistake == "alike"
 
 
 def test_a_mistake_without_numbers_gives_its_hint_and_no_points():

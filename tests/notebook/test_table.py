@@ -39,6 +39,12 @@ def test_plain_text_says_the_same():
     assert text.endswith("Looks like: use <clamp>.")
 
 
+def test_what_rests_on_one_case_is_told_as_what_may_be():
+    uncertain = replace(VERDICT, certain=False)
+    assert table.text(uncertain).endswith("May be: use <clamp>.")
+    assert "<b>May be:</b>" in table.html(uncertain)
+
+
 def test_a_verdict_without_cases_gives_its_reason():
     verdict = Verdict("scores", "the scores", 0, "this cell left no evidence")
     assert "this cell left no evidence" in table.html(verdict)
