@@ -256,9 +256,10 @@ def survived(
 def unnamed(
     mistake: Mistake, hidden: Mapping[str, RecordedCheck], outcomes: Outcomes
 ) -> Iterator[str]:
-    """Yield a mistake that is never recognised by its own name where it should be."""
+    """Yield a mistake whose hint is never told where it should be."""
     promised = [name for name in mistake.checks if name in hidden]
-    named = [judge(hidden[name], outcomes.get(name, {})).mistake for name in promised]
+    told = [judge(hidden[name], outcomes.get(name, {})) for name in promised]
+    named = [verdict.mistake for verdict in told]
     seen = [outcome for name in promised for outcome in outcomes.get(name, {}).values()]
     if promised and all(outcome.raised for outcome in seen):
         raised = seen[0].raised if seen else "an error before its check ran"
@@ -266,7 +267,7 @@ def unnamed(
             f"mistake {mistake.name}: it only ever raises ({raised}), which can have any cause, so "
             "nobody is told its hint; correct its lines with +."
         )
-    elif promised and mistake.name not in named:
+    elif promised and mistake.hint not in [verdict.hint for verdict in told]:
         others = ", ".join(sorted({name for name in named if name})) or "none"
         yield (
             f"mistake {mistake.name}: none of its checks names it (they name: {others}); "

@@ -98,9 +98,19 @@ def test_a_name_that_two_mistakes_share_is_refused(example):
 
 
 def test_a_mistake_that_looks_like_another_is_refused(example):
-    twin = replace(example.mistakes[0], name="twin")
+    twin = replace(example.mistakes[0], name="twin", hint="another hint.")
     message = refusal(replace(example, mistakes=(*example.mistakes, twin)))
-    assert "mistake twin: none of its checks names it (they name: mean_over_everything)" in message
+    assert (
+        "squared_error_values cannot tell the mistakes mean_over_everything and twin apart, so one "
+        "of their hints would be false; add a case, or give them one hint that is true of both."
+    ) in message
+    assert "mistake twin: none of its checks names it (they name: none)" in message
+
+
+def test_mistakes_that_look_alike_may_share_a_hint(example):
+    twin = replace(example.mistakes[0], name="twin")
+    recording = record(replace(example, mistakes=(*example.mistakes, twin)))
+    assert "twin" in [mistake.name for mistake in recording.hidden[CHECK].mistakes]
 
 
 def test_a_check_that_zeros_pass_is_refused(example):
