@@ -11,7 +11,7 @@ import torch
 from autograder.authoring import record
 from autograder.authoring.release import release
 from autograder.grading.course import open_course
-from autograder.grading.notebooks import grade_id, is_autograded
+from autograder.grading.notebooks import SYNCED, grade_id, is_autograded
 from autograder.notebook import cases
 from autograder.notebook.stubs import Stub
 from tests import submissions
@@ -57,9 +57,9 @@ def test_the_student_version_is_what_the_source_generates(assignment, tmp_path):
 
 
 def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, released):
-    for notebook in (source, released):
+    for notebook, more in ((source, {SYNCED}), (released, set())):
         nbformat.validate(notebook)
-        assert set(notebook.metadata) == {"kernelspec"}
+        assert set(notebook.metadata) == {"kernelspec"} | more
         for cell in notebook.cells:
             assert set(cell.metadata) <= {"nbgrader", "deletable", "editable"}
             assert not cell.get("outputs") and not cell.get("execution_count")
