@@ -70,6 +70,18 @@ def reference(options: argparse.Namespace) -> int:
     return 0
 
 
+def mutants(options: argparse.Namespace) -> int:
+    """Change solutions by machine, and say which wrong ones the checks let through."""
+    from autograder.authoring import mutants
+
+    survived = 0
+    for assignment in _chosen(options):
+        tried = list(mutants.try_all(assignment, options.seed, options.limit, options.workers))
+        survived += sum(one.survived and not one.equivalent for one in tried)
+        print(*mutants.report(assignment.name, tried), sep="\n")
+    return 1 if survived else 0
+
+
 def new(options: argparse.Namespace) -> int:
     """Make the folder of a new assignment, with one exercise to start from."""
     from autograder.authoring.new import new
@@ -205,6 +217,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--real", action="store_true", help="with cases of real data, which has to be here"
     )
+    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    without_sandbox(sub)
+    sub = add("mutants", mutants)
+    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
+    sub.add_argument("--seed", type=int, default=0, help="draws which ones run (default: 0)")
+    sub.add_argument("--limit", type=_positive, help="so many of them (default: all)")
     sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
     without_sandbox(sub)
     sub = add("grade", grade)

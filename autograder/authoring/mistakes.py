@@ -54,7 +54,7 @@ class Mistake:
 def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
     """Read the mistakes in a file, none if it is not there. Raises MistakesUnreadable."""
     place, found, name = None, [], "/".join(file.parts[-3:])
-    for number, paragraph in _paragraphs(_lines(file, name)):
+    for number, paragraph in paragraphs(file):
         start = PLACE.fullmatch(paragraph[0])
         if start:
             place, paragraph = start, paragraph[1:]
@@ -62,38 +62,39 @@ def read_mistakes(file: Path, topic: str = "") -> list[Mistake]:
             continue
         count = next((i for i, line in enumerate(paragraph) if line[0] in "-+"), len(paragraph))
         first = FIRST.fullmatch(" ".join(line.strip() for line in paragraph[:count]))
-        said, changes = f"{name}, line {number + bool(start)}", paragraph[count:]
+        said, changed = f"{name}, line {number + bool(start)}", paragraph[count:]
         if place is None or first is None:
             raise MistakesUnreadable(
                 f"{said}: a mistake begins `name keeps 0.5: hint` (less than 1), below a line "
                 "`@@ cell @@ checks` and above its lines with - and +."
             )
-        if not changes or FIRST.search(first["hint"]) or any(x[0] not in "-+" for x in changes):
+        if not changed or FIRST.search(first["hint"]) or any(x[0] not in "-+" for x in changed):
             raise MistakesUnreadable(
                 f"{said}: the mistake {first['name']} has to end in lines with - and +, with an "
                 "empty line before the next mistake."
             )
-        if not all(change.before for change in _changes(changes)):
+        if not all(change.before for change in changes(changed)):
             raise MistakesUnreadable(
                 f"{said}: the mistake {first['name']} adds lines, and does not say where; put the "
                 "line above them after a -, and again after a +."
             )
         found.append(Mistake(
-            first["name"], place["cell"], tuple(_changes(changes)),
+            first["name"], place["cell"], tuple(changes(changed)),
             tuple(place["checks"].split()), float(first["credit"]), first["hint"], topic,
         ))  # fmt: skip
     return found
 
 
-def _lines(file: Path, name: str) -> list[str]:
+def paragraphs(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line of each paragraph of a file, and its lines.
+
+    None if the file is not there. Raises MistakesUnreadable.
+    """
     try:
-        return file.read_text("utf-8").splitlines() if file.exists() else []
+        lines = file.read_text("utf-8").splitlines() if file.exists() else []
     except UnicodeDecodeError:
+        name = "/".join(file.parts[-3:])
         raise MistakesUnreadable(f"{name}: this file is not UTF-8; save it as such.") from None
-
-
-def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of the first line of each paragraph, and its lines."""
     numbered = enumerate(lines, start=1)
     for is_text, group in groupby(numbered, key=lambda pair: bool(pair[1].strip())):
         if is_text:
@@ -101,7 +102,7 @@ def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
             yield numbers[0], list(paragraph)
 
 
-def _changes(paragraph: Sequence[str]) -> Iterator[Change]:
+def changes(paragraph: Sequence[str]) -> Iterator[Change]:
     """Yield the changes in a paragraph: lines with - and then lines with +."""
     before, after = [], []
     for line in paragraph:
