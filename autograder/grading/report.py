@@ -35,6 +35,7 @@ class CheckResult:
     reason: str
     mistake: str
     hint: str
+    certain: bool = True  # whether the mistake is
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class StudentResult:
         if worst is None or lost[worst] == 0:
             return ""
         check = self.checks[worst]
-        return f"{worst}: {check.hint or check.reason}"
+        hint = check.hint if check.certain or not check.hint else f"may be: {check.hint}"
+        return f"{worst}: {hint or check.reason}"
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class ClassReport:
         return mean(shares) if shares else 0.0
 
     def common_mistakes(self, check: str, most: int = 3) -> list[tuple[str, str, int]]:
-        """The known mistakes made most often in a check: name, hint, number of students."""
+        """The known mistakes surely made most often in a check: name, hint, number of students."""
         seen = [s.checks[check] for s in self.students if check in s.checks]
-        counted = Counter((c.mistake, c.hint) for c in seen if c.mistake)
+        counted = Counter((c.mistake, c.hint) for c in seen if c.mistake and c.certain)
         return [(name, hint, count) for (name, hint), count in counted.most_common(most)]
 
 
@@ -162,7 +164,9 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
             for output in cell.outputs:
                 if verdict := output.get("data", {}).get(VERDICT_MIME):
                     fields = ("points", "maximum", "reason", "mistake", "hint")
-                    found[grade_id(cell)] = CheckResult(*(verdict[field] for field in fields))
+                    found[grade_id(cell)] = CheckResult(
+                        *(verdict[field] for field in fields), verdict.get("certain", True)
+                    )
     return found
 
 

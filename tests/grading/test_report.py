@@ -99,6 +99,15 @@ def test_a_graded_notebook_that_is_gone_costs_its_reasons_and_no_points(graded):
     assert (bob.total, bob.checks, bob.main_reason) == (2.5, {}, "")
 
 
+def test_what_may_be_a_mistake_is_told_as_such_and_is_not_counted():
+    sure = result(0, mistake="doubled", hint="halve it.")
+    perhaps = CheckResult(0, 5, "wrong", "doubled", "halve it.", certain=False)
+    kim, bob = student("kim", loss=sure), student("bob", loss=perhaps)
+    assert kim.main_reason == "loss: halve it."
+    assert bob.main_reason == "loss: may be: halve it."
+    assert class_of(kim, bob).common_mistakes("loss") == [("doubled", "halve it.", 1)]
+
+
 # Exercises and verdicts
 
 
