@@ -56,6 +56,8 @@ PAIRS = (
 )  # fmt: skip
 NAMES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 
+HARMLESS = "item", "tqdm"  # a tensor of one number is a number, and a progress bar is to look at
+
 Edit = tuple[str, int, int, str]  # what is done, from where to where in the text, and the new text
 
 
@@ -198,6 +200,9 @@ def _slice(node: ast.Slice, text: Text) -> Iterator[Edit]:
 
 def _call(node: ast.Call, text: Text) -> Iterator[Edit]:
     start, end = text.span(node)
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else text.of(node.func)
+    if name in HARMLESS:
+        return
     function, arguments = text.of(node.func), [text.of(one) for one in node.args]
     named = [text.of(one) for one in node.keywords]
 
@@ -216,7 +221,6 @@ def _call(node: ast.Call, text: Text) -> Iterator[Edit]:
     for left_out in range(len(named)):
         rest = named[:left_out] + named[left_out + 1 :]
         yield "argument dropped", start, end, rebuilt(*arguments, *rest)
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else function
     if name in NAMES:
         beyond = text.span(node.func)[1]
         yield "function", beyond - len(name), beyond, NAMES[name]

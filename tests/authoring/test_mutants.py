@@ -66,6 +66,11 @@ def test_each_operator_changes_what_it_says(body, kind, expected):
     assert sorted(made(body)[kind]) == sorted(expected)
 
 
+def test_what_makes_no_difference_by_the_rules_of_the_course_is_not_made():
+    assert "call dropped" not in made("return x.item()")
+    assert set(made("for _ in tqdm(x, leave=True):\n    pass")) == {"constant"}
+
+
 def test_nothing_is_changed_outside_the_solution():
     source = solution("return x", head="def f(x, y=1 + 2):") + "z = 1 + 2\n"
     assert not list(mutated(source))
