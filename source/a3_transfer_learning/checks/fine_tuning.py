@@ -34,7 +34,7 @@ def group_rates(trainable: torch.Tensor, backbone_lr: float, head_lr: float) -> 
 # Early stopping and plateaus
 
 # What only one or two sequences can show weighs more.
-SUBTLE = {"plateau", "small_steps", "slow_drift", "exactly", "nan", "restart"}
+SUBTLE = {"plateau", "small_steps", "slow_drift", "exactly", "nan", "nan_between", "restart"}
 
 
 def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...]:
@@ -58,6 +58,8 @@ def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...
         ("exactly", "falls by exactly min_delta", [4.0, 3.75, 3.5, 3.25, 3.0, 2.75], 2, 0.25),
         ("nan", "nan here and there", holes, 4, 0.0),
         ("only_nan", "nan from the first epoch", [nan] * 6, 4, 0.0),
+        ("nan_between", "nan among epochs without improvement",
+         [2.0, 2.5, nan, 2.75, 2.5, 2.75, 2.5, 2.25, 2.5], 3, 0.0),
         ("nan_first", "nan, then falls", [nan, nan, 3.0, 2.0, 2.5, 2.25, 2.0], 3, 0.0),
         ("single", "a single epoch", [round(float(rng.rand()), 3)], 2, 0.0),
         ("impatient", "patience 1", [2.0, 1.5, 1.625, 1.25], 1, 0.0),
