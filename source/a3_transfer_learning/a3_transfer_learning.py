@@ -494,7 +494,7 @@ print(f"{before:,} trainable parameters before, {trainable(model):,} after freez
 #
 # A frozen backbone turns the same image into the same features in every epoch. So compute them once, keep them, and train the head on the numbers: a **linear probe**.
 #
-# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again if they were before, and only then. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
+# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again if they were before, and only then. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before; its parameters require gradients as before.
 #
 # <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> gives them in order, the last one as large as it is.</details>
 # <details><summary>Hint 2: no gradients</summary><code>with torch.no_grad():</code>, or the decorator <code>@torch.no_grad()</code> above the function.</details>
@@ -553,6 +553,7 @@ def watch_extraction(weight, images, batch_size, training, recording):
         "with_gradient": module.with_gradient,
         "needs_gradient": int(features.requires_grad),
         "gradients_afterwards": int(gradients_afterwards),
+        "trainable_afterwards": int(module.weight.requires_grad),
         "training_afterwards": int(module.training),
         "dropout_afterwards": int(module.dropout.training),
     }

@@ -10,7 +10,7 @@ from .weights import normal
 
 MANNERS = (
     "largest", "largest_prepared", "images_seen", "with_gradient", "needs_gradient",
-    "gradients_afterwards", "training_afterwards", "dropout_afterwards",
+    "gradients_afterwards", "trainable_afterwards", "training_afterwards", "dropout_afterwards",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def extracted(
         "with_gradient": False,
         "needs_gradient": False,
         "gradients_afterwards": recording,
+        "trainable_afterwards": True,
         "training_afterwards": training,
         "dropout_afterwards": training,
     }
