@@ -395,7 +395,7 @@ check.hidden("classifier", try_classifier)
 #
 # And even with no gradient at all, a batch norm in training mode normalises by the batch it happens to see and moves its running mean and variance with every batch. Nothing needs a gradient for that; one call of `model.train()`, which every training loop makes, switches it on. The same call switches dropout on.
 #
-# **Task** (30 min, hard). Write `freeze`. It changes the module in place, and returns it. A frozen module
+# **Task** (30 min, hard). Write `freeze`. It changes the module in place, and returns it. The module may be a whole backbone or a single layer, such as one batch norm, and it may be in training mode when you get it. A frozen module
 #
 # 1. has no parameter that requires a gradient;
 # 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **also when `.train()` is called afterwards on a model that contains it**. (What happens if someone calls `.train()` on a single layer *inside* is not asked.)
@@ -424,10 +424,16 @@ def freeze(module: nn.Module) -> nn.Module:
 
 
 # %% nbgrader={"grade": false, "grade_id": "try_freezing", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_freezing(weights, x, num_classes):
-    """Freeze the backbone of a classifier, train as a loop would, and look at what changed."""
-    backbone = tiny_backbone(weights)
-    original = Classifier(backbone.module, nn.Linear(backbone.width, num_classes))
+def try_freezing(weights, x, num_classes, layer, training):
+    """Freeze the backbone of a classifier, train as a loop would, and look at what changed.
+
+    With a `layer`, the backbone is only that: a single layer, with a map for its features.
+    """
+    module = tiny_backbone(weights).module.get_submodule(layer)
+    for part in module.modules():
+        part.training = training  # whatever has become of their classes
+    width = x.shape[-1] if layer else len(weights["4.weight"])
+    original = Classifier(module, nn.Linear(width, num_classes))
     returned = freeze(original.backbone)
     model = deepcopy(original)
     for tensor in original.state_dict().values():
@@ -435,7 +441,7 @@ def try_freezing(weights, x, num_classes):
     model.train()
     features = model.backbone(x)
     trainable = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(trainable, lr=1e-3)
+    optimiser = torch.optim.SGD(model.head.parameters(), lr=1e-3)
     for _ in range(2):
         optimiser.zero_grad()
         model(x).square().sum().backward()
@@ -488,7 +494,7 @@ print(f"{before:,} trainable parameters before, {trainable(model):,} after freez
 #
 # A frozen backbone turns the same image into the same features in every epoch. So compute them once, keep them, and train the head on the numbers: a **linear probe**.
 #
-# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again, if they were before. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
+# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again if they were before, and only then. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before; its parameters require gradients as before.
 #
 # <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> gives them in order, the last one as large as it is.</details>
 # <details><summary>Hint 2: no gradients</summary><code>with torch.no_grad():</code>, or the decorator <code>@torch.no_grad()</code> above the function.</details>
@@ -528,17 +534,17 @@ class Watched(nn.Module):
         return self.dropout(x) @ self.weight
 
 
-def watch_extraction(weight, images, batch_size, training):
-    """Return the features, and how they were computed."""
+def watch_extraction(weight, images, batch_size, training, recording):
+    """Return the features, and how they were computed; `recording` says if gradients are on."""
     module, prepared = Watched(weight).train(training), []
 
     def prepare(batch):
         prepared.append(len(batch))
         return 2 * batch + 1
 
-    features = extract_features(module, images, prepare, batch_size)
-    gradients_afterwards = torch.is_grad_enabled()
-    torch.set_grad_enabled(True)
+    with torch.set_grad_enabled(recording):
+        features = extract_features(module, images, prepare, batch_size)
+        gradients_afterwards = torch.is_grad_enabled()
     return {
         "features": features,
         "largest": max(module.sizes, default=0),
@@ -547,6 +553,7 @@ def watch_extraction(weight, images, batch_size, training):
         "with_gradient": module.with_gradient,
         "needs_gradient": int(features.requires_grad),
         "gradients_afterwards": int(gradients_afterwards),
+        "trainable_afterwards": int(module.weight.requires_grad),
         "training_afterwards": int(module.training),
         "dropout_afterwards": int(module.dropout.training),
     }
@@ -965,71 +972,102 @@ plots.fit_history(fine_history)
 #
 # **Dev and test must come from where the system will be used.** All selfies go to training, with what is left of the camera; and since the camera would drown among them, each image gets a weight by its source.
 #
-# **Task** (25 min, medium). Write `split_by_domain`. `domains` (N,) says where each image is from: 0 selfie, 1 camera.
+# There is a second trap. A camera takes many frames a second, and neighbouring frames are nearly the same picture: the same person in the same pose. Draw *frames* at random, and nearly every test frame has a twin in training. The accuracy will be excellent, and it says only that the network remembers. This is **leakage**. So what is divided is not frames but **recordings**: all frames of a recording stay together.
 #
-# - `dev` and `test` are *numbers* of images, drawn at random from the camera's; each may be 0. If the camera has fewer than `dev + test` images, raise a `ValueError` that says so. Exactly as many is allowed.
-# - Training has all other images. No image is in two parts, none is lost.
-# - The same `seed` gives the same split, another one another split. The order in `domains` (sorted? all camera frames last?) must not decide who goes where.
-# - `weights` (2,), float64: the weight in training of one selfie and of one camera frame, such that both sources have the same total weight, and the weights of all training images average 1. If only one source is in training its weight is 1; a source without training images has weight 0.
+# **Task** (25 min, medium). Write `split_by_domain`. `domains` (N,) says where each image is from: 0 selfie, 1 camera. `recordings` (N,) says for each frame of the camera which recording it belongs to, as a whole number; they are numbered in order of time, and the numbers may have gaps. For a selfie it is -1. Recordings may differ in length, and the images may be in any order.
+#
+# - `dev` and `test` are *numbers of recordings* of the camera; each may be 0. If the camera has fewer than `dev + test` recordings, raise a `ValueError` that says so. Exactly as many is allowed.
+# - All frames of a recording are in the same part. Training has all other images. No image is in two parts, none is lost.
+# - Either chance decides which recordings are held out, and `seed` decides about chance: the same seed gives the same split, other seeds give others, and each recording is sometimes in dev and sometimes in test. Or you split by time: dev is a stretch of successive recordings, and so is test (the latest ones, say); then the seed has nothing to decide. The order of the images in the list must not matter.
+# - `weights` (2,), float64: the weight in training of one selfie and of one camera frame, such that both sources have the same total weight, and the weights of all training images average 1. Count images here, not recordings. If only one source is in training its weight is 1; a source without training images has weight 0.
 #
 # Return index tensors (int64, in any order) and the weights: `(train, dev, test, weights)`.
 #
-# <details><summary>Hint 1: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
-# <details><summary>Hint 2: the weights</summary>n training images in all, k sources among them, n<sub>d</sub> of source d: each source gets n / k of the total weight, shared by n<sub>d</sub> images.</details>
+# <details><summary>Hint 1: recordings first</summary><code>recordings[domains == 1].unique()</code> lists those of the camera, in order of time.</details>
+# <details><summary>Hint 2: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
+# <details><summary>Hint 3: from recordings to images</summary><code>torch.isin(recordings, chosen)</code> says of each image whether its recording is among the chosen ones.</details>
+# <details><summary>Hint 4: the weights</summary>n training images in all, k sources among them, n<sub>d</sub> of source d: each source gets n / k of the total weight, shared by n<sub>d</sub> images.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "split_by_domain", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def split_by_domain(
-    domains: torch.Tensor, dev: int, test: int, seed: int = 0
+    domains: torch.Tensor, recordings: torch.Tensor, dev: int, test: int, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Split images of two sources: dev and test from the camera (1), all else for training.
 
-    Returns indices (train, dev, test) and the weights (2,) of a selfie and a camera frame.
-    Raises ValueError if the camera has fewer than dev + test images.
+    dev and test are numbers of recordings, and no recording is cut. Returns indices (train,
+    dev, test) and the weights (2,) of a selfie and a camera frame. Raises ValueError if the
+    camera has fewer than dev + test recordings.
     """
     ### BEGIN SOLUTION
-    camera = (domains == 1).nonzero().flatten()
-    selfies = (domains == 0).nonzero().flatten()
-    if dev + test > len(camera):
-        raise ValueError(f"the camera has {len(camera)} images, fewer than {dev} + {test}.")
+    names = recordings[domains == 1].unique()
+    if dev + test > len(names):
+        raise ValueError(f"the camera has {len(names)} recordings, fewer than {dev} + {test}.")
     generator = torch.Generator().manual_seed(seed)
-    camera = camera[torch.randperm(len(camera), generator=generator)]
-    dev_part, test_part, rest = camera.split([dev, test, len(camera) - dev - test])
-    train_part = torch.cat([selfies, rest])
-    counts = torch.tensor([len(selfies), len(rest)], dtype=torch.float64)
+    names = names[torch.randperm(len(names), generator=generator)]
+    in_dev = torch.isin(recordings, names[:dev])
+    in_test = torch.isin(recordings, names[dev : dev + test])
+    in_train = ~(in_dev | in_test)
+    counts = torch.bincount(domains[in_train], minlength=2).double()
     present = counts > 0
     share = counts.sum() / present.sum().clamp(min=1)
     weights = torch.where(present, share / counts.clamp(min=1), 0.0)
+    train_part, dev_part, test_part = (x.nonzero().flatten() for x in (in_train, in_dev, in_test))
     return train_part, dev_part, test_part, weights
     ### END SOLUTION
 
 
+# %% [markdown]
+# Many splits keep these promises, so the checks do not compare yours with another one. They make several, with different seeds, and count what was broken in any of them.
+
 # %% nbgrader={"grade": false, "grade_id": "describe_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def describe_split(domains, dev, test):
-    """Describe a split by what it must have, whatever was drawn."""
+def whole_recordings(domains, recordings, part):
+    """Count the recordings of the camera that are in a part with all their frames."""
+    left = torch.ones(len(domains), dtype=torch.bool)
+    left[part] = False
+    names = recordings[domains == 1].unique()
+    return len(names) - int(torch.isin(names, recordings[left & (domains == 1)]).sum())
+
+
+def describe_split(domains, recordings, dev, test):
+    """Describe splits with forty seeds by what they must have: the worst that occurred."""
     try:
-        parts = split_by_domain(domains, dev, test, seed=1)[:3]
-        weights = split_by_domain(domains, dev, test, seed=1)[3]
+        splits = [split_by_domain(domains, recordings, dev, test, seed=n) for n in range(40)]
     except ValueError:
-        nothing = -torch.ones(3, 2).long()
-        return {"refused": 1, "counts": nothing, "used_once": -1, "weights": nothing[0].double()}
-    counts = [[int((domains[part] == source).sum()) for source in (0, 1)] for part in parts]
-    copies = torch.bincount(torch.cat(parts), minlength=len(domains))  # of each image
-    used_once = int((copies == 1).sum())
-    counts = torch.tensor(counts)
-    return {"refused": 0, "counts": counts, "used_once": used_once, "weights": weights}
+        return {"refused": 1, "selfies_in_dev_or_test": -1, "dev": -1, "test": -1,
+                "recordings_cut": -1, "images_lost": -1, "images_twice": -1,
+                "total_weights": -torch.ones(2).double()}  # fmt: skip
+    found = {"refused": 0, "selfies_in_dev_or_test": 0, "dev": dev, "test": test,
+             "recordings_cut": 0, "images_lost": 0, "images_twice": 0}  # fmt: skip
+    for parts in (split[:3] for split in splits):
+        whole = [whole_recordings(domains, recordings, part) for part in parts]
+        touched = [len(recordings[part][domains[part] == 1].unique()) for part in parts]
+        copies = torch.bincount(torch.cat(parts), minlength=len(domains))  # of each image
+        found["selfies_in_dev_or_test"] |= int((domains[torch.cat(parts[1:])] == 0).any())
+        found["dev"] = max(whole[1], found["dev"], key=lambda count: abs(count - dev))
+        found["test"] = max(whole[2], found["test"], key=lambda count: abs(count - test))
+        found["recordings_cut"] |= int(whole != touched)
+        found["images_lost"] |= int((copies == 0).any())
+        found["images_twice"] |= int((copies > 1).any())
+    left = torch.ones(len(domains), dtype=torch.bool)
+    left[torch.cat(splits[0][1:3])] = False  # neither in dev nor in test
+    counts = torch.bincount(domains[left], minlength=2)
+    share = counts.clamp(min=1) / counts.sum().clamp(min=1).double()
+    weights = torch.as_tensor(splits[0][3])
+    return {**found, "total_weights": weights * share.to(weights.dtype)}
 
 
-def describe_chance(domains, dev, test, seeds):
-    """Say whether seeds decide, whether neighbours stay together, and how many are ever drawn."""
-    splits = [split_by_domain(domains, dev, test, seed=seed) for seed in range(seeds)]
-    again = split_by_domain(domains, dev, test, seed=0)
+def describe_chance(domains, recordings, dev, test, seeds):
+    """Say whether a seed decides, and how many recordings no seed holds out, if not by time."""
+    splits = [split_by_domain(domains, recordings, dev, test, seed=seed) for seed in range(seeds)]
+    again = split_by_domain(domains, recordings, dev, test, seed=0)
     same = all(torch.equal(splits[0][i].sort().values, again[i].sort().values) for i in range(3))
-    drawn = torch.cat(splits[0][1:3])
-    neighbours = int(drawn.max() - drawn.min() < len(drawn))
-    ever = [len(torch.cat([split[i] for split in splits]).unique()) for i in (1, 2)]
-    return {"repeatable": int(same), "neighbours": neighbours,
-            "ever_in_dev": ever[0], "ever_in_test": ever[1]}  # fmt: skip
+    names = recordings[domains == 1].unique()  # in order of time
+    held_out = [[torch.searchsorted(names, recordings[split[i]].unique()) for split in splits]
+                for i in (1, 2)]  # fmt: skip
+    by_time = all(len(x) and x[-1] - x[0] + 1 == len(x) for drawn in held_out for x in drawn)
+    never = [0 if by_time else len(names) - len(torch.cat(drawn).unique()) for drawn in held_out]
+    return {"repeatable": int(same), "never_in_dev": never[0], "never_in_test": never[1]}
 
 
 # %% nbgrader={"grade": true, "grade_id": "split_parts", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -1053,14 +1091,15 @@ check.hidden("split_chance", describe_chance)
 # %% nbgrader={"grade": false, "grade_id": "split_of_the_office", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 domains = torch.cat([torch.zeros(100_000), torch.ones(1_000)]).long()
-*office, weights = split_by_domain(domains, dev=250, test=250, seed=0)
+recordings = torch.cat([-torch.ones(100_000), torch.arange(1_000) // 25]).long()  # 40 of 25 frames
+*office, weights = split_by_domain(domains, recordings, dev=10, test=10, seed=0)
 for name, part in zip(("train", "dev", "test"), office, strict=True):
     selfies, frames = torch.bincount(domains[part], minlength=2).tolist()
     print(f"{name:6}{selfies:8,} selfies {frames:6,} camera frames")
 print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weights.tolist()])
 
 # %% [markdown]
-# A frame counts two hundred times as much as a selfie. That is a lot for 500 images: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
+# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
 #
 # **Question 3** (5 points). Transfer can happen by *instances* (training samples of the source are used for the target, perhaps weighted), by *features* (a representation is taken over) or by the *model* (its weights, wholly or in part, are where training begins). Say what is transferred in each case, and give one example of each: one from the office with its camera, one from section 4, and one from section 5. *A full answer says for each what is taken over and what is learnt anew, has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
 

@@ -22,6 +22,8 @@ def freeze(module):
                 replace(child)
 
     module.requires_grad_(False)
+    if not list(module.children()):  # a layer has no place in itself where another one could go
+        module.register_forward_pre_hook(lambda layer, inputs: layer.eval() and None)
     replace(module)
     return module
 
@@ -77,15 +79,18 @@ class BestCheckpoint:
             model.load_state_dict(self.best.state_dict())
 
 
-def split_by_domain(domains, dev, test, seed=0):
-    torch.manual_seed(seed)
-    order = torch.randperm(len(domains))
-    camera = order[domains[order] == 1]
-    if len(camera) < dev + test:
-        raise ValueError(f"only {len(camera)} frames")
-    parts = camera[:dev], camera[dev : dev + test]
+def split_by_domain(domains, recordings, dev, test, seed=0):
+    """Split by time: the latest recordings are the test, those before them dev."""
+    names = sorted(set(recordings[domains == 1].tolist()))
+    if len(names) < dev + test:
+        raise ValueError(f"only {len(names)} recordings")
+    cuts = len(names) - dev - test, len(names) - test
     train = torch.ones(len(domains), dtype=torch.bool)
-    train[torch.cat(parts)] = False
+    parts = []
+    for chosen in (names[cuts[0] : cuts[1]], names[cuts[1] :]):
+        inside = torch.tensor([number in chosen for number in recordings.tolist()])
+        parts.append(torch.where(inside)[0])
+        train[inside] = False
     counts = torch.bincount(domains[train], minlength=2).double()
     weights = counts.sum() / (counts > 0).sum() / counts
     return torch.where(train)[0], *parts, weights.nan_to_num(nan=0.0, posinf=0.0)

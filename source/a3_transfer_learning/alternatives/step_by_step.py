@@ -189,21 +189,28 @@ class BestCheckpoint:
             model.load_state_dict(torch.load(self.bytes))
 
 
-def split_by_domain(domains, dev, test, seed=0):
+def split_by_domain(domains, recordings, dev, test, seed=0):
     import random
 
-    camera, train = [], []
-    for i, domain in enumerate(domains.tolist()):
+    frames, train = {}, []
+    for i, (domain, recording) in enumerate(
+        zip(domains.tolist(), recordings.tolist(), strict=True)
+    ):
         if domain == 1:
-            camera.append(i)
+            frames.setdefault(recording, []).append(i)
         else:
             train.append(i)
+    camera = list(frames)
     if dev + test > len(camera):
-        raise ValueError(f"{dev} + {test} images are wanted, the camera has {len(camera)}")
+        raise ValueError(f"{dev} + {test} recordings are wanted, the camera has {len(camera)}")
     random.Random(seed).shuffle(camera)
-    n_selfies, n_rest = len(train), len(camera) - dev - test
-    train += camera[dev + test :]
-    n = n_selfies + n_rest
+
+    def images_of(chosen):
+        return [i for recording in chosen for i in frames[recording]]
+
+    n_selfies, rest = len(train), images_of(camera[dev + test :])
+    train += rest
+    n, n_rest = len(train), len(rest)
     if n_selfies == 0 or n_rest == 0:
         weights = [float(n_selfies > 0), float(n_rest > 0)]
     else:
@@ -213,8 +220,8 @@ def split_by_domain(domains, dev, test, seed=0):
         return torch.tensor(part, dtype=torch.int64)
 
     return (
-        as_index(train), as_index(camera[:dev]), as_index(camera[dev : dev + test]),
-        torch.tensor(weights, dtype=torch.float64),
+        as_index(train), as_index(images_of(camera[:dev])),
+        as_index(images_of(camera[dev : dev + test])), torch.tensor(weights, dtype=torch.float64),
     )  # fmt: skip
 
 

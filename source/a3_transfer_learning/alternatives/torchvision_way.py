@@ -149,22 +149,26 @@ class BestCheckpoint:
                     tensor.copy_(self.kept[name])
 
 
-def split_by_domain(domains, dev, test, seed=0):
+def split_by_domain(domains, recordings, dev, test, seed=0):
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    camera = np.flatnonzero(domains.numpy() == 1)
-    if len(camera) < dev + test:
-        raise ValueError("too few camera frames")
-    held_out = rng.choice(camera, size=dev + test, replace=False)
-    train = np.setdiff1d(np.arange(len(domains)), held_out)
-    counts = np.bincount(domains.numpy()[train], minlength=2)
+    domains, recordings = domains.numpy(), recordings.numpy()
+    names = np.unique(recordings[domains == 1])
+    if len(names) < dev + test:
+        raise ValueError("too few recordings")
+    held_out = rng.choice(names, size=dev + test, replace=False)
+    dev_part, test_part = (
+        np.flatnonzero(np.isin(recordings, part)) for part in np.split(held_out, [dev])
+    )
+    train = np.flatnonzero(~np.isin(recordings, held_out))
+    counts = np.bincount(domains[train], minlength=2)
     sources = np.count_nonzero(counts)
     weights = np.zeros(2)
     for source in (0, 1):
         if counts[source]:
             weights[source] = len(train) / sources / counts[source]
-    parts = (train, held_out[:dev], held_out[dev:])
+    parts = (train, dev_part, test_part)
     return (*(torch.from_numpy(part).long() for part in parts), torch.from_numpy(weights))
 
 

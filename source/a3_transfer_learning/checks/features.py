@@ -10,32 +10,36 @@ from .weights import normal
 
 MANNERS = (
     "largest", "largest_prepared", "images_seen", "with_gradient", "needs_gradient",
-    "gradients_afterwards", "training_afterwards", "dropout_afterwards",
+    "gradients_afterwards", "trainable_afterwards", "training_afterwards", "dropout_afterwards",
 )  # fmt: skip
 
 
 def extraction_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield inputs of `watch_extraction`."""
-    for name, N, batch_size, training in (
-        ("last_batch_smaller", 11, 4, True),
-        ("whole_batches", 8, 4, False),
-        ("one_batch", 5, 16, True),
-        ("single", 1, 3, True),
-        ("one_by_one", 4, 1, False),
+    for name, N, batch_size, training, recording in (
+        ("last_batch_smaller", 11, 4, True, True),
+        ("whole_batches", 8, 4, False, True),
+        ("one_batch", 5, 16, True, True),
+        ("single", 1, 3, True, True),
+        ("one_by_one", 4, 1, False, True),
+        ("gradients_off", 7, 3, False, False),
+        ("gradients_off_in_training", 5, 2, True, False),
     ):
         mode = "training" if training else "evaluation"
+        mode += " mode" if recording else " mode, gradients off beforehand"
         yield case(
             name,
-            f"{N} in batches of {batch_size}, module in {mode} mode",
+            f"{N} in batches of {batch_size}, module in {mode}",
             weight=normal(rng, 3, 5),
             images=normal(rng, N, 3),
             batch_size=batch_size,
             training=training,
+            recording=recording,
         )
 
 
 def extracted(
-    weight: torch.Tensor, images: torch.Tensor, batch_size: int, training: bool
+    weight: torch.Tensor, images: torch.Tensor, batch_size: int, training: bool, recording: bool
 ) -> Answers:
     """Compute all features at once."""
     return {
@@ -45,7 +49,8 @@ def extracted(
         "images_seen": len(images),
         "with_gradient": False,
         "needs_gradient": False,
-        "gradients_afterwards": True,
+        "gradients_afterwards": recording,
+        "trainable_afterwards": True,
         "training_afterwards": training,
         "dropout_afterwards": training,
     }

@@ -34,7 +34,9 @@ def group_rates(trainable: torch.Tensor, backbone_lr: float, head_lr: float) -> 
 # Early stopping and plateaus
 
 # What only one or two sequences can show weighs more.
-SUBTLE = {"plateau", "small_steps", "slow_drift", "exactly", "nan", "restart"}
+SUBTLE = {
+    "plateau", "small_steps", "slow_drift", "exactly", "nan", "nan_between", "large", "restart",
+}  # fmt: skip
 
 
 def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...]:
@@ -58,7 +60,11 @@ def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...
         ("exactly", "falls by exactly min_delta", [4.0, 3.75, 3.5, 3.25, 3.0, 2.75], 2, 0.25),
         ("nan", "nan here and there", holes, 4, 0.0),
         ("only_nan", "nan from the first epoch", [nan] * 6, 4, 0.0),
+        ("nan_between", "nan among epochs without improvement",
+         [2.0, 2.5, nan, 2.75, 2.5, 2.75, 2.5, 2.25, 2.5], 3, 0.0),
         ("nan_first", "nan, then falls", [nan, nan, 3.0, 2.0, 2.5, 2.25, 2.0], 3, 0.0),
+        ("large", "losses of some thousands",
+         [2500.0, 2000.0, 2250.0, 1750.0, 1800.0, 1900.0], 2, 0.0),
         ("single", "a single epoch", [round(float(rng.rand()), 3)], 2, 0.0),
         ("impatient", "patience 1", [2.0, 1.5, 1.625, 1.25], 1, 0.0),
         ("negative", "losses below zero", [-1.0, -1.5, -1.25, -1.5, -1.375, -2.0], 3, 0.125),
@@ -146,10 +152,11 @@ def checkpoint_cases(rng: Draws) -> Iterator[Sketch]:
         ("tie", "of equal losses the first stays", [2.0, c, c + 0.25, c, c]),
         ("nan", "nan is never the best", [nan, c + 1, nan, c + 0.5, nan]),
         ("negative", "losses below zero", [-1.0, -2.5, -2.0, nan]),
+        ("large", "losses of some thousands", [2500.0 + a, 2000.0 + a, 2200.0]),
         ("only_nan", "nothing to restore", [nan, nan]),
         ("single", "a single epoch", [a]),
     ):
-        subtle = name in ("tie", "nan")
+        subtle = name in ("tie", "nan", "large")
         yield case(name, about, 3 if subtle else 1, losses=losses, weight=normal(rng, 3))
 
 

@@ -82,17 +82,32 @@ def test_the_sequences_stop_and_do_not_stop(checks):
     assert {0.0, 1.0} <= set(ends.values())
 
 
-def test_weights_of_the_sources_average_1(checks):
+def test_total_weights_of_the_sources_are_equal_and_add_up_to_1(checks):
     for case in checks["split_weights"].cases:
         found = described(**case.inputs)
-        trained = found["counts"][0]
-        if found["refused"] or not trained.sum():
-            continue
-        assert torch.isclose(
-            (trained * found["weights"]).sum() / trained.sum(), torch.tensor(1.0).double()
-        )
-        if trained.min():
-            assert torch.isclose(*(trained * found["weights"]))
+        total = found["total_weights"]
+        assert found["refused"] or set(total.tolist()) in ({0.5}, {0.0, 1.0}, {0.0})
+
+
+def test_frames_drawn_one_by_one_never_make_a_whole_recording(checks):
+    for case in checks["split_parts"].cases:
+        domains, recordings, dev, test = case.inputs.values()
+        assert set(recordings[domains == 0].tolist()) <= {-1}
+        _, lengths = recordings[domains == 1].unique(return_counts=True)
+        assert (lengths > max(dev, test)).all() or described(**case.inputs)["refused"]
+
+
+def test_recordings_are_in_no_order_in_the_list(checks):
+    """Else whoever takes the first ones of the list would have split by time."""
+    for case in checks["split_chance"].cases:
+        domains, recordings, *_ = case.inputs.values()
+        found = list(dict.fromkeys(recordings[domains == 1].tolist()))
+        assert found not in (sorted(found), sorted(found, reverse=True))
+
+
+def test_a_module_is_frozen_as_a_whole_and_as_a_layer_in_both_modes(checks):
+    kinds = {tuple(c.inputs.values())[-2:] for c in checks["freeze_statistics"].cases}
+    assert kinds == {("", False), ("", True), ("0.1", False), ("0.1", True)}
 
 
 def test_the_interval_of_57_in_66_holds_59_in_66():
