@@ -113,10 +113,10 @@ def descent(weights: Tensors, X: torch.Tensor, y: torch.Tensor, lr: float, steps
 
 
 FACTS = (  # what must be true, recorded as 1
-    "given_labels_untouched",
-    "order_is_mixed",
-    "same_seed_same_order",
-    "other_seed_other_order",
+    "the given labels are left as they were (1: yes, 0: no)",
+    "the order is mixed (1: yes, 0: no)",
+    "the same seed gives the same order (1: yes, 0: no)",
+    "another seed gives another order (1: yes, 0: no)",
 )
 
 
