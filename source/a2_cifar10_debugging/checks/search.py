@@ -36,13 +36,14 @@ def search_cases(rng: Draws) -> Iterator[Sketch]:
     frequent class. The labels of one part, or some of them, speak for the second one.
     """
     one, learns, longer, turns = SAYS_ONE_CLASS, LEARNS, LONGER, TURNS
+    equal = {**one, "epochs": 6}
     for name, about, wrong, sets, weight in (
-        ("plain", "the second of three is best", "test", (one, learns, {**one, "epochs": 6}), 1),
+        ("plain", "the second of three is best", "test", (one, learns, equal), 1),
         ("against", "the one that learns most is not the best", "val", (learns, one, longer), 2),
         ("after", "the best one comes first", "test", (learns, one), 1),
         ("tie", "two equally good ones", "test", (one, learns, longer), 1),
         ("fallen", "one that was better before its last epoch", "val", (FORGETS, one), 1),
-        ("turns", "the last epoch makes one the best", "test", (one, turns), 1),
+        ("turns", "the last set is best by its last epoch", "test", (one, equal, turns), 1),
         ("sure", "the one with the larger loss is more often right", "some", (one, learns), 1),
         ("zero", "every accuracy is 0 after the last epoch", "val", (learns, turns), 1),
         ("single", "a single set, with accuracy 0", "val", (learns,), 1),
