@@ -97,10 +97,24 @@ def accuracy(
     measured = against_levels(right / total, note, case.levels)
     if not measured.problem:
         return measured
-    first = int((got != wanted).to(torch.uint8).argmax())
-    entries = (got[first].item(), wanted[first].item())
-    wrong = "the first wrong one, {}[{}], is {}, expected {}".format(name, first, *entries)
-    return replace(measured, quote=f"{measured.problem}; {wrong}")
+    return replace(measured, quote=f"{measured.problem}; {first_wrong(name, got, wanted, case)}")
+
+
+def first_wrong(name: str, found: torch.Tensor, expected: torch.Tensor, case: Case) -> str:
+    """Quote the first wrong label.
+
+    If the inputs of the case have `words`, one for each label, they are quoted in its place; and
+    what is labelled has the name that it has in a dict of that many inputs.
+    """
+    first = int((found != expected).to(torch.uint8).argmax())
+    labels, place = (found[first].item(), expected[first].item()), f"{name}[{first}]"
+    if words := case.inputs.get("words"):
+        said = range(len(words))
+        labels = tuple(repr(words[int(n)]) if n in said else "another word" for n in labels)
+        for value in case.inputs.values():
+            if isinstance(value, dict) and len(value) == len(expected):
+                place = list(value)[first]
+    return "the first wrong one, {}, is {}, expected {}".format(place, *labels)
 
 
 def macro_f1(
@@ -145,10 +159,10 @@ def auroc(
 
 
 def against_levels(value: float, note: str, levels: Sequence[Level]) -> Measurement:
-    """Measure a quality by the levels that it reaches."""
+    """Measure a quality by the levels that it reaches. What is perfect needs no name of a level."""
     reached = [level for level in levels if value >= level.at_least]
     if len(reached) == len(levels):
-        return Measurement(note=f"{note}: {reached[-1].name}" if reached else note)
+        return Measurement(note=f"{note}: {reached[-1].name}" if reached and value < 1 else note)
     following = levels[len(reached)]
     level = f"{reached[-1].name}; " if reached else ""
     note = f"{note}: {level}{percent(following.at_least)} is needed for {following.name}"

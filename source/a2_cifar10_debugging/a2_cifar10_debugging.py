@@ -70,7 +70,7 @@ plots.image_rows(images, labels, cifar10.CLASSES)
 # A net trains best when its inputs are centred at zero and of a size near one. So, with the training images scaled to 0…1:
 #
 # - the **mean image** is the mean at each channel and pixel, over all images;
-# - the **standard deviation** is *one* number for all: subtract the mean image from every image, and take the root of the mean of all the squares.
+# - the **standard deviation** is *one* number for all: subtract the mean image from every image, and take the root of the mean of all the squares (their sum, divided by their number and not by one less).
 #
 # An image is prepared by `(image / 255 − mean image) / std` and laid out as one row: all of red, row by row, then green, then blue, as `flatten` does. In a course that writes $XW$ without a bias you would also append a column of ones to $X$ (the *bias trick*). Our layers have a bias of their own, so a column of ones would only be a second one.
 #
@@ -571,10 +571,10 @@ plots.swish((0.0, 0.5, 1.0, 5.0))
 # %% [markdown]
 # A `torch.autograd.Function` is a node of the computational graph, written by hand. `forward` computes the value and keeps in `ctx` what `backward` will need. `backward` receives $G = \partial L / \partial y$, of the shape of $y$, and returns one gradient for each input of `forward`, each of the shape of its input. On paper, with $\sigma$ short for $\sigma(\beta x)$ and $\sigma' = \sigma (1 - \sigma)$: derive $\partial y / \partial x$ and $\partial y / \partial \beta$. The same $\beta$ is used for *every* entry of $x$, so it collects from all of them.
 #
-# **Task** (40 min, hard). Write both methods by hand: no autograd and no `torch.nn` inside (`torch.sigmoid` is fine). `x` may have any shape, `beta` has shape (), negative values are allowed. Everything must stay finite for $|x|$ up to $10^4$.
+# **Task** (40 min, hard). Write both methods by hand: no autograd and no `torch.nn` inside (`torch.sigmoid` is fine). `x` may have any shape, `beta` has shape (), negative values are allowed; leave both as they are, not changed in place. Everything must stay finite for $|x|$ up to $10^4$.
 #
 # <details><summary>Hint 1: what to keep</summary><code>ctx.save_for_backward(x, beta)</code> in forward; <code>x, beta = ctx.saved_tensors</code> in backward. You may compute the sigmoid again.</details>
-# <details><summary>Hint 2: by x</summary>A product: x appears in front and inside. The derivative of σ(βx) by x is β σ'.</details>
+# <details><summary>Hint 2: with respect to x</summary>A product: x appears in front and inside. The derivative of σ(βx) with respect to x is β σ'.</details>
 # <details><summary>Hint 3: with respect to β</summary>Only the inside depends on β, and its derivative with respect to β is x. Multiply by G entry by entry, then add up everything, to shape ().</details>
 # <details><summary>Hint 4: nearly the answer</summary>∂y/∂x = σ + βx σ' and ∂y/∂β = x² σ'.</details>
 
@@ -593,7 +593,7 @@ class Swish(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_output):
-        """Compute the gradients by x (its shape) and by beta (shape ()) from that by the value."""
+        """Compute the gradients with respect to x (its shape) and beta (shape ()) from that of y."""
         ### BEGIN SOLUTION
         x, beta = ctx.saved_tensors
         gate = torch.sigmoid(beta * x)
@@ -621,23 +621,20 @@ check.hidden("swish_forward", swish_value)
 
 
 # %% nbgrader={"grade": false, "grade_id": "swish_by_hand", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Notes:
-    """Stands for ctx: keeps what forward saves, and whatever attribute it sets."""
+class Notes(torch.autograd.function.FunctionCtx):
+    """Stands for ctx: it has torch's own methods, and keeps whatever forward saves or sets."""
 
-    needs_input_grad, saved_tensors = (True, True), ()
+    needs_input_grad, to_save = (True, True), ()
 
-    def save_for_backward(self, *tensors):
-        self.saved_tensors = tensors
+    @property
+    def saved_tensors(self):
+        return self.to_save
 
-    def set_materialize_grads(self, value):
-        pass
-
-    def mark_non_differentiable(self, *tensors):
-        pass
+    saved_variables = saved_tensors  # its old name
 
 
 def swish_by_hand(x, beta, grad_output):
-    """Call forward and backward directly. Returns the gradients by x and by beta."""
+    """Call forward and backward directly. Returns the gradients with respect to x and beta."""
     ctx = Notes()
     if (
         Swish.setup_context is not torch.autograd.Function.setup_context
@@ -666,7 +663,7 @@ check.hidden("swish_gradient_beta", swish_by_hand)
 
 # %% nbgrader={"grade": false, "grade_id": "swish_in_a_graph", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def swish_in_a_graph(W, X, beta):
-    """Return the gradients by W (D, H) and beta of the sum of squares of Swish((Wᵀ Xᵀ)ᵀ)."""
+    """Return the gradients of the sum of squares of Swish((Wᵀ Xᵀ)ᵀ) with respect to W and beta."""
     W, beta = W.requires_grad_(), beta.requires_grad_()
     Z = (W.T @ X.T).T  # (N, H), transposed: its numbers do not lie in order
     return torch.autograd.grad(Swish.apply(Z, beta).square().sum(), (W, beta))
@@ -781,17 +778,17 @@ def diagnose(history: dict[str, list[float]]) -> str:
 
 
 # %% [markdown]
-# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven. The table names the first curve that was told wrong by its number in the case, from 0, and words by their place in `curves.WORDS`, -1 for any other word. (One public case holds curves that a hasty rule gets wrong.)
+# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven. The table names the first curve that was told wrong: `curve_03` is the third one of its case. (One public case holds curves that a hasty rule gets wrong.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "diagnose_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def diagnose_all(histories):
-    """Diagnose each history. Returns the places of the words in curves.WORDS, -1 for other words."""
+def diagnose_all(histories, words):
+    """Diagnose each history. Returns the places of the answers in words, -1 for any other answer."""
     answers = []
     for tensors in histories.values():
         history = {name: values.tolist() for name, values in tensors.items()}
         word = str(diagnose(history)).strip().lower()
-        answers.append(curves.WORDS.index(word) if word in curves.WORDS else -1)
+        answers.append(words.index(word) if word in words else -1)
     return torch.tensor(answers)
 
 
@@ -850,7 +847,7 @@ plots.sweeps(sweeps)
 #
 # A search is an honest loop: train a net with each set of parameters, and keep the one with the best **validation** accuracy. Not training accuracy: that rewards learning by heart. Not test accuracy: the test set would then have chosen, and could no longer judge.
 #
-# **Task** (20 min, medium). Write `find_best_net`. `get_param_set_fn()` takes no arguments and returns a list of dicts; train each with `train(data_dict, **params)`. The accuracy of a net is its validation accuracy **after its last epoch**, the last entry of `history["val_acc"]`. Return the best net, *its* history and *its* accuracy; at a tie, the first of the best. (`data_dict` may also hold `X_test` and `y_test`.)
+# **Task** (20 min, medium). Write `find_best_net`. `get_param_set_fn()` takes no arguments and returns a list of dicts, at least one; train each with `train(data_dict, **params)`. The accuracy of a net is its validation accuracy **after its last epoch**, the last entry of `history["val_acc"]`, from 0 to 1. Return the best net, *its* history and *its* accuracy; at a tie, the first of the best. There is always a best one, even if every accuracy is 0. (`data_dict` may also hold `X_test` and `y_test`.)
 #
 # <details><summary>Hint</summary>Remember three things together, and replace all three when something strictly better comes.</details>
 
@@ -860,7 +857,7 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
     """Train a net with each set of parameters and choose by validation accuracy.
 
     data_dict holds X_train, y_train, X_val, y_val. Returns (net, stats, accuracy): the chosen net,
-    the history of its training, and its validation accuracy, a Python number.
+    the history of its training, and its validation accuracy, a Python number from 0 to 1.
     """
     ### BEGIN SOLUTION
     best_net, best_stats, best_accuracy = None, None, -1.0
@@ -875,12 +872,17 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
 
 # %% nbgrader={"grade": false, "grade_id": "search_outcome", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def search_outcome(data_dict, param_sets, X_new):
-    """Search among param_sets. Returns new labels, and three numbers that tell which net it is."""
+    """Search among param_sets. Returns new labels, and three numbers that tell which net it is.
+
+    Without a net, each label is -1, and so is what its history would say.
+    """
 
     def get_param_set():
         return [dict(params) for params in param_sets.values()]
 
     net, stats, accuracy = find_best_net(data_dict, get_param_set)
+    if net is None:
+        return torch.full((len(X_new),), -1), accuracy, -1, -1
     with torch.no_grad():
         labels = net(X_new).argmax(dim=1)
     return labels, accuracy, stats["val_acc"][-1], len(stats["val_acc"])

@@ -237,9 +237,27 @@ def test_the_first_wrong_label_is_quoted():
     assert found.quote == f"{found.problem}; the first wrong one, value[2], is 0, expected 2"
 
 
-def test_full_marks_say_how_good_it_is():
+def test_the_first_wrong_label_is_quoted_in_words_where_the_inputs_have_them():
+    check = RecordedCheck("c", "a check", {"value": "return"}, ())
+    animals = {"first": 0.0, "second": 0.0, "third": 0.0}
+    inputs = {"animals": animals, "words": ["cat", "dog"]}
+    case = Case("case", "", inputs, levels=LEVELS)
+    for said, word in ((0, "'cat'"), (-1, "another word"), (2, "another word")):
+        found = CRITERIA["accuracy"](
+            "value",
+            observe(torch.tensor([0, said, 0])),
+            observe(torch.tensor([0, 1, 1])),
+            case,
+            check,
+        )
+        assert found.quote.endswith(f"; the first wrong one, second, is {word}, expected 'dog'")
+
+
+def test_full_marks_say_how_good_it_is_unless_all_is_right():
+    found = measured(torch.arange(4), torch.tensor([0, 1, 2, 0]), "accuracy", levels=LEVELS)
+    assert (found.problem, found.note) == ("", "3 of 4 right (75.0%): excellent")
     found = measured(torch.arange(4), torch.arange(4), "accuracy", levels=LEVELS)
-    assert found.note == "4 of 4 right (100.0%): excellent"
+    assert found.note == "4 of 4 right (100.0%)"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +291,7 @@ def test_macro_f1_names_the_class_that_is_found_least():
 @pytest.mark.parametrize(
     "scores, reached",
     [
-        ([0.9, 0.8, 0.2, 0.1], "AUROC 100.0%: excellent"),
+        ([0.9, 0.8, 0.2, 0.1], "AUROC 100.0%"),
         ([0.9, 0.3, 0.4, 0.1], "AUROC 75.0%: excellent"),
         ([0.9, 0.1, 0.4, 0.3], "AUROC 50.0%: pass; 75% is needed for excellent"),
         ([5.0, 5.0, 5.0, 5.0], "AUROC 50.0%: pass; 75% is needed for excellent"),

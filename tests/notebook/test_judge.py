@@ -205,7 +205,7 @@ def test_a_public_case_of_labels_names_the_first_wrong_one():
 
 def test_a_case_of_labels_that_passed_says_how_good_it_is():
     (case,) = judge(with_levels(), {"case0": returned(torch.arange(4))}).cases
-    assert case.reason == "4 of 4 right (100.0%): excellent"
+    assert case.reason == "4 of 4 right (100.0%)"
 
 
 def test_the_best_case_counts_where_any_is_enough():

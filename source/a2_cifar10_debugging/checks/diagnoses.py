@@ -5,7 +5,7 @@ The name of a case tells no answer: a submission can read it.
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from math import isfinite, isnan
+from math import floor, isfinite, isnan
 
 import torch
 
@@ -77,9 +77,11 @@ def mixed(rng: Draws, name: str, about: str, drawn: Sequence[Diagnosed]) -> Sket
             name: torch.tensor(values, dtype=torch.float64) for name, values in history.items()
         }
         words.append(curves.WORDS.index(word))
-    levels = Level("most", 0.75, 0.5), Level("all but one", (total - 1) / total, 1.0)
+    all_but_one = floor(1000 * (total - 1) / total) / 1000  # as a share that is short to write
+    levels = Level("most", 0.75, 0.5), Level("all but one", all_but_one, 1.0)
     answer = {"answers": torch.tensor(words)}
-    return case(name, f"{about}: {total} curves", levels=levels, answer=answer, histories=histories)
+    inputs = {"histories": histories, "words": list(curves.WORDS)}
+    return case(name, f"{about}: {total} curves", levels=levels, answer=answer, **inputs)
 
 
 diagnoses = check(

@@ -113,10 +113,10 @@ def descent(weights: Tensors, X: torch.Tensor, y: torch.Tensor, lr: float, steps
 
 
 FACTS = (  # what must be true, recorded as 1
-    "given_labels_untouched",
-    "order_is_mixed",
-    "same_seed_same_order",
-    "other_seed_other_order",
+    "the given labels are left as they were (1: yes, 0: no)",
+    "the order is mixed (1: yes, 0: no)",
+    "the same seed gives the same order (1: yes, 0: no)",
+    "another seed gives another order (1: yes, 0: no)",
 )
 
 
@@ -134,12 +134,12 @@ def shuffle_cases(rng: Draws) -> Iterator[Sketch]:
 
 @check(
     "shuffle_values", "shuffled labels: the same ones in another order",
-    {name: f"return.{place}" for place, name in enumerate(("in_order", *FACTS))}, shuffle_cases,
-    pure=True,
+    {name: f"return.{place}" for place, name in enumerate(("sorted labels", *FACTS))},
+    shuffle_cases, pure=True,
 )  # fmt: skip
 def shuffled(y: torch.Tensor, seed: int) -> Answers:
     """Say what holds for every order."""
-    return {"in_order": y.sort().values, **dict.fromkeys(FACTS, 1.0)}
+    return {"sorted labels": y.sort().values, **dict.fromkeys(FACTS, 1.0)}
 
 
 # What is measured: activations, and a range of learning rates
@@ -210,9 +210,9 @@ def range_test_cases(rng: Draws) -> Iterator[Sketch]:
     inf, nan = float("inf"), float("nan")
     yield case("valley", "a valley, and a cliff", 2, **test(1.6, 1.4, 1.9, 8.0))
     yield case("nan", "NaN at the largest rates", **test(1.5, 1.7, nan, nan))
-    yield case("infinite", "minus infinity, infinity, NaN", **test(1.7, -inf, inf, nan))
-    inputs = test(1.7, 1.5, 1.9, inf, middle=(nan, inf))
-    yield case("early", "NaN and infinity at small rates, before the best", **inputs)
+    yield case("infinite", "infinity, minus infinity, NaN", **test(1.7, inf, -inf, nan))
+    inputs = test(1.7, 1.5, 1.9, inf, middle=(nan, -inf))
+    yield case("early", "NaN and minus infinity at small rates, before the best", **inputs)
     yield case("bump", "two valleys, the second one deeper", **test(1.8, 1.9, 1.4, 3.0))
     yield case("tie", "two equal minima", **test(1.5, 1.8, 1.5, 4.0))
     yield case("last", "the largest rate is the best", **test(1.9, 1.8))

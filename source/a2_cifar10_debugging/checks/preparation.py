@@ -1,6 +1,6 @@
 """Preparing images, and drawing weights as images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,14 +8,17 @@ import torch
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
 from autograder.notebook.cases import FLOAT32, Tolerance
 
-STATISTICS = Tolerance(3e-4, 1e-5)  # wide enough to divide by one less, for so many pixels
+STATISTICS = Tolerance(3e-4, 1e-5)  # for sums in float32
 PREPARED = Tolerance(1e-4, 1e-5)  # near 0, float32 rounds like that
 
 
-def draw_images(rng: Draws, N: int, H: int, W: int, low: int = 0) -> torch.Tensor:
-    """Draw images (N, 3, H, W) whose mean differs from pixel to pixel."""
+def draw_images(
+    rng: Draws, N: int, H: int, W: int, low: int = 0, spread: Sequence[int] = (56, 56, 56)
+) -> torch.Tensor:
+    """Draw images (N, 3, H, W) whose mean differs from pixel to pixel, and `spread` by channel."""
     base = rng.randint(low, 200, size=(3, H, W))
-    return torch.tensor((base + rng.randint(0, 56, size=(N, 3, H, W))).astype(np.uint8))
+    noise = rng.randint(0, np.reshape(spread, (3, 1, 1)), size=(N, 3, H, W))
+    return torch.tensor((base + noise).astype(np.uint8))
 
 
 def statistics_cases(rng: Draws) -> Iterator[Sketch]:
@@ -24,6 +27,9 @@ def statistics_cases(rng: Draws) -> Iterator[Sketch]:
     yield case("two", "2 images", images=draw_images(rng, 2, 24, 32))
     images = draw_images(rng, 25, 16, 12, low=150)
     yield case("bright", "bright images: sums far above 255", images=images)
+    images = draw_images(rng, 4, 5, 4, spread=(6, 25, 56))
+    yield case("channels", "4 images of 5 x 4 pixels: blue varies most", images=images)
+    yield case("few", "3 images of 2 x 3 pixels", images=draw_images(rng, 3, 2, 3))
 
 
 @check(

@@ -57,7 +57,7 @@ def gradients(x: torch.Tensor, beta: torch.Tensor, grad_output: torch.Tensor) ->
 GRADIENTS = [
     check(
         f"swish_gradient_{name}",
-        f"gradient by {name}, by hand",
+        f"gradient with respect to {name}, by hand",
         {f"gradient_{name}": f"return.{place}"},
         upstream_cases,
         by_hand=True,

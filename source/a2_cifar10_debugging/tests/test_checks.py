@@ -8,6 +8,7 @@ import torch
 from autograder.assignments.a2_cifar10_debugging.checks import (
     diagnoses,
     experiments,
+    preparation,
     search,
     swish,
 )
@@ -107,6 +108,15 @@ def test_clouds_are_far_apart_and_the_majority_is_clear():
             assert data[f"X_{part}"].mean(dim=1).abs().min() > 1.5
         counts = data["y_train"].bincount()
         assert counts[3] == 2 * counts[7]
+
+
+def test_channels_of_the_statistics_differ_in_spread_and_few_pixels_tell_what_is_divided_by():
+    cases = {case.name: case.inputs["images"] for case in preparation.statistics.drawn(0).cases}
+    scaled = cases["channels"].double() / 255
+    stds = (scaled - scaled.mean(0)).square().mean((0, 2, 3)).sqrt()
+    assert stds[2] > 2 * stds[1] > 4 * stds[0]
+    entries = cases["few"].numel()
+    assert (entries / (entries - 1)) ** 0.5 - 1 > 10 * preparation.STATISTICS.rtol
 
 
 def test_hidden_images_are_in_no_data_set_of_the_course():
