@@ -1168,7 +1168,7 @@ check.hidden("autoencoder_structure", describe_autoencoder)
 # %% [markdown]
 # The error of a drawing, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
 #
-# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`), of the dtype of `x`: the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in, and is in the mode that it came in afterwards; no gradients are attached to what you return.
+# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`), of the dtype of `x`: the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in; afterwards it is back in the mode that it came in, with all its layers. No gradients are attached to what you return.
 #
 # <details><summary>Hint: squares</summary><code>F.avg_pool2d(…, cell)</code> averages over squares.</details>
 
@@ -1210,7 +1210,7 @@ def try_error_maps(weights, x, cell, training):
     same = [torch.equal(value, weights[name]) for name, value in model.state_dict().items()]
     return {
         "maps": maps,
-        "training_afterwards": int(model.training),
+        "parts_in_training_mode": sum(part.training for part in model.modules()),
         "state_untouched": int(all(same)),
         "needs_gradient": int(maps.requires_grad),
     }
@@ -1502,8 +1502,8 @@ check.hidden("coreset", watched_coreset)
 #
 # **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance. It returns their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M; no two distances that matter are equal in the check.
 #
-# - **Memory.** `chunk` is a number of queries: the table is computed for at most so many at a time, and what is not needed of it is let go. Q need not be a multiple of `chunk`, which may also be larger than Q. The check watches a case with Q = 1,000 and `chunk` = 4: at no time may more than a tenth of the whole table be in use. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
-# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also stand in the bank: its distance is 0, where 10⁻⁶ will do.
+# - **Memory.** `chunk` is a number of queries: the table is computed for at most so many at a time, and what is not needed of it is let go. Q need not be a multiple of `chunk`, which may also be larger than Q. The check watches a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use, the distances of 50 queries. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
+# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also stand in the bank: its distance is 0, where 3 · 10⁻⁶ will do (`F.pairwise_distance` adds 10⁻⁶ to every difference).
 #
 # <details><summary>Hint 1: two functions</summary><code>torch.cdist(part, bank)</code> is a slice of the table; <code>topk(k, largest=False)</code> gives values and indices, sorted. <code>queries.split(chunk)</code> makes the parts, the last one smaller if need be.</details>
 # <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵ where the distance is 0. Its root is NaN, and <code>topk</code> and <code>sort</code> put NaN last. <code>clamp(min=0)</code> before the root.</details>
@@ -1530,7 +1530,7 @@ def watched_search(queries, bank, k, chunk, watched):
     """Return the nearest patches and, if asked, whether a large search fits into little memory."""
     within = True
     if watched:
-        many, large = queries.repeat(50, 1), bank.repeat(120, 1)
+        many, large = queries.repeat(25, 1), bank.repeat(240, 1)
         used = bytes_in_use(nearest_patches, many, large, k, chunk)
         within = used <= len(many) * len(large) * many.element_size() / 10
     distances, indices = nearest_patches(queries, bank, k, chunk)
@@ -1592,7 +1592,7 @@ patchcore_maps = bank_maps["coreset of 3,000"]
 #
 # $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight is 0 for every image. Nobody wants that, but the formula says so.)
 #
-# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a Python number, or a tensor of shape (). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
+# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a single number: a Python number, or a tensor of shape (), not (1,). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
 #
 # <details><summary>Hint 1: two searches</summary>Your <code>nearest_patches</code> does both: once for the patches of the image, with k = 1, and once with the single query m*, with k = b.</details>
 # <details><summary>Hint 2: large exponents</summary>The fraction is an entry of a softmax over distances from m<sup>test</sup>. <code>torch.softmax</code> subtracts the largest exponent first; <code>exp(s* − logsumexp(…))</code> does the same.</details>
@@ -1931,7 +1931,7 @@ for name, marked in made_up.items():
 #
 # A factory wants no heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. Somebody has to choose a threshold, and there are no defects to choose it with. But there are good parts, and a promise can be made about those: *at most so many of them raise a false alarm*.
 #
-# **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold. `scores` (N,) are those of good images, N ≥ 1, `float32` or `float64`, in any order, and 0 ≤ `rate` < 1. At most `rate` · N of these images may raise an alarm. Return the smallest *of the scores* that can be the threshold, as a Python number or a tensor of shape (). If `rate` · N is less than 1, none may raise an alarm. (In the check, `rate` · N is a whole number only where floating point says so, too.)
+# **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold. `scores` (N,) are those of good images, N ≥ 1, `float32` or `float64`, in any order, and 0 ≤ `rate` < 1. At most `rate` · N of these images may raise an alarm. Return the smallest *of the scores* that can be the threshold, with all its digits, as a Python number or a tensor of shape (). If `rate` · N is less than 1, none may raise an alarm. (In the check, `rate` · N is a whole number only where floating point says so, too.)
 #
 # <details><summary>Hint 1: how many</summary>With 44 images and a rate of 0.05, 2.2 may: that is 2. Sort the scores. Which one is the threshold if exactly two are to lie above?</details>
 # <details><summary>Hint 2: equal scores</summary>If several scores equal the threshold, none of them raises an alarm, so fewer may than could. That is all right: at most. Quantiles that lie between two scores are no scores.</details>
@@ -2210,7 +2210,7 @@ print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(len
 # - **Up**, three times: a transposed convolution, 2 × 2 with stride 2, *with* bias, doubles height and width and halves the channels; its maps are concatenated with the encoder's last maps of that size; and a block brings the 2·4c, 2·2c, 2·c channels to 4c, 2c, c.
 # - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing behind it.
 #
-# Pooling and activation are yours to choose, as long as they have no parameters; the paper has max pooling and ReLU. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
+# Pooling and activation are yours to choose, as long as they have no parameters; the paper has max pooling and ReLU. Nothing is random, not even in training mode: there is no dropout. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
 #
 # Count by hand before you run anything: how many parameters has `UNet(16)`? The answer is **482,737**. If you have another number, something is different from the list.
 #
@@ -2380,7 +2380,9 @@ def unet_properties(channels, N, H, W):
     }  # fmt: skip
     model.train()
     with torch.no_grad():
-        found["batch_norm"] = 1 - same_maps(model(long)[:1], model(long[:1]))
+        trained = model(long)
+        found["same_when_training"] = same_maps(model(long), trained)
+        found["batch_norm"] = 1 - same_maps(trained[:1], model(long[:1]))
     return found
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from scipy import stats
 
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
+from autograder.notebook.cases import Tolerance
 
 BLOCK = "begins_as_shortcut", "every_part_learns", "nothing_dropped"
 KEPT = ("three_blocks", "head_of_features", "any_size", "maps_have_places", "places_do_not_matter",
@@ -15,6 +16,7 @@ KEPT = ("three_blocks", "head_of_features", "any_size", "maps_have_places", "pla
         "image_for_itself", "some_below_0", "no_probabilities", "no_logarithms")  # fmt: skip
 PROPERTIES = (*BLOCK, "parameters", "block", "shape", *KEPT, "without_gradient")
 EPS = 1e-5  # of batch norm
+MAPS = Tolerance(rtol=1e-9, atol=1e-9)  # no float32 on the way
 
 
 # The network
@@ -65,7 +67,8 @@ def filled_block(x: torch.Tensor, c_out: int, stride: int, s: torch.Tensor) -> t
 
 @check(
     "small_resnet", "a residual block, and a network of them",
-    {name: f"return.{name}" for name in PROPERTIES}, block_cases, pure=True,
+    {name: f"return.{name}" for name in PROPERTIES}, block_cases, tolerance=MAPS,
+    pure=True,
 )  # fmt: skip
 def resnet_properties(
     x: torch.Tensor, c_out: int, stride: int, sequence: torch.Tensor, size: list[int],

@@ -12,37 +12,42 @@ from autograder.notebook.cases import Tolerance
 
 Tensors = dict[str, torch.Tensor]
 AREA = Tolerance(rtol=1e-5, atol=1e-9)  # in pairs counted in float32
-SHARE = Tolerance(rtol=1e-5, atol=1e-6)  # 1e-6 added above and below the line does no harm
+SHARE = Tolerance(rtol=2e-7, atol=1e-7)  # float32, or 1e-6 above and below the line; not below only
 
 
 # AUROC
 
 
 def score_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield scores and labels. Scores tie only where a case says so."""
+    """Yield scores and labels. Scores tie only where a case says so.
+
+    Where good and defective ones tie, there are at most 16: few enough for torch to leave equal
+    scores in their order when it sorts, so that a mistake that knows no ties has one result.
+    """
     drawn = partial(labelled, rng)
-    few = rng.randint(0, 4, 60) / 2.0
-    near = rng.permutation(40) * 1e-9 + 1  # all equal in float32
+    few = rng.permutation(np.repeat([0, 0.5, 1, 1.5], 4))
+    pixels, wrong = drawn(rng.randn(2000).round(2), 70)
+    near = rng.permutation(40) * 1e-9 + rng.randint(1, 3, 40)  # two values in float32
     level = np.full(13, 0.7)
     apart = np.linspace(-3, 5, 23) + 0.1 * rng.rand(23)
     for name, about, (scores, labels), dtype in (
         ("images", "37 images", drawn(rng.randn(37), 21), torch.bool),
         ("rare", "300 scores, 4 of them defective", drawn(3 * rng.randn(300) - 50, 4), torch.int64),
-        ("ties", "60 scores of 4 values", drawn(few, 33), torch.bool),
+        ("ties", "16 scores of 4 values", drawn(few, 7), torch.bool),
         ("equal", "13 equal scores", drawn(level, 5), torch.int64),
         ("two", "one good image and one defective", drawn(rng.randn(2), 1), torch.bool),
         ("perfect", "all defective ones above all good ones",
          (apart, np.arange(23) >= rng.randint(6, 17)), torch.int64),
         ("inverted", "all defective ones below all good ones",
          (apart, np.arange(23) < rng.randint(6, 17)), torch.bool),
-        ("near", "40 scores that differ by 1e-9", drawn(near, 18), torch.bool),
-        ("pixels", "2,000 pixels, some of them tied",
-         drawn(rng.randn(2000).round(2), 70), torch.bool),
+        ("near", "40 scores, many of which differ by 1e-9", drawn(near, 18), torch.bool),
+        ("pixels", "2,000 pixels, good ones tied with good ones", (pixels + 0.005 * wrong, wrong),
+         torch.bool),
     ):  # fmt: skip
-        yield case(name, about, **tensors(scores, labels, dtype))
-    inputs = tensors(*drawn(rng.randn(51).round(1), 19), torch.int64)
+        yield case(name, about, 1 + (name == "ties"), **tensors(scores, labels, dtype))
+    inputs = tensors(*drawn(rng.permutation(np.arange(15) // 2 / 4 - 2), 6), torch.int64)
     inputs["scores"] = inputs["scores"].float()
-    yield case("float32", "51 scores in float32, some of them tied", **inputs)
+    yield case("float32", "15 scores in float32, in pairs of equal ones", **inputs)
 
 
 def labelled(rng: Draws, scores: np.ndarray, defective: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,11 @@ from autograder.authoring.checks import Draws, Sketch, case, check
 from autograder.notebook.cases import FLOAT32, FLOAT64, Tolerance
 
 Tensors = dict[str, torch.Tensor]
-FITTED = Tolerance(rtol=1e-6, atol=1e-9)
+FITTED = Tolerance(rtol=1e-9, atol=1e-12)  # no float32 on the way
 OFFSET = Tolerance(rtol=1e-3, atol=1e-4)  # float32, centred first: ten times better than this
-DISTANCES = Tolerance(rtol=1e-6, atol=1e-8)
+DISTANCES = Tolerance(rtol=1e-9, atol=1e-12)  # nor here
 AT_THE_MEAN = Tolerance(FLOAT64.rtol, 1e-5)  # a root may have 1e-12 added under it
-ILL_CONDITIONED = Tolerance(rtol=1e-4, atol=1e-8)  # the inverse of the covariance will do
+ILL_CONDITIONED = Tolerance(rtol=1e-6, atol=1e-8)  # the inverse of the covariance will do
 
 
 def correlated(rng: Draws, N: int, C: int, H: int, W: int) -> torch.Tensor:

@@ -9,9 +9,9 @@ import torch
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
 from autograder.notebook.cases import FLOAT32, Tolerance
 
-NEAR = Tolerance(rtol=1e-6, atol=1e-6)  # q² - 2qm + m² leaves 1e-8 where the distance is 0
+NEAR = Tolerance(rtol=1e-6, atol=3e-6)  # F.pairwise_distance adds 1e-6 in each channel
 NEAR_32 = Tolerance(rtol=1e-3, atol=FLOAT32.atol)
-SCORES = Tolerance(rtol=1e-6, atol=1e-9)
+SCORES = Tolerance(rtol=2e-6, atol=5e-6)  # of distances that may be 2e-6 off
 SCORES_32 = Tolerance(rtol=1e-3, atol=1e-5)
 GAP = 0.02  # between any two distances that decide, but for ties on purpose
 
@@ -96,7 +96,7 @@ def query_cases(rng: Draws) -> Iterator[Sketch]:
         ("every", "6 queries, all of 7 patches in order", 6, (7, 5), 7, 4, False),
         ("copies", "13 queries, some of them in the bank", 13, (30, 3), 4, 6, False),
         ("float32", "float32", 11, (29, 4), 3, 4, False),
-        ("memory", "20 queries, and 1,000 in little memory", 20, (30, 2), 3, 4, True),
+        ("memory", "20 queries, and 500 in little memory", 20, (30, 2), 3, 2, True),
     ):
         while True:
             queries, bank = drawn(rng, Q, C), drawn(rng, M, C)

@@ -248,6 +248,7 @@ def in_python(queries, bank, k, chunk):
         (in_parts(lambda queries, chunk: queries.split(1)), 1),
         (in_parts(lambda queries, chunk: queries.chunk(chunk)), 0),
         (in_parts(lambda queries, chunk: queries.split(256)), 0),
+        (in_parts(lambda queries, chunk: queries.split(64)), 0),  # another size than chunk
     ],
 )
 def test_memory_is_seen_wherever_it_is(search, within, checks, cells):
