@@ -140,8 +140,8 @@ def _recognise(
     cases are right, it has its credit. If they are wrong in another way, it is told without it,
     provided that a case sets it apart from all other mistakes. One that leaves no numbers (a wrong
     form, infinity) is told if nothing else is wrong, without its credit; one that only ever raises
-    is not, for an exception can have any cause. What could be two mistakes is told as none, and
-    what rests on a single case as what may be.
+    is not, for an exception can have any cause. What explains all cases as well as another mistake
+    does, of another function perhaps, or rests on a single case, is told as what may be.
     """
     sure, partly = [], []
     for mistake in check.mistakes:
@@ -156,11 +156,12 @@ def _recognise(
             sure.append((mistake, telling))
         elif any(_is_apart(check, mistake, case) for case in telling):
             partly.append((mistake, telling))
-    found = sure or partly
-    if len({mistake.hint for mistake, _ in found}) != 1:
+    hints = {mistake.hint for mistake, _ in sure or partly}
+    if not hints or (not sure and len(hints) > 1):
         return None, 0.0, False
-    mistake, telling = found[0]
-    return mistake, mistake.credit if sure and telling else 0.0, len(telling) > 1
+    mistake, telling = (sure or partly)[0]
+    credit = mistake.credit if sure and telling else 0.0
+    return mistake, credit, len(telling) > 1 and len(hints) == 1
 
 
 def _is_apart(check: RecordedCheck, mistake: KnownMistake, case: Case) -> bool:

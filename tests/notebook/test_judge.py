@@ -147,11 +147,12 @@ def like_doubled(hint, **others) -> KnownMistake:
     return KnownMistake("alike", hint, 0.5, outcomes)
 
 
-def test_what_could_be_two_mistakes_is_told_as_none_unless_they_share_their_hint():
-    for hint, told in (("another one.", ""), ("halve it.", "doubled")):
-        both = check(RIGHT, RIGHT, mistakes=(doubled(), like_doubled(hint)))
-        result = judge(both, {"case0": returned(2 * RIGHT), "case1": returned(RIGHT)})
-        assert result.mistake == told
+def test_what_could_be_two_mistakes_is_told_as_what_may_be_unless_they_share_their_hint():
+    first = everywhere_doubled(2)
+    for hint, certain in (("another one.", False), ("halve it.", True)):
+        both = check(RIGHT, RIGHT, mistakes=(first, replace(first, name="alike", hint=hint)))
+        result = judge(both, {f"case{i}": returned(2 * RIGHT) for i in range(2)})
+        assert (result.mistake, result.certain) == ("doubled", certain)
 
 
 def test_beside_another_error_a_mistake_needs_a_case_that_sets_it_apart():
