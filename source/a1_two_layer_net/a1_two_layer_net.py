@@ -199,7 +199,7 @@ plots.computational_graph()
 #
 # <details><summary>Hint 1: where to start</summary>Call your two functions from above. Then go back from the scores: name each gradient after its value (<code>dscores</code>, <code>dhidden</code>) and write its shape beside it.</details>
 # <details><summary>Hint 2: large scores again</summary>You need the probabilities themselves now. <code>torch.softmax</code> is safe for large scores; a plain <code>exp</code> is not.</details>
-# <details><summary>Hint 3: the gradient of the scores, on paper</summary>The loss of one sample is −s<sub>y</sub> + log Σ<sub>j</sub> exp s<sub>j</sub>. Its derivative by s<sub>k</sub> has one part that is there for every k, and one that is there only for k = y.</details>
+# <details><summary>Hint 3: the gradient of the scores, on paper</summary>The loss of one sample is −s<sub>y</sub> + log Σ<sub>j</sub> exp s<sub>j</sub>. Its derivative with respect to s<sub>k</sub> has one part that is there for every k, and one that is there only for k = y.</details>
 # <details><summary>Hint 4: nearly the answer</summary>The gradient of the scores is (probabilities − one-hot labels) / N.</details>
 
 

@@ -2005,7 +2005,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 # All of them follow the formulas above to the letter, with $\varepsilon$ inside the root and no approximation. For $N = 1$ `dx` is 0: the one sample is its own mean.
 #
 # <details><summary>Hint 1: a parameter that many use</summary>γ and β have shape (D,), and each sample uses them. What is used N times collects N gradients: sum over the batch.</details>
-# <details><summary>Hint 2: the order</summary>Go back step by step: first by x̂, then by σ², then by μ, then by x. Each needs only those before it.</details>
+# <details><summary>Hint 2: the order</summary>Go back step by step: with respect to x̂ first, then σ², then μ, then x. Each needs only those before it.</details>
 # <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the way through σ² contains Σ(x − μ). What is that?</details>
 # <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
 
@@ -2137,7 +2137,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 #
 # $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
 #
-# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient by `z`. Both stay finite for logits of ±10,000, whatever the targets.
+# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient with respect to `z`. Both stay finite for logits of ±10,000, whatever the targets.
 #
 # <details><summary>Hint 1: stay with logarithms</summary>A probability can be so small that it is stored as 0. Then its logarithm is −∞, and 0 · (−∞) is NaN. The logarithm of a fraction is a difference.</details>
 # <details><summary>Hint 2: the mean</summary>The loss is a mean over N samples. What does that do to the gradient of each?</details>
@@ -2150,7 +2150,8 @@ def softmax_cross_entropy(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute the cross-entropy of logits z (N, C) with targets (N, C), rows of which sum to 1.
 
-    Returns (loss, dz): the mean over the N samples, shape (), and its gradient by z (N, C).
+    Returns (loss, dz): the mean over the N samples, shape (), and its gradient with respect to z,
+    (N, C).
     """
     ### BEGIN SOLUTION
     log_y = z - torch.logsumexp(z, dim=1, keepdim=True)  # (N, C)

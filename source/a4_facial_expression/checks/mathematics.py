@@ -153,9 +153,9 @@ GRADIENTS = [
         gradients
     )
     for name, title, keys in (
-        ("gradients_parameters", "gradients by γ and β", ("dgamma", "dbeta")),
-        ("gradients_inside", "gradients by x̂, σ² and μ", ("dx_hat", "dvar", "dmean")),
-        ("gradient_x", "gradient by x", ("dx",)),
+        ("gradients_parameters", "gradients with respect to γ and β", ("dgamma", "dbeta")),
+        ("gradients_inside", "gradients with respect to x̂, σ² and μ", ("dx_hat", "dvar", "dmean")),
+        ("gradient_x", "gradient with respect to x", ("dx",)),
     )
 ]
 
@@ -222,7 +222,7 @@ CROSS_ENTROPY = [
     by_hand(name, title, records, logit_cases)(cross_entropy)
     for name, title, records in (
         ("softmax_loss", "cross-entropy with soft targets", {"loss": "return.0"}),
-        ("softmax_gradient", "gradient by the logits", {"dz": "return.1"}),
+        ("softmax_gradient", "gradient with respect to the logits", {"dz": "return.1"}),
     )
 ]
 
