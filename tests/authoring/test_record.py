@@ -104,7 +104,7 @@ def test_a_mistake_that_looks_like_another_is_refused(example):
         "squared_error_values cannot tell the mistakes mean_over_everything and twin apart, so one "
         "of their hints would be false; add a case, or give them one hint that is true of both."
     ) in message
-    assert "mistake twin: none of its checks names it (they name: none)" in message
+    assert "mistake twin: none of its checks names it (they name: mean_over_everything)" in message
 
 
 def test_mistakes_that_look_alike_may_share_a_hint(example):
