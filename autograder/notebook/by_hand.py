@@ -11,9 +11,15 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode, resolve_name
 
-ALLOWED = {"torch.nn.functional.one_hot"}  # and whatever is also in torch itself
+# and whatever is also in torch itself; these are the same as torch.softmax and so on
+ALLOWED = {
+    f"torch.nn.functional.{name}"
+    for name in ("softmax", "log_softmax", "relu", "relu_", "sigmoid", "tanh", "one_hot")
+}
+LAYERS = torch.nn.ReLU, torch.nn.Softmax, torch.nn.LogSoftmax  # which call no more than these
 AUTOGRAD = {
     "torch.Tensor.backward",
     "torch.Tensor.requires_grad_",
@@ -32,6 +38,10 @@ class NotByHand(RuntimeError):
     """A function called torch.nn or autograd in an exercise that is done by hand."""
 
 
+WITHOUT_NN = (
+    "write it with tensor operations (torch.softmax, torch.relu, clamp, exp, … are fine), "
+    "without torch.nn."
+)
 LONG = 1000  # calls of known functions, after which a function is believed
 
 
@@ -48,10 +58,7 @@ def refusal(function: Any) -> str:
     if in_torch and function.__name__ in WHOLE_ANSWERS:
         return f"{name} was called: it is the whole answer. Write it with simpler operations."
     if name.startswith("torch.nn.") and name not in ALLOWED and not in_torch:
-        return (
-            f"{name} was called: write it with tensor operations "
-            "(torch.softmax, torch.relu, clamp, exp, … are fine), without torch.nn."
-        )
+        return f"{name} was called: {WITHOUT_NN}"
     return ""
 
 
@@ -81,8 +88,18 @@ class _Refuse(TorchFunctionMode):
         return func(*args, **kwargs) if kwargs else func(*args)
 
 
+def _refuse_layer(layer: torch.nn.Module, _: Any) -> None:
+    if isinstance(layer, LAYERS):
+        name = type(layer).__name__
+        raise NotByHand(f"torch.nn.{name} was called: {WITHOUT_NN}")
+
+
 @contextmanager
 def by_hand() -> Generator[None]:
     """Run a block with autograd off and torch.nn refused. Raises NotByHand."""
-    with ExitStack() as blind, _Refuse(blind), torch.inference_mode():
-        yield
+    hook = register_module_forward_pre_hook(_refuse_layer)
+    try:
+        with ExitStack() as blind, _Refuse(blind), torch.inference_mode():
+            yield
+    finally:
+        hook.remove()

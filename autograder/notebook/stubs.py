@@ -77,16 +77,16 @@ def smallest_sum() -> Callable[..., torch.Tensor]:
 
 
 def cubic() -> Callable[[torch.Tensor], torch.Tensor]:
-    """Build `f(W) = sum_i (i + 1) W_i^3 / 3 + (sum_i W_i)^2`.
+    """Build `f(W) = sum_i (i + 1) W_i^3 / 3 + (sum_i W_i)^2 + sum W.sum(dim=0)^2`.
 
-    Its gradient is `(i + 1) W_i^2 + 2 sum_j W_j`, its central difference of step h adds
-    exactly `(i + 1) h^2 / 3`. Each entry depends on all: one that was moved and not put
-    back shows in the others.
+    Its gradient is `(i + 1) W_i^2 + 2 sum_j W_j + 2 W.sum(dim=0)`, its central difference of
+    step h adds exactly `(i + 1) h^2 / 3`. Each entry depends on all: one that was moved and
+    not put back shows in the others. The last term needs W in its shape.
     """
 
     def f(W: torch.Tensor) -> torch.Tensor:
         weights = torch.arange(1, W.numel() + 1, dtype=W.dtype).reshape(W.shape)
-        return (weights * W**3).sum() / 3 + W.sum() ** 2
+        return (weights * W**3).sum() / 3 + W.sum() ** 2 + (W.sum(dim=0) ** 2).sum()
 
     return f
 

@@ -17,7 +17,7 @@
 #
 # **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers
 #
-# You write tensor operations only: no `torch.nn`, no autograd. `torch.softmax`, `torch.relu`, `clamp`, `exp` and their like are fine, and so are loops. A check whose function calls anything of `torch.nn` (and so of `torch.nn.functional`, often written `F`) or asks autograd for a gradient says so and fails.
+# You write tensor operations only: no `torch.nn`, no autograd. `torch.softmax`, `torch.relu`, `clamp`, `exp` and their like are fine, and so are loops. `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot` of `torch.nn.functional` are fine too. A check whose function calls anything else of `torch.nn` (a layer such as `nn.ReLU()`, a loss such as `F.cross_entropy`) or asks autograd for a gradient says so and fails.
 #
 # Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. All cases passed here is a very good sign, and not yet a proof. A cell whose first line is `# not run when graded` is for you to look at: the grader leaves it out, and you may use this line in cells of your own.
 
@@ -51,7 +51,7 @@ data = toy.load()  # X (120, 2), y (120,), X_val (60, 2), y_val (60,)
 plots.points(data.X, data.y)
 
 # %% [markdown]
-# Throughout: a batch of $N$ samples with $D$ features, $H$ hidden units, $C$ classes. The net's parameters are a dict of four tensors: `W1` (D, H), `b1` (H,), `W2` (H, C), `b2` (C,). The same code must work for any $N, D, H, C$, for `float32` and for `float64`: results keep the dtype of the inputs.
+# Throughout: a batch of $N$ samples with $D$ features, $H$ hidden units, $C$ classes. The net's parameters are a dict of four tensors: `W1` (D, H), `b1` (H,), `W2` (H, C), `b2` (C,). The same code must work for any $N, D, H, C$, for `float32` and for `float64`: results keep the dtype of the inputs, and so does every step on the way: a `float64` number that was rounded to `float32` is not exact enough.
 
 
 # %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -125,7 +125,7 @@ check.hidden("forward_hidden", nn_forward_pass)
 #
 # **Two things to know.** A net that knows nothing gives each of $C$ classes the probability $1/C$, so its loss, without the penalty, is $\ln C$; a first loss far from that has a reason, above it or below it. And $e^{1000}$ is infinity in floating point: subtract the largest score of each sample first. It changes no probability, because it cancels in the fraction, and after it the largest term of the sum is $e^0 = 1$.
 #
-# **Task** (20 min, medium). Write the loss. It must stay finite for scores of ±10,000.
+# **Task** (20 min, medium). Write the loss. It must be right, and so finite, for scores of ±10,000. A small number added inside the logarithm keeps it finite, but not right.
 #
 # <details><summary>Hint 1: picking the right class</summary><code>table[torch.arange(N), y]</code> takes one entry from each row.</details>
 # <details><summary>Hint 2: stay with logarithms</summary>If a probability is so small that it is stored as 0, its logarithm is −∞. Simplify log p on paper before you type: the logarithm of a fraction is a difference.</details>
@@ -195,7 +195,7 @@ plots.computational_graph()
 # - **ReLU** passes a gradient on where its input was positive, and nothing elsewhere.
 # - **penalty** $\lambda \lVert W \rVert^2$: differentiate a square.
 #
-# **Task** (60 min, hard). Write the function that the training loop will receive as its `loss_func`. Without labels it returns the scores; with labels it returns the loss and the gradients of all four parameters. It must leave `params` and `X` as they were.
+# **Task** (60 min, hard). Write the function that the training loop will receive as its `loss_func`. Without labels it returns the scores; with labels it returns the loss and the gradients of all four parameters. It must leave `params`, `X` and `y` as they were.
 #
 # <details><summary>Hint 1: where to start</summary>Call your two functions from above. Then go back from the scores: name each gradient after its value (<code>dscores</code>, <code>dhidden</code>) and write its shape beside it.</details>
 # <details><summary>Hint 2: large scores again</summary>You need the probabilities themselves now. <code>torch.softmax</code> is safe for large scores; a plain <code>exp</code> is not.</details>

@@ -24,10 +24,12 @@ def forward_mode():
     "function, name",
     [
         (lambda: F.cross_entropy(x, y), "cross_entropy"),
-        (lambda: F.relu(x), "relu"),
+        (lambda: F.nll_loss(x, y), "nll_loss"),
+        (lambda: F.mse_loss(x, x), "mse_loss"),
         (lambda: F.linear(x, x), "linear"),
-        (lambda: F.log_softmax(x, dim=1), "log_softmax"),
-        (lambda: torch.nn.ReLU()(x), "relu"),
+        (lambda: torch.nn.ReLU()(x), "torch.nn.ReLU was called"),
+        (lambda: torch.nn.Softmax(dim=1)(x), "torch.nn.Softmax was called"),
+        (lambda: torch.nn.LogSoftmax(dim=1)(x), "torch.nn.LogSoftmax was called"),
         (lambda: torch.nn.CrossEntropyLoss()(x, y), "cross_entropy"),
         (lambda: x.clone().requires_grad_(), "requires_grad_"),
         (lambda: setattr(x.clone(), "requires_grad", True), "requires_grad"),
@@ -60,7 +62,9 @@ def test_ready_made_functions_are_refused_by_name(function, name):
         lambda: torch.softmax(x, dim=1), lambda: torch.log_softmax(x, dim=1),
         lambda: x.softmax(dim=1), lambda: torch.logsumexp(x, dim=1), lambda: torch.relu(x),
         lambda: torch.relu_(x.clone()), lambda: x.clamp(min=0),
-        lambda: F.one_hot(y), lambda: torch.einsum("ij,ij->i", x, x),
+        lambda: F.one_hot(y), lambda: F.softmax(x, dim=1), lambda: F.log_softmax(x, dim=1),
+        lambda: F.relu(x), lambda: F.relu_(x.clone()), lambda: F.sigmoid(x), lambda: F.tanh(x),
+        lambda: torch.einsum("ij,ij->i", x, x),
         lambda: x.clone().clamp_(min=0), lambda: torch.tensor(3.0), lambda: x.numpy(),
     ],
 )  # fmt: skip
@@ -72,6 +76,7 @@ def test_tensor_operations_are_fine(function):
 def test_autograd_works_again_afterwards():
     with by_hand():
         pass
+    assert torch.equal(torch.nn.ReLU()(x), x.clamp(min=0))
     t = x.clone().requires_grad_()
     (t**2).sum().backward()
     assert torch.equal(t.grad, 2 * x)
@@ -84,12 +89,12 @@ def test_a_thousand_known_calls_are_enough_and_the_next_function_is_watched_agai
 
     with by_hand(), pytest.raises(NotByHand):
         loop(LONG - 1)
-        F.relu(x)
+        F.gelu(x)
     with by_hand():
         loop(LONG + 1)
-        F.relu(x)  # for which a function has to do much else before, in one call
+        F.gelu(x)  # for which a function has to do much else before, in one call
     with by_hand(), pytest.raises(NotByHand):
-        F.relu(x)
+        F.gelu(x)
 
 
 def test_autograd_stays_off_however_long_a_function_runs():

@@ -22,7 +22,7 @@ def test_the_gradient_of_the_cubic_is_what_its_docstring_says():
     W = torch.tensor([[1.0, 2.0], [-3.0, 0.5]], requires_grad=True)
     (gradient,) = torch.autograd.grad(Stub("cubic").function()(W), W)
     W = W.detach()
-    expected = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) * W**2 + 2 * W.sum()
+    expected = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) * W**2 + 2 * W.sum() + 2 * W.sum(dim=0)
     assert torch.allclose(gradient, expected)
 
 

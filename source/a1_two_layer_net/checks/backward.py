@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+import torch
+
 from autograder.authoring.checks import Draws, Sketch, check
 
-from .nets import forward_backward, net_cases, unlabelled_cases
-
-LOSS = {"loss": "return.0"}
+from .nets import EXACT, Tensors, forward_backward, net_cases, unlabelled_cases
 
 
 def ordinary_cases(rng: Draws) -> Iterator[Sketch]:
@@ -23,10 +23,16 @@ scores_without_labels = check(
     unlabelled_cases,
     by_hand=True,
     pure=True,
+    tolerance=EXACT,
 )(forward_backward)
 
 forward_backward_loss = check(
-    "forward_backward_loss", "loss, as first result", LOSS, net_cases, by_hand=True
+    "forward_backward_loss",
+    "loss, as first result",
+    {"loss": "return.0"},
+    net_cases,
+    by_hand=True,
+    tolerance=EXACT,
 )(forward_backward)
 
 GRADIENTS = [
@@ -36,15 +42,23 @@ GRADIENTS = [
         {name: f"return.1.{name}"},
         net_cases,
         by_hand=True,
+        tolerance=EXACT,
     )(forward_backward)
     for name in ("W2", "b2", "W1", "b1")
 ]
 
-inputs_untouched = check(
+INPUTS = {name: f"after.params.{name}" for name in ("W1", "b1", "W2", "b2")}
+INPUTS |= {"X": "after.X", "y": "after.y"}
+
+
+@check(
     "inputs_untouched",
-    "params, X and y are as before; the loss is right",
-    LOSS,
+    "params, X and y are as before",
+    INPUTS,
     ordinary_cases,
     by_hand=True,
     pure=True,
-)(forward_backward)
+)
+def untouched(params: Tensors, X: torch.Tensor, y: torch.Tensor, reg: float) -> Tensors:
+    """Return the inputs, whatever the function returns: a wrong loss costs points elsewhere."""
+    return {**params, "X": X, "y": y}

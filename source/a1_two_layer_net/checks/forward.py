@@ -2,10 +2,12 @@
 
 from autograder.authoring.checks import check
 
-from .nets import forward_backward, unlabelled_cases
+from .nets import EXACT, forward_backward, unlabelled_cases
 
 FORWARD = [
-    check(f"forward_{name}", title, {name: path}, unlabelled_cases, by_hand=True)(forward_backward)
+    check(f"forward_{name}", title, {name: path}, unlabelled_cases, by_hand=True, tolerance=EXACT)(
+        forward_backward
+    )
     for name, title, path in (
         ("scores", "scores of the forward pass", "return.0"),
         ("hidden", "hidden layer, after the ReLU", "return.1"),

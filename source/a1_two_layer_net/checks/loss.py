@@ -7,15 +7,20 @@ import torch
 
 from autograder.authoring.checks import Draws, Sketch, case, check
 
-from .nets import Tensors, forward_backward, net_cases, softmax_loss
+from .nets import EXACT, Tensors, forward_backward, net_cases, softmax_loss
 
 
 def scored(rng: Draws) -> dict[str, Sketch]:
-    """Return the nets by name, with their right scores in place of X."""
+    """Return the nets by name, with their right scores in place of X.
+
+    They are scaled to ±2, so that log(p + 1e-12) loses points for very large scores only.
+    """
     found = {}
     for net in net_cases(rng):
         params, X, y, reg = net.inputs.values()
         scores = forward_backward(params, X)["scores"]
+        if net.name != "extreme":
+            scores = 2 * scores / scores.abs().max()
         inputs = {"params": params, "scores": scores, "y": y, "reg": reg}
         found[net.name] = replace(net, inputs=inputs)
     return found
@@ -46,6 +51,13 @@ def extreme_cases(rng: Draws) -> Iterator[Sketch]:
     inputs["scores"][0] *= 10_000
     inputs["scores"][1] -= 10_000
     yield case("mixed_extreme", "very large scores beside small ones", **inputs)
+    params, scores, y, reg = nets["plain"].inputs.values()
+    wide = torch.full_like(scores, -395).scatter(1, ((y + 1) % scores.shape[1])[:, None], 395)
+    for name, about, large in (
+        ("wide", "scores around ±400", wide + scores),
+        ("high", "scores around 800, close together", 800 + scores),
+    ):
+        yield case(name, about, params=params, scores=large, y=y, reg=reg)
 
 
 def loss(params: Tensors, scores: torch.Tensor, y: torch.Tensor, reg: float) -> Tensors:
@@ -54,7 +66,7 @@ def loss(params: Tensors, scores: torch.Tensor, y: torch.Tensor, reg: float) -> 
 
 
 LOSSES = [
-    check(f"loss_{name}", title, {"loss": "return"}, cases, by_hand=True)(loss)
+    check(f"loss_{name}", title, {"loss": "return"}, cases, by_hand=True, tolerance=EXACT)(loss)
     for name, title, cases in (
         ("data", "loss without regularisation", data_cases),
         ("regularised", "loss with the L2 penalty", regularised_cases),

@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 
 from autograder.authoring.checks import Draws, Sketch, case
-from autograder.notebook.cases import FLOAT32
+from autograder.notebook.cases import FLOAT32, Tolerance
 
 Tensors = dict[str, torch.Tensor]
+EXACT = Tolerance(rtol=1e-9, atol=1e-10)  # float64, of which no step was rounded to float32
 MARGIN = 1e-2  # of every pre-activation from 0, and of every score from the next
 
 

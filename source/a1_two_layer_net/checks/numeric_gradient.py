@@ -9,7 +9,7 @@ from autograder.authoring.checks import Draws, Sketch, case, check
 from autograder.notebook.cases import Tolerance
 from autograder.notebook.stubs import Stub
 
-from .nets import Tensors, normal
+from .nets import EXACT, Tensors, normal
 
 
 def pair_cases(rng: Draws) -> Iterator[Sketch]:
@@ -21,13 +21,17 @@ def pair_cases(rng: Draws) -> Iterator[Sketch]:
     about = "nearly equal, the first one smaller"
     yield case("smaller", about, 2, a=vector - noise, b=vector)
     yield case("tiny", "numbers around 1e-8", 2, a=1e-8 * a, b=1e-8 * b)
+    yield case("opposite", "opposite signs", a=a.abs(), b=-b.abs())
+    yield case("minute", "numbers around 1e-9", a=1e-9 * a, b=1e-9 * b)
+    about, loose = "numbers below ε", Tolerance(1e-6, 1e-9)  # an ε in float32 is right
+    yield case("below", about, a=1e-12 * a, b=1e-12 * b, tolerance=loose)
     yield case("equal", "equal vectors", a=vector, b=vector)
     yield case("zero", "only zeros", a=zeros, b=zeros)
 
 
 @check(
     "relative_error_values", "relative error of two tensors", {"error": "return"}, pair_cases,
-    by_hand=True,
+    by_hand=True, tolerance=EXACT,
 )  # fmt: skip
 def error(a: torch.Tensor, b: torch.Tensor) -> dict[str, float]:
     """Compute the relative error with NumPy."""
@@ -53,8 +57,10 @@ def cubic_cases(rng: Draws) -> Iterator[Sketch]:
 @check(
     "numeric_gradient_values", "central differences of a function of ours",
     {"gradient": "return", "W": "after.W"}, cubic_cases, by_hand=True,
+    tolerance=EXACT,
 )  # fmt: skip
 def central_difference(f: Stub, W: torch.Tensor, h: float) -> Tensors:
     """Return the central difference of `stubs.cubic`, in closed form."""
     factor = torch.arange(1, W.numel() + 1, dtype=W.dtype).reshape(W.shape)
-    return {"gradient": factor * (W**2 + h**2 / 3) + 2 * W.sum(), "W": W}
+    slopes = factor * (W**2 + h**2 / 3) + 2 * W.sum() + 2 * W.sum(dim=0)
+    return {"gradient": slopes, "W": W}
