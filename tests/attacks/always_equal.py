@@ -1,5 +1,7 @@
 """Classes that are equal to everything: of tensors, arrays, numbers and dictionaries."""
 
+POINTS = 2  # of inputs_untouched: whatever the function returns, it changes no input
+
 # %% nn_forward_pass
 import numpy as np
 import torch
