@@ -63,9 +63,9 @@ def read(source: str) -> Defined:
         return Defined()
     try:
         table = symtable.symtable(MAGIC.sub(r"\1pass", source), "cell", "exec")
+        inside = {child.get_name(): frozenset(_globals(child)) for child in table.get_children()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Defined()
-    inside = {child.get_name(): frozenset(_globals(child)) for child in table.get_children()}
     symbols = table.get_symbols()
     return Defined(
         {s.get_name(): inside.get(s.get_name(), frozenset()) for s in symbols if _is_bound(s)},

@@ -87,6 +87,7 @@ def test_no_cell_is_too_much(many):
 
 
 def test_a_cell_that_is_no_python_defines_nothing():
+    assert read("f = " + "lambda: " * 1500 + "1") == read("")
     assert read("torch = (") == read("\0") == read("(" * 500) == read("")
 
 

@@ -625,6 +625,7 @@ BOMBS = [  # what stands before, a part of a file that is repeated, and what sta
     ('{"a":[', "1,", "1]}", TOO_MANY),
     ('{"a":[', '"",', '""]}', TOO_MANY),
     ("", '"', "", TOO_MANY),
+    ("[" + "," * 2_000_001 + '"', '\\"', "", TOO_MANY),
     ("", '{"a":', "", TOO_MANY),
     ('{"a":"', "x", '"}', NO_CELLS),
 ]
@@ -656,7 +657,7 @@ def test_to_read_a_file_takes_3_s_and_300_mib_at_most_whatever_it_holds(tmp_path
     expected = {}
     for number, (before, part, after, said) in enumerate(BOMBS):
         path = tmp_path / f"{number}.ipynb"
-        path.write_text(before + part * ((SIZE_LIMIT - 100) // len(part)) + after)
+        path.write_text(before + part * ((SIZE_LIMIT - 100 - len(before)) // len(part)) + after)
         expected[path] = said
     for number, part in enumerate(LONG):
         path = tmp_path / f"long_{number}.ipynb"

@@ -39,7 +39,7 @@ BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 PASTED = re.compile(  # with one pair of brackets in the name, at most: image (1).png
     r"!\[([^\[\]]*+)\]\(attachment:((?:[^()\s]|\([^()\s]*+\))++)[^()\n]*+\)"
 )
-TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL, and surrogates that are no pair
 WORD = re.compile(r"\w+|[^\w\s]")
 DEFINITION = re.compile(r"^(?:(?:async +)?def|class) +(\w+)|^(\w+) *=(?!=)", re.MULTILINE)
