@@ -1,7 +1,9 @@
 """Names of the course's cells that a student's cell gave another meaning before a check ran."""
 
+import ast
 import re
 import symtable
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +24,7 @@ class Defined:
 
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)  # with what each uses
     imported: frozenset[str] = frozenset()
+    trees: Mapping[str, str] = field(default_factory=dict)  # of what is defined by one statement
     used: frozenset[str] = frozenset()
 
 
@@ -32,6 +35,7 @@ def taken(cells: Sequence[NotebookNode], check: int) -> str:
     defines it and a later cell of the student's assigns it; to import it again changes nothing.
     """
     ours: dict[str, str] = {}  # which locked cell defines a name
+    trees: dict[str, str] = {}  # and how
     theirs: dict[str, str] = {}  # which other cell gave it another meaning
     uses: dict[str, frozenset[str]] = {}
     for number, cell in enumerate(cells[:check], start=1):
@@ -42,7 +46,10 @@ def taken(cells: Sequence[NotebookNode], check: int) -> str:
         for name in found.names:
             if _locked(cell):
                 ours[name] = grade_id(cell)
+                trees[name] = found.trees.get(name, "")
                 theirs.pop(name, None)
+            elif trees.get(name) and trees[name] == found.trees.get(name):
+                theirs.pop(name, None)  # a copy of the course's own
             elif name in ours and name != LENT and name not in found.imported:
                 theirs[name] = f"cell {number} ({grade_id(cell) or 'your own'})"
     if not theirs:
@@ -62,7 +69,11 @@ def read(source: str) -> Defined:
     if OTHER.match(source) or len(source) > LONGEST:
         return Defined()
     try:
-        table = symtable.symtable(MAGIC.sub(r"\1pass", source), "cell", "exec")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of "\d", which is the student's affair
+            text = MAGIC.sub(r"\1pass", source)
+            table, tree = symtable.symtable(text, "cell", "exec"), ast.parse(text)
+        trees = {name: ast.dump(node) for node in tree.body if (name := _defined_by(node))}
         inside = {child.get_name(): frozenset(_globals(child)) for child in table.get_children()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Defined()
@@ -70,8 +81,19 @@ def read(source: str) -> Defined:
     return Defined(
         {s.get_name(): inside.get(s.get_name(), frozenset()) for s in symbols if _is_bound(s)},
         frozenset(s.get_name() for s in symbols if s.is_imported()),
+        trees,
         frozenset(s.get_name() for s in symbols if s.is_referenced()).union(*inside.values()),
     )
+
+
+def _defined_by(statement: ast.stmt) -> str:
+    """Return the one name that a statement defines, or nothing."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
 
 
 def _is_bound(symbol: symtable.Symbol) -> bool:

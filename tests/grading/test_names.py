@@ -70,6 +70,18 @@ def test_of_what_changes_nothing_nobody_is_told(source):
     assert said(source) == ""
 
 
+def test_a_copy_of_the_course_s_own_definition_gives_no_other_meaning():
+    copy = CELLS[1].source.replace("    return", "    # mine\n    return")
+    assert said(copy, "N = 4") == ""
+    assert "gives helper another meaning" in said(copy.replace("relu", "exp"))
+    assert said(copy.replace("relu", "exp"), copy) == ""
+
+
+def test_a_text_that_python_warns_of_is_read_in_silence(recwarn):
+    read("label = '\\d x'")
+    assert not recwarn
+
+
 def test_a_name_that_the_course_takes_back_or_that_is_taken_later_is_none():
     again = [CELLS[0], new_code_cell("torch = 5"), *CELLS]
     assert taken(again, len(again) - 1) == ""
