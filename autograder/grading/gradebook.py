@@ -28,7 +28,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import AssignmentFolders, Course, CourseError, quiet
-from autograder.grading.notebooks import grade_id
+from autograder.grading.notebooks import answers, grade_id
 
 BROKEN = "not a database", "malformed"  # in what SQLite says
 NEW_ONE = "put a copy of it back, or move it away, release and grade again."
@@ -69,8 +69,8 @@ class GradebookWriter:
         """Write the grades and comments of a judged submission. Raises CourseError.
 
         A score that a person gave stays. Its cell is marked for another look if its automatic
-        score or its text is another one than before; `earlier` returns the texts of the cells
-        of a notebook that was graded before, by grade_id.
+        score or what was answered is another one than before; `earlier` returns what was
+        answered in a notebook that was graded before (`notebooks.answers`).
         """
         patiently(
             lambda: self._save(student, notebooks, timestamp, cache(earlier)),
@@ -83,6 +83,7 @@ class GradebookWriter:
         db = self.gradebook.db
         when = {"timestamp": timestamp} if timestamp else {}
         cells = {(n, grade_id(c)): c for n, nb in notebooks.items() for c in nb.cells}
+        now = cache(lambda name: answers(notebooks[name]))
         if (submission := self._submission(student)) is None:
             submission = self._add(student, cells, when)
         else:
@@ -96,7 +97,7 @@ class GradebookWriter:
                         continue
                     change = {"id": row.id, **values(cell)}
                     if model is Grade and row.manual is not None:
-                        same = earlier(row.notebook).get(row.cell) == cell.source
+                        same = earlier(row.notebook).get(row.cell) == now(row.notebook)[row.cell]
                         same = same and change["auto_score"] == row.auto_score
                         change["needs_manual_grade"] = row.needs_manual_grade or not same
                     changes.append(change)

@@ -44,13 +44,19 @@ class Judge(NbGraderPreprocessor):
 class SaveGrades(nbgrader.SaveAutoGrades):
     """Save grades; what a person marked is marked for another look only if it changed."""
 
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Save the grades of a notebook."""
+        self._answers = notebooks.answers(nb)
+        return super().preprocess(nb, resources)
+
     def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         name = cell.metadata.nbgrader.grade_id
         place = name, self.notebook_id, self.assignment_id, self.student_id
         grade = self.gradebook.find_grade(*place)
         before = grade.auto_score, resources["earlier"].get(name), grade.needs_manual_grade
         super()._add_score(cell, resources)
-        if grade.manual_score is not None and before[:2] == (grade.auto_score, cell.source):
+        now = grade.auto_score, self._answers[name]
+        if grade.manual_score is not None and before[:2] == now:
             grade.needs_manual_grade = before[2]
             self.gradebook.db.commit()
 
@@ -80,12 +86,14 @@ class Kept:
 
     def _init_destination(self, assignment: str, student: str) -> bool:
         folder = self._folder(assignment, student)
-        copy = folder.with_name(f".{folder.name}.before")
-        if copy.is_dir() and not folder.exists():  # a run was killed
+        copy, half = (folder.with_name(f".{folder.name}.{end}") for end in ("before", "copying"))
+        if copy.is_dir():  # a run was killed: what it made is not whole, and the copy is
+            shutil.rmtree(folder, ignore_errors=True)
             copy.rename(folder)
-        shutil.rmtree(copy, ignore_errors=True)
+        shutil.rmtree(half, ignore_errors=True)
         if folder.is_dir():
-            shutil.copytree(folder, copy, symlinks=True)
+            shutil.copytree(folder, half, symlinks=True)
+            half.rename(copy)
             self._copies[folder] = copy
         if not (chosen := self._made["init_destination"](assignment, student)):
             self._drop(folder)
@@ -159,7 +167,7 @@ class RepairingExporter(NotebookExporter):
         resources["hidden"] = places(self.parent.coursedir, self.config)
         of = resources["nbgrader"]
         before = self._kept.text(assignment, of["student"], of["notebook"])
-        resources["earlier"] = notebooks.texts(before)
+        resources["earlier"] = notebooks.answers_in(before)
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kwargs)
         path, coursedir = Path(filename), self.parent.coursedir

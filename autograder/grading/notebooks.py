@@ -68,11 +68,23 @@ def grade_id(cell: NotebookNode) -> str:
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def texts(file: bytes) -> dict[str, str]:
-    """Return the texts of nbgrader's cells in a file, by grade_id; none if it is no notebook."""
+def answers(notebook: NotebookNode) -> dict[str, str]:
+    """Return what the score of each of nbgrader's cells stands on, by grade_id.
+
+    That is its own text if a student writes in it, and else all code.
+    """
+    code = "\n\n".join("".join(c.source) for c in notebook.cells if c.cell_type == "code")
+    return {
+        grade_id(cell): "".join(cell.source) if cell.metadata.nbgrader.get("solution") else code
+        for cell in notebook.cells
+        if grade_id(cell)
+    }
+
+
+def answers_in(file: bytes) -> dict[str, str]:
+    """Return the same for a file; nothing if it is no notebook."""
     with suppress(ValueError, AttributeError, TypeError, KeyError):
-        cells = from_bytes(file).cells
-        return {grade_id(cell): "".join(cell.source) for cell in cells if grade_id(cell)}
+        return answers(from_bytes(file))
     return {}
 
 

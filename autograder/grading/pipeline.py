@@ -103,7 +103,7 @@ def record(assignment: Assignment, prepared: Prepared, ran: Ran, writer: Gradebo
 
     def earlier(name: str) -> dict[str, str]:
         path = before / f"{name}.ipynb"
-        return notebooks.texts(path.read_bytes()) if path.is_file() else {}
+        return notebooks.answers_in(path.read_bytes()) if path.is_file() else {}
 
     writer.save(prepared.student, judged, time_of(submitted)[0], earlier)
     write_autograded(assignment, prepared.student, judged)

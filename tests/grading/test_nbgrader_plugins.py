@@ -258,17 +258,29 @@ def test_a_graded_version_that_cannot_be_replaced_stays(example, autograde, monk
     assert [path.name for path in graded.parent.iterdir()] == [NAME]
 
 
-def test_a_version_that_a_killed_run_put_aside_is_back(example, autograde):
+@pytest.mark.parametrize("half_made", [False, True])
+def test_a_version_that_a_killed_run_put_aside_is_back(example, autograde, half_made):
     hand_in(example, "kim", RIGHT)
     assert autograde(example)["success"]
     graded = example.autograded("kim")
+    before = {path.name: path.read_bytes() for path in graded.iterdir()}
     graded.rename(graded.with_name(f".{NAME}.before"))
+    if half_made:
+        graded.mkdir()
+        (graded / f"{NAME}.ipynb").write_text("{}")
+        graded.with_name(f".{NAME}.copying").mkdir()
     with quiet():
         assert example.course.api.autograde(NAME, "kim", force=False)["success"]
     assert [path.name for path in graded.parent.iterdir()] == [NAME]
+    assert {path.name: path.read_bytes() for path in graded.iterdir()} == before
 
 
-@pytest.mark.parametrize("submission, flagged", [(RIGHT, False), (MISTAKEN, True)])
+OTHER_WAY = RIGHT.replace("sum(1)", "sum(dim=1)")  # another answer of the same score
+
+
+@pytest.mark.parametrize(
+    "submission, flagged", [(RIGHT, False), (MISTAKEN, True), (OTHER_WAY, True)]
+)
 def test_a_score_given_by_hand_is_flagged_if_what_it_was_given_for_changed(
     example, autograde, submission, flagged
 ):

@@ -10,6 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from autograder import NOT_GRADED
 from autograder.grading.notebooks import (
+    answers,
+    answers_in,
     from_bytes,
     grade_id,
     is_autograded,
@@ -154,3 +156,15 @@ def test_a_judge_gives_points_to_code_that_the_student_did_not_write(made, autog
 )
 def test_code_runs_unless_a_mark_above_it_says_that_it_is_for_people(made, runs):
     assert runs_when_graded(made) is runs
+
+
+def test_a_score_stands_on_the_answer_or_on_all_code():
+    notebook = new_notebook(cells=[
+        cell(source="x = 1"), cell(source="def f(): pass", grade_id="f", solution=True),
+        cell(source="check.public('f', f)", grade_id="f_values", grade=True, locked=True),
+        cell(new_markdown_cell, "Because.", grade_id="why", grade=True, solution=True),
+    ])  # fmt: skip
+    code = "x = 1\n\ndef f(): pass\n\ncheck.public('f', f)"
+    expected = {"f": "def f(): pass", "f_values": code, "why": "Because."}
+    assert answers(notebook) == answers_in(to_file_bytes(notebook)) == expected
+    assert answers_in(b"{}") == answers_in(b"no JSON") == {}

@@ -164,6 +164,7 @@ def test_a_journal_that_was_cut_off_costs_one_submission(course, replayed, expec
     [
         ("nothing", set()),
         ("the answer", {"question_initial_loss"}),
+        ("the code", {"forward_scores"}),
         ("the automatic score", {"forward_scores"}),
         ("what it was compared with is gone", {"forward_scores", "question_initial_loss"}),
     ],
@@ -184,6 +185,10 @@ def test_a_score_given_by_hand_survives_and_what_changed_is_marked_for_another_l
     if changed == "the answer":
         nb = nbformat.read(path, 4)
         next(c for c in nb.cells if grade_id(c) == "question_initial_loss").source = "Because."
+        nbformat.write(nb, path)
+    elif changed == "the code":
+        nb = nbformat.read(path, 4)
+        next(c for c in nb.cells if grade_id(c) == "nn_predict").source += "\n# another answer"
         nbformat.write(nb, path)
     elif changed == "what it was compared with is gone":
         shutil.rmtree(bob.autograded("bob"))
