@@ -23,7 +23,7 @@ from autograder.authoring.mistakes import Mistake
 from autograder.authoring.proofread import proofread, unrecorded
 from autograder.authoring.solutions import only_checks_that_use, with_functions, with_mistake
 from autograder.errors import UserError
-from autograder.grading.course import AssignmentFolders
+from autograder.grading.course import AssignmentFolders, CourseError
 from autograder.grading.execute import run, worker_config
 from autograder.grading.notebooks import grade_id
 from autograder.grading.recorded import origins
@@ -54,11 +54,27 @@ class Recording:
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> list[Path]:
-        """Write both files into an assignment's folder. Returns their paths."""
-        public, references = folder / cases.PUBLIC, folder / cases.REFERENCES
-        public.write_bytes(cases.to_bytes(self.public))
-        references.write_bytes(cases.to_bytes(self.hidden, self.origins))
-        return [public, references]
+        """Write both files into an assignment's folder, or none. Returns their paths.
+
+        Raises CourseError.
+        """
+        contents = {
+            folder / cases.PUBLIC: cases.to_bytes(self.public),
+            folder / cases.REFERENCES: cases.to_bytes(self.hidden, self.origins),
+        }
+        beside = {path: path.with_name(f".{path.name}.new") for path in contents}
+        try:
+            for path, content in contents.items():
+                beside[path].write_bytes(content)
+        except OSError as error:
+            for path in beside.values():
+                path.unlink(missing_ok=True)
+            raise CourseError(
+                f"{folder.name}/{cases.REFERENCES}: {error.strerror}; nothing was overwritten."
+            ) from error
+        for path in contents:
+            beside[path].rename(path)
+        return list(contents)
 
 
 def record(
@@ -71,8 +87,8 @@ def record(
     NoRealData or DataNotFound.
     """
     notebook = proofread(folders)
-    before = origins(folders.source, notebook)
     assignment = load(folders.source, seed, real)
+    before = origins(folders.source, notebook)
     recording = record_assignment(assignment, notebook, workers, folders.course.config)
     return replace(recording, origins=before)
 

@@ -22,9 +22,9 @@ def origins(folder: Path, notebook: NotebookNode) -> dict[str, str]:
     Cells without a name count as one.
     """
     texts = {
-        f"checks/{path.name}": path.read_text("utf-8")
-        for path in sorted((folder / "checks").glob("*"))
-        if path.suffix in (".py", ".diff") and path.name != "__init__.py"
+        f"checks/{path.name}": path.read_text("utf-8", errors="replace")
+        for path in sorted((folder / "checks").glob("[!._]*"))  # no editor's lock, no macOS's copy
+        if path.suffix in (".py", ".diff") and path.is_file()
     }
     for cell in notebook.cells:
         if cell.cell_type == "code":

@@ -70,6 +70,17 @@ def test_comments_and_texts_change_nothing(example, change):
     assert out_of_date(example) == ""
 
 
+def test_what_else_lies_among_the_checks_changes_nothing(example):
+    folder = example.source / "checks"
+    (folder / ".#squared_error.py").symlink_to("kim@machine.1234:5")  # an editor's lock
+    (folder / "._squared_error.py").write_bytes(b"\x00\x05\x16\x07\xff")
+    (folder / "later.py").mkdir()
+    (folder / "notes.txt").write_text("later")
+    assert out_of_date(example) == ""
+    (folder / "squared_error.diff").write_bytes(b"gr\xf6sser")
+    assert out_of_date(example) == SAID.format("checks/squared_error.diff")
+
+
 def test_references_of_an_earlier_version_say_nothing(example):
     path = example.source / cases.REFERENCES
     path.write_bytes(cases.to_bytes(cases.load_references(example.source)))
