@@ -22,8 +22,9 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 def sync(assignment: AssignmentFolders) -> Path:
     """Write an assignment's `.ipynb` from its `.py`, with nbgrader's metadata and no other.
 
-    Cells that are still there keep their ids. Returns the path. Raises CourseError, also if
-    the notebook was edited since it was written: nothing is overwritten then.
+    Cells that are still there keep their ids. Returns the path. Raises CourseError if there is
+    no `.py`, or if the notebook may have been edited since it was written: nothing is
+    overwritten then.
     """
     paths = [assignment.source / f"{assignment.name}.{end}" for end in ("py", "ipynb")]
     if not paths[0].exists():
@@ -32,11 +33,13 @@ def sync(assignment: AssignmentFolders) -> Path:
     if paths[1].exists():
         before = nbformat.read(paths[1], 4)
         if parts(before) != parts(notebook) and before.metadata.get(SYNCED) != digest(before):
+            differ = sum(one not in parts(notebook) for one in parts(before))
             raise CourseError(
-                f"{assignment.named(paths[1])}: it was edited since it was written from "
-                f"{paths[0].name}, and nothing is overwritten. To keep what was edited: "
-                f"`jupytext --to py:percent {paths[1].name}` in its folder takes it into the .py. "
-                f"To give it up: delete {paths[1].name}."
+                f"{assignment.named(paths[1])}: {differ} of its cells are not those of "
+                f"{paths[0].name}, and may have been edited in JupyterLab; nothing is overwritten. "
+                f"To keep the notebook: `jupytext --to py:percent {paths[1].name}` in its folder "
+                f"writes the .py anew (what was edited there is lost; save a copy first). To keep "
+                f"the .py: delete {paths[1].name}."
             )
         notebook = combine_inputs_with_outputs(notebook, before)
     kernel = notebook.metadata.get("kernelspec", KERNEL)

@@ -110,9 +110,10 @@ def test_what_was_edited_in_jupyterlab_is_not_overwritten(written, change, also_
         sync(written)
     assert path.read_bytes() == before
     assert str(caught.value) == (
-        f"source/{NAME}/{NAME}.ipynb: it was edited since it was written from {NAME}.py, and "
-        f"nothing is overwritten. To keep what was edited: `jupytext --to py:percent {NAME}.ipynb` "
-        f"in its folder takes it into the .py. To give it up: delete {NAME}.ipynb."
+        f"source/{NAME}/{NAME}.ipynb: {1 + also_the_py} of its cells are not those of {NAME}.py, "
+        "and may have been edited in JupyterLab; nothing is overwritten. To keep the notebook: "
+        f"`jupytext --to py:percent {NAME}.ipynb` in its folder writes the .py anew (what was "
+        f"edited there is lost; save a copy first). To keep the .py: delete {NAME}.ipynb."
     )
 
 
@@ -141,7 +142,7 @@ def test_a_notebook_of_an_earlier_version_is_overwritten_only_if_nothing_is_lost
     sync(written)
     notebook.cells[0].source += " edited"
     nbformat.write(notebook, path)
-    with pytest.raises(CourseError, match="it was edited since"):
+    with pytest.raises(CourseError, match="and may have been edited in JupyterLab; nothing is"):
         sync(written)
 
 
