@@ -153,15 +153,15 @@ def _recognise(
         others = [case for case in check.cases if case not in shown]
         telling = [case for case in shown if _telling(mistake.outcomes[case.name])]
         if all(_shows(check, mistake, case, outcomes.get(case.name)) for case in others):
-            sure.append((mistake, telling))
+            sure.append((mistake, len(shown), bool(telling)))
         elif any(_is_apart(check, mistake, case) for case in telling):
-            partly.append((mistake, telling))
-    hints = {mistake.hint for mistake, _ in sure or partly}
+            partly.append((mistake, len(telling), False))
+    hints = {mistake.hint for mistake, *_ in sure or partly}
     if not hints or (not sure and len(hints) > 1):
         return None, 0.0, False
-    mistake, telling = (sure or partly)[0]
-    credit = mistake.credit if sure and telling else 0.0
-    return mistake, credit, len(telling) > 1 and len(hints) == 1
+    mistake, speak_for_it, keeps_credit = (sure or partly)[0]
+    credit = mistake.credit if keeps_credit else 0.0
+    return mistake, credit, speak_for_it > 1 and len(hints) == 1
 
 
 def _is_apart(check: RecordedCheck, mistake: KnownMistake, case: Case) -> bool:

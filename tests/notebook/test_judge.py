@@ -169,6 +169,13 @@ def test_a_mistake_without_numbers_gives_its_hint_and_no_points():
     assert (result.mistake, result.hint, result.fraction) == ("overflow", "shift.", 0)
 
 
+def test_a_mistake_without_numbers_is_certain_if_it_shows_in_several_cases():
+    outcomes = {f"case{i}": returned(RIGHT * torch.inf) for i in range(2)}
+    infinite = KnownMistake("overflow", "shift.", 0.5, outcomes)
+    result = judge(check(RIGHT, RIGHT, mistakes=(infinite,)), outcomes)
+    assert (result.mistake, result.fraction, result.certain) == ("overflow", 0, True)
+
+
 def test_an_exception_names_no_mistake():
     raising = KnownMistake("raising", "hint", 0.5, {"case0": Outcome(raised="ValueError: a")})
     result = judge(check(RIGHT, mistakes=(raising,)), {"case0": Outcome(raised="ValueError: b")})
