@@ -107,7 +107,10 @@ def mutated(source: str) -> Iterator[tuple[str, str]]:
     regions = [match.span(1) for match in SOLUTION.finditer(source)]
     if not regions:
         return
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # a magic, say
+        return
     text = Text(source)
     for node in ast.walk(tree):
         for kind, start, end, new in _edits(node, text):
@@ -264,7 +267,12 @@ def equivalents(folder: Path) -> dict[tuple[str, Change], str]:
                 f"{folder.name}/checks/{EQUIVALENT}, line {number}: an equivalent change stands "
                 "below a line `@@ cell` and has a reason, and then its lines with - and +."
             )
-        (change,) = changes(lines)
+        change, *more = changes(lines)
+        if more:
+            raise MistakesUnreadable(
+                f"{folder.name}/checks/{EQUIVALENT}, line {number}: two changes stand in one "
+                "paragraph; put an empty line between them, and a reason above each."
+            )
         found[cell, change] = " ".join(map(str.strip, reason))
     return found
 
@@ -282,7 +290,8 @@ def try_all(
     Random(seed).shuffle(chosen)
     config = worker_config(folders.course.config)
     config.Execute.timeout = min(SECONDS, config.Execute.get("timeout", SECONDS))
-    reached = {m.cell: only_checks_that_use(notebook, m.cell) for m in chosen[:limit]}
+    chosen = chosen[:limit]
+    reached = {cell: only_checks_that_use(notebook, cell) for cell in {m.cell for m in chosen}}
     challenges = {cell: _challenge(nb, references) for cell, nb in reached.items()}
 
     def run(mutant: Mutant) -> Tried:
@@ -293,7 +302,7 @@ def try_all(
         return Tried(mutant, verdicts, right.get((mutant.cell, mutant.change), ""))
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        yield from pool.map(run, (m for m in chosen[:limit] if challenges[m.cell]))
+        yield from pool.map(run, (m for m in chosen if challenges[m.cell]))
 
 
 def _challenge(

@@ -174,6 +174,17 @@ def test_an_equivalent_without_a_cell_a_reason_or_lines_is_refused(text, tmp_pat
         equivalents(tmp_path)
 
 
+def test_two_changes_under_one_reason_are_refused(tmp_path):
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / mutants.EQUIVALENT).write_text("@@ f\nwhy\n-a\n+b\n-c\n+d")
+    with pytest.raises(MistakesUnreadable, match="two changes stand in one paragraph; put an"):
+        equivalents(tmp_path)
+
+
+def test_a_solution_that_is_no_plain_python_has_no_mutants():
+    assert not list(mutated("%%time\n" + solution("return x + y")))
+
+
 def test_the_report_names_the_survivors_and_who_was_told_what():
     lines = Change(("-a",), ("-b",))
     one = Mutant("f", "constant", "", lines)
