@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(*error.sentences)
     except OSError as error:  # whoever reads what is printed has gone, or its disk is full
-        if error.filename or error.errno not in (errno.EPIPE, errno.ENOSPC):
+        if error.errno not in (errno.EPIPE, errno.ENOSPC) or not _output_fails():
             raise
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         return _fail(f"what is printed goes nowhere ({error.strerror}); what was done is kept.")
@@ -247,6 +247,15 @@ def _positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text}: at least 1 is needed")
     return number
+
+
+def _output_fails() -> bool:
+    """Say whether what is to be printed cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _open_what_is_closed() -> None:
