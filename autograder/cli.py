@@ -74,12 +74,12 @@ def mutants(options: argparse.Namespace) -> int:
     """Change solutions by machine, and say which wrong ones the checks let through."""
     from autograder.authoring import mutants
 
-    survived = 0
+    to_settle = 0
     for assignment in _chosen(options):
         tried = list(mutants.try_all(assignment, options.seed, options.limit, options.workers))
-        survived += sum(one.survived and not one.equivalent for one in tried)
+        to_settle += sum(not one.as_marked for one in tried)
         print(*mutants.report(assignment.name, tried), sep="\n")
-    return 1 if survived else 0
+    return 1 if to_settle else 0
 
 
 def new(options: argparse.Namespace) -> int:

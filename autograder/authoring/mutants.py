@@ -90,6 +90,11 @@ class Tried:
         """Say whether it has all the points."""
         return all(verdict.fraction == 1 for verdict in self.verdicts.values())
 
+    @property
+    def as_marked(self) -> bool:
+        """Say whether it has all the points if, and only if, its author calls it equivalent."""
+        return self.survived == bool(self.equivalent)
+
 
 def mutants_of(notebook: NotebookNode) -> Iterator[Mutant]:
     """Yield the mutants of every solution cell of an instructor's notebook."""
@@ -287,6 +292,11 @@ def try_all(
     notebook, references = proofread(folders), cases.load_references(folders.source)
     right, handed_in = equivalents(folders.source), artifacts(folders.source)
     chosen = list(mutants_of(notebook))
+    for cell, change in right.keys() - {(mutant.cell, mutant.change) for mutant in chosen}:
+        raise MistakesUnreadable(
+            f"{folders.name}/checks/{EQUIVALENT}: no mutant of {cell} has the line "
+            f"`{''.join(change.after[:1]).strip()}`; the solution has changed, so delete the mark."
+        )
     Random(seed).shuffle(chosen)
     config = worker_config(folders.course.config)
     config.Execute.timeout = min(SECONDS, config.Execute.get("timeout", SECONDS))
@@ -322,13 +332,16 @@ def report(assignment: str, tried: Sequence[Tried]) -> Iterator[str]:
         f"{len(survivors) - len(unmarked)} are marked as equivalent, {len(unmarked)} survive."
     )
     yield from ("", *(f"{one.mutant}\n" for one in _sorted(unmarked)))
-    told: dict[tuple[str, str], dict[Mutant, Tried]] = defaultdict(dict)
+    for one in _sorted(one for one in tried if one.equivalent and not one.survived):
+        yield f"marked as equivalent, and yet it loses points:\n{one.mutant}\n"
+    told: dict[tuple[str, str, str], dict[Mutant, Tried]] = defaultdict(dict)
     for one in tried:
         for verdict in one.verdicts.values():
             if verdict.mistake:
-                told[verdict.mistake, verdict.hint][one.mutant] = one
-    for (mistake, hint), those in sorted(told.items()):
-        yield f"told of {mistake}, {len(those)} times: {hint}"
+                surely = "told" if verdict.certain else "told (may be)"
+                told[verdict.mistake, verdict.hint, surely][one.mutant] = one
+    for (mistake, hint, surely), those in sorted(told.items()):
+        yield f"{surely} of {mistake}, {len(those)} times: {hint}"
         yield from (f"{one.mutant}\n" for one in _sorted(those.values()))
 
 

@@ -10,7 +10,7 @@ from autograder.authoring.record import read_outcomes
 from autograder.cli import main
 from autograder.grading.notebooks import grade_id
 from autograder.notebook.judge import Verdict
-from tests import worked_example
+from tests import submissions, worked_example
 
 NAME = worked_example.NAME
 
@@ -153,6 +153,23 @@ def test_what_its_author_marked_as_equivalent_is_no_hole(example, in_process, ca
     assert f"{len(survivors)} are marked as equivalent, 0 survive." in capsys.readouterr().out
 
 
+def test_a_mark_at_a_mutant_that_loses_points_is_told(example, in_process, capsys):
+    lost = next(one for one in try_all(example, workers=1) if not one.survived)
+    text = f"{lost.mutant}\n".replace("  (", "\nnothing is lost: (", 1)
+    (example.source / "checks" / mutants.EQUIVALENT).write_text(text)
+    command = ["--course", str(example.course.root), "mutants", NAME, "--workers", "1"]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert f"marked as equivalent, and yet it loses points:\n{lost.mutant}\n" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("assignment", submissions.ASSIGNMENTS)
+def test_no_mutant_keeps_all_points_unless_its_author_says_why(assignment):
+    tried = try_all(submissions.clone().assignment(assignment))
+    assert not [str(one.mutant) for one in tried if not one.as_marked]
+
+
 def test_equivalents_are_read_with_their_reasons(tmp_path):
     (tmp_path / "checks").mkdir()
     file = tmp_path / "checks" / mutants.EQUIVALENT
@@ -181,6 +198,13 @@ def test_two_changes_under_one_reason_are_refused(tmp_path):
         equivalents(tmp_path)
 
 
+def test_a_mark_that_fits_no_mutant_is_refused(example):
+    file = example.source / "checks" / mutants.EQUIVALENT
+    file.write_text("@@ squared_error\nwhy\n-    return 0\n+    return 1\n")
+    with pytest.raises(MistakesUnreadable, match="no mutant of squared_error has the line `return"):
+        list(try_all(example, workers=1))
+
+
 def test_a_solution_that_is_no_plain_python_has_no_mutants():
     assert not list(mutated("%%time\n" + solution("return x + y")))
 
@@ -189,9 +213,13 @@ def test_the_report_names_the_survivors_and_who_was_told_what():
     lines = Change(("-a",), ("-b",))
     one = Mutant("f", "constant", "", lines)
     told = Verdict("c", "", 0.5, "wrong", mistake="doubled", hint="halve it.")
-    tried = [Tried(one, {"c": told}), Tried(one, {"c": Verdict("c", "", 1.0, "correct")})]
+    perhaps = Verdict("c", "", 0, "wrong", mistake="halved", hint="double it.", certain=False)
+    tried = [
+        Tried(one, {"c": told, "d": perhaps}), Tried(one, {"c": Verdict("c", "", 1.0, "correct")})
+    ]  # fmt: skip
     assert "\n".join(mutants.report("a0", tried)) == (
         "a0: of 2 mutants 1 lose points, 0 are marked as equivalent, 1 survive.\n\n"
         "@@ f  (constant)\n--a\n+-b\n\ntold of doubled, 1 times: halve it.\n"
-        "@@ f  (constant)\n--a\n+-b\n"
+        "@@ f  (constant)\n--a\n+-b\n\n"
+        "told (may be) of halved, 1 times: double it.\n@@ f  (constant)\n--a\n+-b\n"
     )
