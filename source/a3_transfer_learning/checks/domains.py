@@ -49,6 +49,7 @@ def domain_cases(rng: Draws) -> Iterator[Sketch]:
         ("no_dev", "dev = 0", 30, [6] * 8, 0, 3, "mixed"),
         ("one_recording", "one recording, for the test", 9, [8], 0, 1, "mixed"),
         ("nothing_left", "one recording and nothing else", 0, [3], 1, 0, "mixed"),
+        ("one_frame", "one camera frame, and nothing held out", 9, [1], 0, 0, "mixed"),
         ("too_few", "too few recordings", 60, [7] * 9, 5, 5, "mixed"),
         ("no_camera", "no camera frame at all", 12, [], 1, 0, "mixed"),
     ):

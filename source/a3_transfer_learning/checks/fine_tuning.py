@@ -57,6 +57,7 @@ def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...
         ("drift", "each fall smaller than min_delta", [4 - 0.125 * i for i in range(14)], 3, 0.25),
         ("small_steps", "two small steps are not one", [4 - 0.125 * i for i in range(8)], 2, 0.25),
         ("slow_drift", "too slow for min_delta", [4 - 0.0625 * i for i in range(14)], 3, 0.25),
+        ("small_rises", "rises smaller than min_delta", [2 + i % 3 / 8 for i in range(9)], 3, 0.25),
         ("exactly", "falls by exactly min_delta", [4.0, 3.75, 3.5, 3.25, 3.0, 2.75], 2, 0.25),
         ("nan", "nan here and there", holes, 4, 0.0),
         ("only_nan", "nan from the first epoch", [nan] * 6, 4, 0.0),
