@@ -138,10 +138,11 @@ def _recognise(
 
     Numbers decide, and all of them: those of every case in which the mistake shows. If the other
     cases are right, it has its credit. If they are wrong in another way, it is told without it,
-    provided that a case sets it apart from all other mistakes. One that leaves no numbers (a wrong
-    form, infinity) is told if nothing else is wrong, without its credit; one that only ever raises
-    is not, for an exception can have any cause. What explains all cases as well as another mistake
-    does, of another function perhaps, or rests on a single case, is told as what may be.
+    provided that several cases speak for it and one sets it apart from all other mistakes. One
+    that leaves no numbers (a wrong form, infinity) is told if nothing else is wrong, without its
+    credit; one that only ever raises is not, for an exception can have any cause. What explains
+    all cases as well as another mistake does, of another function perhaps, or rests on a single
+    case, is told as what may be.
     """
     sure, partly = [], []
     for mistake in check.mistakes:
@@ -154,7 +155,7 @@ def _recognise(
         telling = [case for case in shown if _telling(mistake.outcomes[case.name])]
         if all(_shows(check, mistake, case, outcomes.get(case.name)) for case in others):
             sure.append((mistake, len(shown), bool(telling)))
-        elif any(_is_apart(check, mistake, case) for case in telling):
+        elif len(telling) > 1 and any(_is_apart(check, mistake, case) for case in telling):
             partly.append((mistake, len(telling), False))
     hints = {mistake.hint for mistake, *_ in sure or partly}
     if not hints or (not sure and len(hints) > 1):

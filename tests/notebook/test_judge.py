@@ -163,6 +163,13 @@ def test_beside_another_error_a_mistake_needs_a_case_that_sets_it_apart():
     assert judge(three, found | {"case1": returned(5 * RIGHT)}).mistake == "alike"
 
 
+def test_beside_another_error_a_mistake_needs_several_cases():
+    three = check(RIGHT, RIGHT, RIGHT, mistakes=(doubled(),))
+    found = {"case0": returned(2 * RIGHT), "case1": returned(RIGHT), "case2": returned(RIGHT)}
+    assert judge(three, found).mistake == "doubled"
+    assert judge(three, found | {"case2": returned(9 * RIGHT)}).mistake == ""
+
+
 def test_a_mistake_without_numbers_gives_its_hint_and_no_points():
     infinite = KnownMistake("overflow", "shift.", 0.5, {"case0": returned(RIGHT * torch.inf)})
     result = judge(check(RIGHT, mistakes=(infinite,)), {"case0": returned(RIGHT * torch.inf)})
