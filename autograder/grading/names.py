@@ -1,4 +1,4 @@
-"""Names of the course's cells that a student's cell gave another meaning before a check ran."""
+"""What the names in a check's cell mean: who gave them that meaning, and what they use."""
 
 import ast
 import re
@@ -63,6 +63,21 @@ def taken(cells: Sequence[NotebookNode], check: int) -> str:
     return ""
 
 
+def asked(cells: Sequence[NotebookNode], check: int) -> tuple[list[str], list[str]]:
+    """Name what a check asks of a student's answers: those it calls, and those that they call."""
+    uses: dict[str, frozenset[str]] = {}
+    answers: set[str] = set()
+    for cell in filter(runs_when_graded, cells[:check]):
+        found = read(cell.source)
+        uses.update(found.names)
+        (answers.update if _is_answer(cell) else answers.difference_update)(found.names)
+    given = {name: used for name, used in uses.items() if name not in answers}
+    called = [name for name in _reached(read(cells[check].source).used, given) if name in answers]
+    inside = frozenset().union(*(uses[name] for name in called))
+    below = [name for name in _reached(inside, uses) if name in answers and name not in called]
+    return called, below
+
+
 @lru_cache(2**12)
 def read(source: str) -> Defined:
     """Read a cell; nothing if it is no Python, or too long."""
@@ -119,4 +134,8 @@ def _reached(names: frozenset[str], uses: Mapping[str, frozenset[str]]) -> Itera
 
 def _locked(cell: NotebookNode) -> bool:
     nbgrader = cell.metadata.get("nbgrader", {})
-    return bool(nbgrader.get("locked") or nbgrader.get("grade")) and not nbgrader.get("solution")
+    return bool(nbgrader.get("locked") or nbgrader.get("grade")) and not _is_answer(cell)
+
+
+def _is_answer(cell: NotebookNode) -> bool:
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))

@@ -4,12 +4,13 @@ A verdict replaces all that a cell shows, so that nothing a cell printed, raised
 decides its points.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from nbformat import NotebookNode
 
-from autograder.grading.names import taken
+from autograder.grading.names import asked, taken
 from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded, node
 from autograder.notebook import evidence, table
 from autograder.notebook.cases import CasesNotFound, RecordedCheck
@@ -19,11 +20,12 @@ from autograder.notebook.judge import Verdict, judge, no_evidence
 def judge_notebook(nb: NotebookNode, reference: Mapping[str, RecordedCheck]) -> None:
     """Judge every autograded cell of a notebook in place. Raises CasesNotFound."""
     trouble, unreadable = "", nb.metadata.get(NOTES, {}).get("unreadable", "")
+    lost: dict[str, str] = {}  # the first check that an answer lost points in
     for number, cell in enumerate(nb.cells, start=1):
         if is_autograded(cell) and unreadable:
             give(cell, no_evidence(_check(cell, reference), unreadable))
         elif is_autograded(cell):
-            judge_cell(cell, reference, trouble, lambda at=number - 1: taken(nb.cells, at))
+            judge_cell(cell, reference, trouble, partial(_elsewhere, nb.cells, number - 1, lost))
         elif cell.cell_type == "code" and not trouble and (error := error_of(cell)):
             trouble = f"earlier, cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
 
@@ -32,22 +34,37 @@ def judge_cell(
     cell: NotebookNode,
     reference: Mapping[str, RecordedCheck],
     trouble: str = "",
-    names: Callable[[], str] = str,
+    elsewhere: Callable[[Verdict], str] = lambda _: "",
 ) -> Verdict:
     """Judge one cell in place.
 
-    For the reason of lost points, `trouble` is what went wrong before, and `names` says which
-    name was taken.
+    For the reason of lost points, `trouble` is what went wrong before, and `elsewhere` says
+    which other cell they may be lost by.
 
     Raises CasesNotFound if the cell's check has no reference tensors.
     """
     verdict = _verdict(cell, _check(cell, reference))
     if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
         verdict = replace(verdict, reason=f"{verdict.reason}; {trouble}")
-    if verdict.fraction < 1 and (name := names()):
-        verdict = replace(verdict, reason=f"{verdict.reason}; {name}")
+    if verdict.fraction < 1 and (cause := elsewhere(verdict)):
+        verdict = replace(verdict, reason=f"{verdict.reason}; {cause}")
     give(cell, verdict)
     return verdict
+
+
+def _elsewhere(
+    cells: Sequence[NotebookNode], check: int, lost: dict[str, str], verdict: Verdict
+) -> str:
+    """Say which other cell may have cost a check its points, and note which answers lost some."""
+    called, below = asked(cells, check)
+    begin = next((name for name in lost if name in below), "")
+    for name in called:
+        lost.setdefault(name, verdict.check)
+    if cause := taken(cells, check):
+        return cause
+    if not begin or (verdict.hint and verdict.certain):
+        return ""
+    return f"this uses {begin}, which lost points in {lost[begin]}: begin there"
 
 
 def give(cell: NotebookNode, verdict: Verdict) -> None:

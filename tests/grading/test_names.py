@@ -4,7 +4,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import NOT_GRADED
-from autograder.grading.names import read, taken
+from autograder.grading.names import asked, read, taken
 from autograder.grading.notebooks import grade_id
 from autograder.grading.verdicts import judge_notebook
 from tests import worked_example
@@ -87,6 +87,22 @@ def test_a_name_that_the_course_takes_back_or_that_is_taken_later_is_none():
     assert taken(again, len(again) - 1) == ""
     assert taken([*CELLS, new_code_cell("torch = 5")], 4) == ""
     assert said("torch = 5", above=0) == ""
+
+
+def test_what_a_check_asks_of_answers_is_found_through_what_the_course_and_the_student_wrote():
+    cells = [
+        *CELLS[:3],
+        solution("def forward(x):\n    return helper(x)", "forward"),
+        new_code_cell("def mine(x):\n    return forward(x)"),
+        solution("def loss(x):\n    return mine(x)\nclass Net:\n    f = forward", "loss"),
+        locked("def describe(x):\n    return loss(x)", "describe"),
+        locked("check.public('loss', describe)", "loss_values"),
+        locked("check.public('net', Net, loss, forward)", "net_values"),
+    ]
+    assert asked(cells, 7) == (["loss"], ["forward"])
+    assert asked(cells, 8) == (["Net", "forward", "loss"], [])
+    again = [*cells[:3], cells[3], locked("def forward(x): return x", "given"), *cells[4:]]
+    assert asked(again, 8) == (["loss"], [])
 
 
 @pytest.mark.parametrize(

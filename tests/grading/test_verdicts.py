@@ -1,5 +1,7 @@
 """What a verdict is given on: evidence, once, of this check, and nothing else that a cell shows."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -257,3 +259,40 @@ def test_a_notebook_that_was_only_repaired_counts(reference):
 
 def test_a_notebook_without_checks_needs_no_references():
     assert reasons({}, own(RAISED), new_markdown_cell("text")) == []
+
+
+# What an earlier answer costs
+
+
+@pytest.fixture
+def chain(reference):
+    """Return a function that judges answers `first` and `second`, which calls it."""
+    check = reference["loss"]
+    names = ("first_values", "second_values")
+    references = {name: replace(check, name=name) for name in names}
+    sources = {"first": "def first(x): return x", "second": "def second(x): return first(x)"}
+
+    def judged(*outcomes):
+        cells = []
+        for (answer, source), found in zip(sources.items(), outcomes, strict=True):
+            cells.append(new_code_cell(source, metadata={"nbgrader": {"solution": True}}))
+            cells.append(cell_with(recorded(found, f"{answer}_values"), name=f"{answer}_values"))
+            cells[-1].source = f"check.hidden('{answer}_values', {answer})"
+        judge_notebook(new_notebook(cells=cells), references)
+        return [cells[at].outputs[0].data[VERDICT_MIME]["reason"] for at in (1, 3)]
+
+    return judged
+
+
+def test_what_an_earlier_answer_may_have_cost_is_said(chain):
+    wrong, right = returned(1.5, 7.0), returned(1.5, 2.5)
+    begin = "; this uses first, which lost points in first_values: begin there"
+    first, second = chain(wrong, wrong)
+    assert begin not in first
+    assert second.endswith(begin)
+    assert chain(wrong, right)[1] == "correct"
+    assert not chain(right, wrong)[1].endswith(begin)
+
+
+def test_where_a_hint_is_certain_no_earlier_answer_is_named(chain):
+    assert "this uses" not in chain(returned(1.5, 7.0), returned(3.0, 5.0))[1]
