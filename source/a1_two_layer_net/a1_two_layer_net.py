@@ -19,6 +19,8 @@
 #
 # You write tensor operations only: no `torch.nn`, no autograd. `torch.softmax`, `torch.relu`, `clamp`, `exp` and their like are fine, and so are loops. `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot` of `torch.nn.functional` are fine too. A check whose function calls anything else of `torch.nn` (a layer such as `nn.ReLU()`, a loss such as `F.cross_entropy`) or asks autograd for a gradient says so and fails.
 #
+# The functions and their arguments follow assignment 2 of EECS 498-007, *Deep Learning for Computer Vision* (Justin Johnson, University of Michigan), which itself grew out of Stanford's CS231n. The data, the checks and the questions are this course's own.
+#
 # Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. All cases passed here is a very good sign, and not yet a proof. A cell whose first line is `# not run when graded` is for you to look at: the grader leaves it out, and you may use this line in cells of your own.
 
 # %% [markdown]
@@ -56,7 +58,7 @@ plots.points(data.X, data.y)
 
 # %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def new_params(D: int, H: int, C: int, scale: float = 1.0) -> dict[str, torch.Tensor]:
-    """Draw small random weights and zero biases: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,)."""
+    """Draw normal random weights and zero biases: W1 (D, H), b1 (H,), W2 (H, C), b2 (C,)."""
     generator = torch.Generator().manual_seed(0)
 
     def weights(*shape):
@@ -74,7 +76,7 @@ params = new_params(D=2, H=16, C=3)
 # %% [markdown]
 # ## 1 · Forward pass
 #
-# A layer multiplies and adds, and two such layers in a row do no more than one. The **ReLU** between them, $\max(0, z)$ entry by entry, is what lets the net bend:
+# A linear layer only multiplies and adds, so two of them in a row can do no more than one. The **ReLU** between them, $\max(0, z)$ entry by entry, is what lets the net bend:
 #
 # $$\text{hidden} = \max(0,\; X W_1 + b_1) \qquad \text{scores} = \text{hidden}\, W_2 + b_2$$
 #
@@ -123,7 +125,7 @@ check.hidden("forward_hidden", nn_forward_pass)
 #
 # The second part, with strength $\lambda$ = `reg`, keeps the weights small. Here $\lVert W \rVert^2$ is the sum of the squares of all entries. There is no factor ½, and biases are not penalised.
 #
-# **Two things to know.** A net that knows nothing gives each of $C$ classes the probability $1/C$, so its loss, without the penalty, is $\ln C$; a first loss far from that has a reason, above it or below it. And $e^{1000}$ is infinity in floating point: subtract the largest score of each sample first. It changes no probability, because it cancels in the fraction, and after it the largest term of the sum is $e^0 = 1$.
+# **Two things to know.** A net that knows nothing gives each of $C$ classes the probability $1/C$, so its loss, without the penalty, is $\ln C$; if your first loss is far from that, in either direction, find out why. And $e^{1000}$ is infinity in floating point: subtract the largest score of each sample first. It changes no probability, because it cancels in the fraction, and after it the largest term of the sum is $e^0 = 1$.
 #
 # **Task** (20 min, medium). Write the loss. It must be right, and so finite, for scores of ±10,000. A small number added inside the logarithm keeps it finite, but not right.
 #
@@ -173,7 +175,7 @@ check.hidden("loss_extreme", nn_loss)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_initial_loss", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Small weights give nearly equal scores, so every class has probability 1/10 and the loss is −ln(1/10) = ln 10 ≈ 2.303. A loss of 2.9 is too high: the weights are too large, so that the net is confidently wrong at random; or the scores are not those of the softmax (sum instead of mean would give far more); or a regularisation term is already in it. A loss of 0.4 is too low: the net cannot know anything yet, so the labels leak into the input, the average is over the wrong number, or the data hold mostly one class that the bias favours.
+# **Model answer.** Small weights give nearly equal scores, so every class has probability 1/10 and the loss is −ln(1/10) = ln 10 ≈ 2.303. A loss of 2.9 is too high: the weights are too large, so that the net is confidently wrong at random; or the penalty on the weights is already in it, although it should be 0. (A sum over the samples in place of their mean would give far more.) A loss of 0.4 is too low: the net cannot know anything yet, so the labels leak into the input, the average is over the wrong number, or the data hold mostly one class that the bias favours.
 #
 # **Marking.** 2 points: ln 10 ≈ 2.30 with the reason (1/C each). 1.5 points: a sound cause for too high. 1.5 points: a sound cause for too low. Half of these for a cause without a reason.
 # ### END SOLUTION
@@ -191,7 +193,7 @@ plots.computational_graph()
 #
 # - **softmax loss**: which score of a sample should rise to lower its loss, and which ones should fall? Derive $\partial L / \partial s_{i,k}$ on paper, once for $k = y_i$ and once for $k \ne y_i$; the result is short. Mind the average over $N$.
 # - **a matrix product** $A = BW$: $\;\dfrac{\partial L}{\partial W} = B^\top \dfrac{\partial L}{\partial A}$ and $\dfrac{\partial L}{\partial B} = \dfrac{\partial L}{\partial A} W^\top$. If all sizes differ, the shapes leave no other product.
-# - **a bias** is added to every sample, so it collects from every sample.
+# - **a bias** is added to every sample, so its gradient is the sum of the gradients of all samples.
 # - **ReLU** passes a gradient on where its input was positive, and nothing elsewhere.
 # - **penalty** $\lambda \lVert W \rVert^2$: differentiate a square.
 #
@@ -351,7 +353,7 @@ check.hidden("numeric_gradient_values", numeric_gradient)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now turn it on your own backward pass, at a point where nothing is zero. In float64, errors below 1e-6 are what rounding leaves; above 1e-4 look for a mistake. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
+# Now turn it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4 look for a mistake in your formula; in between, for a step that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
 
 
 # %% nbgrader={"grade": false, "grade_id": "prove_gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -525,7 +527,7 @@ plots.curves(stats)
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
-# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts somewhat above it, because its weights are not small: it is sure of itself, and wrong. The loss falls fast, then slowly, and it trembles because each step sees another batch. A loss that rises says that the steps go uphill or are too large. A loss that stays where it was says that no gradient arrives, or that the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
+# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts somewhat above it, because its weights are drawn with a standard deviation of 1, which is large: it is sure of itself, and wrong. The loss falls fast, then slowly, and it trembles because each step sees another batch. A loss that rises says that the steps go uphill or are too large. A loss that stays where it was says that no gradient arrives, or that the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
 #
 # The last check trains your net from new weights and measures its loss on points it has never seen: it must fall below 0.6.
 

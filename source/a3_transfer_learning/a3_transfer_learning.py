@@ -131,7 +131,7 @@ print(f"{BACKBONE}: {backbone.width} features, {len(train.y)} images to train on
 plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 
 # %% [markdown]
-# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Each row shows the prepared image and then one channel of the map behind every stage. The maps shrink from stage to stage, so a small image arrives as a handful of places, most of them made of padding; and an edge is several times narrower than those the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
+# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Each row shows the prepared image and then one channel of the map behind every stage. The maps shrink from stage to stage, so by the last stage a small image is down to a few positions, which see mostly padding; and an edge is several times narrower than those the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
 
 # %% [markdown]
 # ## 2 · Two building blocks
@@ -246,7 +246,7 @@ for c_out in (16, 64, 728):
 #
 # If $F(x)$ has another shape than $x$, because it has more channels or a stride, then $x$ goes through a **projection** first: a 1 × 1 convolution with the same stride, and a batch norm.
 #
-# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, which is `nn.Sequential(convolution, norm)` where one is needed (`stride != 1 or c_in != c_out`), so that the two are `projection.0` and `projection.1`, and an empty `nn.Sequential()` or an `nn.Identity()` where not. Batch norms keep torch's settings. No convolution has a bias: the batch norm behind it has one. The input must not be modified.
+# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, which is `nn.Sequential(convolution, norm)` where one is needed (`stride != 1 or c_in != c_out`), so that the two are `projection.0` and `projection.1`, and an empty `nn.Sequential()` or an `nn.Identity()` where not. Batch norms keep torch's settings. No convolution has a bias: the batch norm that follows has one. The input must not be modified.
 #
 # <details><summary>Hint 1: counting</summary>A batch norm of C channels has 2C parameters: a scale and a shift. Its running mean and variance are not parameters: nothing is learned there by gradient.</details>
 # <details><summary>Hint 2: in place</summary><code>x += …</code> changes the tensor that the caller still holds, and the one that autograd still needs.</details>
@@ -316,13 +316,13 @@ check.hidden("residual_counts", residual_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). Why do skip connections help a deep network to train? *A full answer says what the derivative of $F(x) + x$ by $x$ is and what follows for the gradient of early layers; what a block has to do to be the identity, with and without the connection; and what the projection is for.* (about 15 min)
+# **Question 1** (5 points). Why do skip connections help a deep network to train? Many textbooks, and the report of a student, answer "they solve vanishing gradients". *A full answer says what the derivative of $F(x) + x$ with respect to $x$ is, and what the ReLU after the sum does to it in your block; what a block has to do to be the identity, with and without the connection, and what happens to plain networks that become deeper; whether vanishing gradients explain that, when every convolution has a batch norm; and what the projection is for.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_skip_connections", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** The derivative of F(x) + x by x is F′(x) + 1 (the identity matrix). Through many blocks the gradient is a product of such factors; multiplied out, it contains a term that passes through every block unchanged, so early layers receive a signal even where every F′ is small. Without the connection the product of many small F′ vanishes (or of many large ones explodes). A block with the connection is the identity as soon as F is zero, which small weights (or a last batch-norm scale of 0) give; a plain stack has to learn the identity, weight by weight, so deeper plain networks end with a *higher training error* than shallower ones (He et al. 2016), which is not overfitting. The projection makes the shapes fit where channels or resolution change; it is a learned linear map and used only there, so that most connections stay plain identities.
+# **Model answer.** The derivative of F(x) + x with respect to x is F′(x) + I. If nothing followed the sum, the gradient would reach every earlier block directly, through a term without any F′. In this block a ReLU follows, so the factor is a mask times (F′ + I): the direct path exists only where the sum was positive. (Blocks that put the ReLU inside F, "pre-activation", have the clean path: He et al. 2016b.) A block with the connection is close to the identity as soon as F is close to zero (small weights, or a last batch-norm scale of 0; exactly the identity where x ≥ 0, as it is after a ReLU). A plain stack has to learn the identity weight by weight, and plain networks that become deeper end with a *higher training error* (He et al. 2016). So this is not overfitting but a problem of optimisation. Vanishing gradients are not the explanation: those plain networks had batch norm, and the authors checked that signals and gradients kept a healthy size in both directions. What is easier is the task: learn a small correction to x instead of a whole new x. The projection makes the shapes fit where channels or resolution change; it is a learned linear map, used only there, so that most connections stay plain.
 #
-# **Marking.** 2 points: derivative F′ + 1 and that gradients reach early layers. 1.5 points: identity is easy (F = 0) / degradation of plain networks. 1.5 points: what the projection is for. "They prevent overfitting" earns nothing.
+# **Marking.** 1 point: derivative F′ + I and the direct path. 0.5 points: the ReLU after the sum masks it. 1.5 points: the identity is easy (F = 0), and deeper plain networks have a higher training error. 1 point: with batch norm, vanishing gradients do not explain that (or: "vanishing gradients" claimed with the evidence against it named). 1 point: what the projection is for. "They prevent overfitting" earns nothing.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -391,14 +391,14 @@ check.hidden("classifier", try_classifier)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Freezing** is more than it seems. A student's report shows the summary of a "frozen" ResNet-50 with a head of four layers: *26.3 M trainable parameters*. The head has 2.8 M. All the rest was training along. Nobody had counted.
+# **Freezing** is more than it seems. A student's report shows the summary of a "frozen" ResNet-50 with a head of five dense layers: *26.3 M trainable parameters*. The head has 2.8 M. Everything else was being trained as well, and nobody had counted.
 #
 # And even with no gradient at all, a batch norm in training mode normalises by the batch it happens to see and moves its running mean and variance with every batch. Nothing needs a gradient for that; one call of `model.train()`, which every training loop makes, switches it on. The same call switches dropout on.
 #
 # **Task** (30 min, hard). Write `freeze`. It changes the module in place, and returns it. The module may be a whole backbone or a single layer, such as one batch norm, and it may be in training mode when you get it. A frozen module
 #
 # 1. has no parameter that requires a gradient;
-# 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **also when `.train()` is called afterwards on a model that contains it**. (What happens if someone calls `.train()` on a single layer *inside* is not asked.)
+# 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **even when `.train()` is called afterwards on a model that contains it**. (You need not handle `.train()` being called directly on a layer *inside* it.)
 #
 # Other modules, of the same class too, can be trained as before. A `deepcopy` of the frozen module is a frozen module on its own: it does not need the original.
 #
@@ -790,9 +790,9 @@ check.hidden("stopping", run_stopping)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Smaller steps when it gets steep.** Before giving up, try a smaller learning rate.
+# **Smaller steps when progress stalls.** Before giving up, try a smaller learning rate.
 #
-# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr` (no rate begins below it), and begins to count again from 0. `best_loss` stays.
+# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr` (no rate begins below it), and begins to count again from 0. `best_loss` stays. (Libraries decide otherwise: torch's `ReduceLROnPlateau` waits for one epoch more than its `patience`, and by default asks for an improvement of 0.01 %, relative to the best loss; Keras can pause for some epochs after a reduction. When you compare with a paper, look up which one it used.)
 #
 # <details><summary>Hint: where the rate is</summary><code>for group in optimiser.param_groups: group["lr"] = …</code></details>
 
@@ -953,7 +953,7 @@ print(f"{sum(seconds) / len(seconds):.1f} s an epoch to fine-tune, on {len(train
 plots.fit_history(fine_history)
 
 # %% [markdown]
-# How to read it. The dot marks the epoch whose weights were kept. Behind it the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
+# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
 
 # %% [markdown]
 # **Question 2** (5 points). A ResNet-152 is trained on 1,000 labelled faces. Its training accuracy goes to nearly 1.0; validation accuracy hovers around 0.85 and jumps about; the training loss keeps falling while the validation loss turns and rises. Name what you see, its causes, and what you would do. *A full answer names what the gap and the rising loss show, and what the jumps show; gives two causes with a reason, and four cures, each with the reason why it helps here; and says which you would try first.* (about 15 min)
@@ -1101,13 +1101,13 @@ print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weight
 # %% [markdown]
 # A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
 #
-# **Question 3** (5 points). Transfer can happen by *instances* (training samples of the source are used for the target, perhaps weighted), by *features* (a representation is taken over) or by the *model* (its weights, wholly or in part, are where training begins). Say what is transferred in each case, and give one example of each: one from the office with its camera, one from section 4, and one from section 5. *A full answer says for each what is taken over and what is learnt anew, has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
+# **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) tell apart what is carried over. *Instances*: training samples of the source are used for the target, perhaps weighted. *Features*: source and target are described in one common space, in which they look alike. *The model*: its weights, wholly or in part, are kept or are where training begins. Say what is carried over in each case, and give one example of each: from the office with its camera, or from sections 4 and 5. *A full answer says for each what is taken over and what is learnt anew; says to which of them a frozen backbone under a linear probe belongs, and why one can argue about it; has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_kinds_of_transfer", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in the training part, with weights. Feature-based: a representation learned on the source is kept and the target's samples are described in it; here: features of a frozen backbone, cached, under a linear probe. Model-based (parameter-based): the weights are the starting point (or a prior) and are trained on; here: fine-tuning with a small learning rate. Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
+# **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in training, with weights. Feature-based: a map is found that brings source and target into one space where their distributions agree (matching means and covariances as CORAL does, minimising MMD, or an adversary that cannot tell the domains apart), and the classifier is learnt there; here: features of selfies and frames, aligned before the face classifier. Model-based (parameter-based): weights are taken over; here: fine-tuning with a small learning rate. A frozen backbone under a probe takes over *weights* and learns only a head, so it is model-based; one can argue that its features are the common space, but nothing was done to make the two domains agree in it. (Pan and Yang have a fourth kind, relational transfer, for data such as networks.) Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
 #
-# **Marking.** 1 point for each kind: what is taken over, and what is learnt anew. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
+# **Marking.** 1 point for each of the three: what is taken over, and what is learnt anew. The frozen backbone may be placed under features or model if the reason is given; without a reason, half a point less. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1154,7 +1154,7 @@ report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
 plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
 
 # %% [markdown]
-# The intervals of the two pretrained networks nearly coincide: 66 images cannot tell 57 from 59. That transfer beats the own network is likely, but not certain: the intervals still overlap. (Intervals that overlap do not prove that two networks are equal. When both saw the *same* images, compare image by image where they differ: McNemar's test.)
+# The intervals of the two pretrained networks nearly coincide: 66 images cannot tell 57 from 59. The own network with 49 is another matter. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals. And when all networks saw the *same* images, look only at the images on which they disagree, which is a sharper test (McNemar's; you will write its exact form in the fifth notebook).
 #
 # Now your own comparison: the same small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch is `resnet_drawn`'s architecture in both cases, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
 
@@ -1200,7 +1200,7 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
                      wilson_interval)  # fmt: skip
 
 # %% [markdown]
-# The same images and the same weights; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels, stays level up to 96 (those intervals overlap: do not rank them) and falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on; it saw images of 64 pixels. A backbone of ImageNet was trained at 224.
+# The same images and the same weights; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels, stays level up to 96 (differences smaller than the error bars: do not rank them) and falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on; it saw images of 64 pixels. A backbone of ImageNet was trained at 224.
 #
 # **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and the reports: Xception, frozen, at 224 pixels reached 86.7 % on CIFAR-10; a ResNet-50 of which all layers were trained, at 32 pixels, about 78 % with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.* (about 15 min)
 
