@@ -41,7 +41,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a3_transfer_learning.lesson import plots
+from autograder.assignments.a3_transfer_learning.lesson import office, plots
 from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import cifar10, pretrained
 from data_scripts.synthetic.resnet import ResNetDrawn
@@ -956,16 +956,6 @@ plots.fit_history(fine_history)
 # How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
 
 # %% [markdown]
-# **Question 2** (5 points). A ResNet-152 is trained on 1,000 labelled faces. Its training accuracy goes to nearly 1.0; validation accuracy hovers around 0.85 and jumps about; the training loss keeps falling while the validation loss turns and rises. Name what you see, its causes, and what you would do. *A full answer names what the gap and the rising loss show, and what the jumps show; gives two causes with a reason, and four cures, each with the reason why it helps here; and says which you would try first.* (about 15 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_overfitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** Overfitting: the gap between training and validation, and a validation loss that rises while the training loss falls. And an unstable validation: it jumps, because the validation part is small (100 images: one image is 1 %, and a 95 % interval is about ±7 %) and the learning rate large for the batch. Causes: 1,000 images are few; 60 million parameters can remember each of them, and nothing forbids it. The accuracy can stay while the loss rises because the net becomes more certain of what it gets wrong. Cures: start from pretrained weights and train only the head or the top, which leaves few parameters to fit (first choice); augmentation (flips, crops, light), because it multiplies the views of each face; a smaller network; dropout, weight decay; early stopping at the minimum of the validation loss, and its checkpoint; more or shared data. For the jumps: a larger validation part or cross-validation, a smaller learning rate.
-#
-# **Marking.** 1 point: overfitting, read from the gap or the rising loss. 1 point: unstable validation, with a cause (small validation part, learning rate). 1 point: two causes with a reason. 2 points: four cures, each with a reason (half a point each). A list of cures without reasons: at most 1 of the 2. Half a point less if nothing is said of what to try first.
-# ### END SOLUTION
-
-# %% [markdown]
 # ## 6 · Two sources of data
 #
 # An office wants faces recognised by **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames of that camera. A student's report answers the question of how to split them with "oversample the camera". It never says where the images come from that the system is judged by. Shuffle everything, and 99 % of the test images are selfies: you would measure, very precisely, something nobody asked for.
@@ -1092,15 +1082,97 @@ check.hidden("split_chance", describe_chance)
 # not run when graded
 domains = torch.cat([torch.zeros(100_000), torch.ones(1_000)]).long()
 recordings = torch.cat([-torch.ones(100_000), torch.arange(1_000) // 25]).long()  # 40 of 25 frames
-*office, weights = split_by_domain(domains, recordings, dev=10, test=10, seed=0)
-for name, part in zip(("train", "dev", "test"), office, strict=True):
+*splits, weights = split_by_domain(domains, recordings, dev=10, test=10, seed=0)
+for name, part in zip(("train", "dev", "test"), splits, strict=True):
     selfies, frames = torch.bincount(domains[part], minlength=2).tolist()
     print(f"{name:6}{selfies:8,} selfies {frames:6,} camera frames")
 print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weights.tolist()])
 
 # %% [markdown]
-# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: they will be overfitted before the selfies are learned. So in practice one often does it in two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
+# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: they will be overfitted before the selfies are learned. So in practice one often takes two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
 #
+# **The experiment, in small.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each. Six probes on the features of your backbone are trained in six ways. Each gets two numbers: what its **dev** images say, and how often it is right **in use**, on 1,500 frames of other objects. No office has the second number. We have it, because these objects are drawn.
+#
+# | way | trained on | dev |
+# |---|---|---|
+# | all images shuffled | 3,000 of all 4,000 images | 500 of the others |
+# | frames shuffled | 500 frames, drawn one by one | 250 others |
+# | recordings | 100 recordings (your split) | 50 others |
+# | photographs | the photographs | 50 recordings |
+# | both, weighted | photographs and 100 recordings, with your weights | 50 recordings |
+# | photographs, then recordings | first the one, then the other with a tenth of the rate | 50 recordings |
+
+# %% [markdown]
+# **Predict first.** Write it here, in this cell: which way has the highest dev accuracy? Which one is best in use? For which of the six is dev an honest forecast?
+#
+# *My prediction:* …
+
+# %% nbgrader={"grade": false, "grade_id": "office_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+small = office.draw(seed=0)
+seen, in_use = (extract_features(backbone.module, images, at(SIZE), device=DEVICE)
+                for images in (small.X, small.X_in_use))  # fmt: skip
+
+
+def train_probe(rows, probe=None, rate=1e-2, weights=(1.0, 1.0)):
+    """Train a new probe, or a copy of one, on some images; weights are by source."""
+    probe = nn.Linear(seen.shape[1], 10) if probe is None else deepcopy(probe)
+    optimiser = torch.optim.AdamW(probe.parameters(), lr=rate, weight_decay=0.01)
+    weight = torch.as_tensor(weights, dtype=torch.float32)[small.domains]
+    for _ in range(30):
+        for batch in rows[torch.randperm(len(rows))].split(50):
+            losses = F.cross_entropy(probe(seen[batch]), small.y[batch], reduction="none")
+            optimiser.zero_grad()
+            (weight[batch] * losses).mean().backward()
+            optimiser.step()
+    return probe
+
+
+# %% nbgrader={"grade": false, "grade_id": "office_ways", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+torch.manual_seed(0)
+rows, dev_rows, _, by_source = split_by_domain(small.domains, small.recordings, 50, 50, seed=0)
+recorded = rows[small.domains[rows] == 1]
+photographs, frames = ((small.domains == source).nonzero().flatten() for source in (0, 1))
+anything, frames = (some[torch.randperm(len(some))] for some in (torch.arange(4_000), frames))
+first = train_probe(photographs)
+ways = {
+    "all images shuffled": (train_probe(anything[1_000:]), anything[:500]),
+    "frames shuffled": (train_probe(frames[500:]), frames[:250]),
+    "recordings": (train_probe(recorded), dev_rows),
+    "photographs": (first, dev_rows),
+    "both, weighted": (train_probe(rows, weights=by_source), dev_rows),
+    "photographs, then recordings": (train_probe(recorded, first, rate=1e-3), dev_rows),
+}
+found = {}
+for way, (probe, dev) in ways.items():
+    hits = [(probe(features).argmax(dim=1) == y).float().mean().item()
+            for features, y in ((seen[dev], small.y[dev]), (in_use, small.y_in_use))]  # fmt: skip
+    found[way] = hits
+    print(f"{way:30} dev says {hits[0]:4.0%}   in use {hits[1]:4.0%}")
+plots.said_and_found(found)
+
+# %% [markdown]
+# How to read it. The two highest dev accuracies are the two lies, for two different reasons. Of the honest ones, look at how far *they* are from the truth, in both directions: 250 dev frames show only 50 objects.
+#
+# **Question 2** (5 points). Write the plan for the office's 101,000 images. *A full answer*
+#
+# - *says what train, dev and test consist of, in selfies and recordings, and why;*
+# - *explains the two dev accuracies that are too high, each by its own reason;*
+# - *compares, with numbers of the table, three ways to use the selfies, and names one more that the table does not have;*
+# - *says how sure 50 dev recordings make you, and why it is not the certainty of 250 images;*
+# - *says what to collect if there is one more day.*
+#
+# (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_office", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** Test and dev are recordings of the camera, whole ones, because the system will work there: with 40 recordings 10 each; training has all selfies and the other 20 recordings. (A student's report answers with cures for imbalance only and never says where dev and test come from.) All images shuffled: three quarters of dev are photographs, so it measures the easier task that nobody will do. Frames shuffled: dev comes from the camera, but nearly every dev frame has a twin of the same recording in training: leakage, the probe remembers. On the drawn objects, in five draws: with shuffled frames dev says 50 to 60 %, and 29 to 32 % are right in use; with all images shuffled it says 46 to 49 %, and 33 to 37 % are right. Recordings only: 22 to 28 % in use; photographs only: 25 to 28 %; both with weights: 28 to 34 %; photographs first, then recordings: 32 to 36 %, the best of the honest ways in every draw, sometimes by a point only. Another way: make the photographs look like the camera (darker, blurred, tilted, pale: augmentation), or align the features of both. 50 recordings are 50 independent observations; frames of one recording are right or wrong together. The Wilson interval of 18 right of 50 is 24 to 50 %, so dev cannot rank the honest ways: in our five draws it said anything from 13 to 47 % for them. One more day: more *recordings* (other people, other days, other light), short ones, not more frames of the same; and label them for dev and test first.
+#
+# **Marking.** 1 point for each of the five; half for the second without both reasons, and for the third without numbers. "Oversample the camera" alone, without saying where dev and test come from: at most 1 point in all.
+# ### END SOLUTION
+
+# %% [markdown]
 # **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) tell apart what is carried over. *Instances*: training samples of the source are used for the target, perhaps weighted. *Features*: source and target are described in one common space, in which they look alike. *The model*: its weights, wholly or in part, are kept or are where training begins. Say what is carried over in each case, and give one example of each: from the office with its camera, or from sections 4 and 5. *A full answer says for each what is taken over and what is learnt anew; says to which of them a frozen backbone under a linear probe belongs, and why one can argue about it; has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_kinds_of_transfer", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}

@@ -1,4 +1,4 @@
-"""What transfer learning shows: sizes, and histories of fine-tuning."""
+"""What transfer learning shows: sizes, histories of fine-tuning, and forecasts beside the truth."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 
 from autograder.notebook.plots import COLOURS, accuracies, figure, for_people
 
-__all__ = ["accuracies", "fit_history", "what_a_backbone_sees"]
+__all__ = ["accuracies", "fit_history", "said_and_found", "what_a_backbone_sees"]
 
 
 @for_people
@@ -49,6 +49,20 @@ def fit_history(history: Mapping[str, Sequence[float]]) -> None:
             axes.xaxis.get_major_locator().set_params(integer=True)
         grid[1].set_ylim(0, 1)
         grid[2].set_yscale("log")
+
+
+@for_people
+def said_and_found(accuracies: Mapping[str, Sequence[float]]) -> None:
+    """Draw for each way what dev says and how often it is right in use, joined by a line."""
+    places = range(len(accuracies), 0, -1)
+    said, found = zip(*accuracies.values(), strict=True)
+    with figure(8, 0.45 * len(accuracies) + 1.2) as axes:
+        axes.hlines(places, said, found, color="0.7")
+        axes.plot(said, places, "o", color=COLOURS[1], label="dev says")
+        axes.plot(found, places, "o", color=COLOURS[0], label="in use")
+        axes.set_yticks(list(places), list(accuracies))
+        axes.set(xlim=(0, 1), xlabel="accuracy")
+        axes.legend(loc="lower right")
 
 
 def _stretched(image: torch.Tensor) -> torch.Tensor:
