@@ -1742,7 +1742,7 @@ for name, maps in MAPS.items():
 # - $\mathrm{FPR}(t)$ is the share of all good pixels, in defective images and in good ones, that are called defective.
 # - Let $t$ fall through *every distinct value* of the maps. The points (FPR, PRO), joined by straight lines, make a curve that begins at (0, 0), where $t$ is above everything, and ends at (1, 1).
 #
-# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
+# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
 #
 # **Task** (40 min, hard). Write `region_overlap`. `maps` (N, H, W) are `float32` or `float64` and finite, `masks` (N, H, W) are `bool`, with at least one region and one good pixel; some images have no region, and one may consist of nothing else. 0 < `limit` ≤ 1. Return a Python number or a tensor of shape (). Inputs stay as they are.
 #
