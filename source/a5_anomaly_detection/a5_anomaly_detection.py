@@ -435,7 +435,7 @@ class SmallResNet(nn.Module):
 
 
 # %% [markdown]
-# The check trains a new block for three steps and looks whether each of its parameters gets a gradient. Then it fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
+# The check trains a new block for three steps and looks whether each of its parameters gets a gradient, and whether all filters of a convolution begin at 0. Then it fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -492,6 +492,8 @@ def look_at_block(x, c_out, stride, sequence):
     block = ResidualBlock(x.shape[1], c_out, stride).to(x.dtype).eval()
     found = {"parameters": [number_of_parameters(block, part) for part in ("residual", "shortcut")]}
     found["begins_as_shortcut"] = nearly(block(x), block.shortcut(x).relu())
+    filters = [p for p in block.parameters() if p.dim() == 4]
+    found["filters_are_not_0"] = int(all(bool(p.any()) for p in filters))
     found["every_part_learns"] = every_part_learns(block, x.clone())
     fill(block, sequence)
     found["block"] = block(x)
@@ -1740,7 +1742,7 @@ for name, maps in MAPS.items():
 # - $\mathrm{FPR}(t)$ is the share of all good pixels, in defective images and in good ones, that are called defective.
 # - Let $t$ fall through *every distinct value* of the maps. The points (FPR, PRO), joined by straight lines, make a curve that begins at (0, 0), where $t$ is above everything, and ends at (1, 1).
 #
-# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
+# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
 #
 # **Task** (40 min, hard). Write `region_overlap`. `maps` (N, H, W) are `float32` or `float64` and finite, `masks` (N, H, W) are `bool`, with at least one region and one good pixel; some images have no region, and one may consist of nothing else. 0 < `limit` ≤ 1. Return a Python number or a tensor of shape (). Inputs stay as they are.
 #
@@ -1749,7 +1751,7 @@ for name, maps in MAPS.items():
 # <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides. Hand it all images at once, and a region grows from one image into the next.</details>
 # <details><summary>Hint 2: a sum in place of thresholds</summary>Give each defective pixel the weight 1 / (number of pixels of its region) / (number of all regions). Then PRO(t) is the sum of the weights of all pixels with a value of at least t: sort the pixels by value, the largest first, and take a cumulative sum. FPR is one too.</details>
 # <details><summary>Hint 3: equal values</summary>Pixels of the same value cross the threshold together. Of such a group only the last entry of the cumulative sums is a point of the curve.</details>
-# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points below the limit, append this one, and call <code>torch.trapezoid(pro, fpr)</code>. Do not forget (0, 0) in front, nor to divide.</details>
+# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points up to the limit (<code>fpr &lt;= limit</code>, since the curve may rise vertically there), append this one, and call <code>torch.trapezoid(pro, fpr)</code>. Do not forget (0, 0) in front, nor to divide.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "region_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1773,7 +1775,7 @@ def region_overlap(maps: torch.Tensor, masks: torch.Tensor, limit: float = 0.3) 
     last = torch.cat([values[1:] != values[:-1], torch.tensor([True])])  # of equal values
     curve = F.pad(torch.stack([rate, overlap])[:, last], (1, 0))  # begins at (0, 0)
     end = torch.tensor([limit, np.interp(limit, *curve)], dtype=torch.float64)
-    x, y = torch.cat([curve[:, curve[0] < limit], end[:, None]], dim=1)
+    x, y = torch.cat([curve[:, curve[0] <= limit], end[:, None]], dim=1)
     return (torch.trapezoid(y, x) / limit).item()
     ### END SOLUTION
 
@@ -2586,7 +2588,7 @@ def cut_paste(
 
 
 # %% [markdown]
-# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 1,200 images it computes six numbers each: `area`, `ratio`, and the rows and columns of the places of cutting and pasting, scaled so that each should be uniform between 0 and 1. Of each it compares mean (½), spread (√(1/12)), smallest and largest, with a wide margin. Then come images of 6 × 9 and of 3 × 16 pixels, where rounding, bounds and the last places count: of the former it compares the mean `sides`, as shares of the image.
+# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 1,200 images it computes six numbers each: `area`, `ratio`, and the rows and columns of the places of cutting and pasting, scaled so that each should be uniform between 0 and 1. Of each it compares mean (½), spread (√(1/12)), smallest and largest, with a wide margin. Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last places count: of the first it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each; of the others the `largest_sides`, as high as 3 pixels and as wide as 3.
 
 # %% nbgrader={"grade": false, "grade_id": "where_it_was_cut", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def where_it_was_cut(pasted, masks):
@@ -2617,7 +2619,7 @@ NUMBERS = ("area", "ratio", "pasted_row", "pasted_column", "cut_row", "cut_colum
 
 
 def drawn_numbers(rectangles, shifts, H, W):
-    """Measure what was drawn: the six numbers, the mean sides, and how the ends were drawn.
+    """Measure what was drawn: the six numbers, the sides, and how the ends were drawn.
 
     A whole number from 0 to n, plus a random fraction, divided by n + 1, is uniform in 0..1.
     """
@@ -2636,6 +2638,8 @@ def drawn_numbers(rectangles, shifts, H, W):
     alike = torch.corrcoef(six).fill_diagonal_(0).abs().max()
     return {
         "sides": torch.stack([h.mean() / H, w.mean() / W]),
+        "smallest_sides": torch.stack([h.amin(), w.amin()]),
+        "largest_sides": torch.stack([h.amax(), w.amax()]),
         **dict(zip(NUMBERS, torch.stack(known, dim=1), strict=True)),
         "first_places": first,  # 0: drawn too seldom, 2: too often
         "last_places": last,
@@ -2707,12 +2711,13 @@ def look_at_pasted(seed, N, H, W):
 
 
 def measure_cut_paste(seed, sizes):
-    """Look at wide images, tiny ones and flat ones: promises have to be kept in all of them."""
-    wide, tiny, flat = (look_at_pasted(seed + n, *size) for n, size in enumerate(sizes))
-    of_tiny = ("sides", "first_places", "last_places")
+    """Look at wide images, tiny, flat and narrow ones: promises have to be kept in all of them."""
+    wide, tiny, flat, narrow = (look_at_pasted(seed + n, *size) for n, size in enumerate(sizes))
+    of_tiny = ("sides", "smallest_sides", "first_places", "last_places")
+    largest = torch.stack([flat["largest_sides"][0], narrow["largest_sides"][1]])
     every = [name for name, kept in wide.items() if type(kept) is int and name != "independent"]
-    kept = {name: min(wide[name], tiny[name], flat[name]) for name in every}
-    return {**wide, **kept, **{name: tiny[name] for name in of_tiny}}
+    kept = {name: min(one[name] for one in (wide, tiny, flat, narrow)) for name in every}
+    return {**wide, **kept, **{name: tiny[name] for name in of_tiny}, "largest_sides": largest}
 
 
 # %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}

@@ -63,6 +63,7 @@ def draw_mask(rng: Draws, height: int, width: int) -> torch.Tensor:
     top, left = rng.randint(height - rows), rng.randint(width - columns)
     mask[top : top + rows, left : left + columns] = 255
     mask[top, left : left + columns] = rng.randint(1, 128)  # not all are 255
+    mask[top, left] = 1
     return torch.tensor(mask)
 
 
@@ -95,6 +96,7 @@ def described(sizes: Mapping[str, Sequence[int]], masks: Mapping[str, torch.Tens
 def split_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield kinds and groups: `sizes` are those of the groups of each kind."""
     several = [[3, 1, 4, 2, 2, 5], [6, 1, 1], [2, 7], [4, 3, 3, 1, 1, 2, 4], [5]]
+    two_and_many = [[1, 1], [1] * 21]  # in this order: of the two, much is left to make up for
     uneven = [[3] * 12 + [1] * 12, [1, 12, 1, 1], [4] * 11 + [1] * 13]
     for name, about, sizes, share, times, weight in (
         ("parts", "five kinds; a kind with two groups, and one with a single one", several, 0.5, 8,
@@ -105,6 +107,10 @@ def split_cases(rng: Draws) -> Iterator[Sketch]:
          0.45, MANY, 2),
         ("pairs", "a kind with two images", [[1] * 11, [1, 1], [1] * 8], 0.1, 8, 1),
         ("single", "one image", [[1]], 0.5, 3, 1),
+        ("few_left", "two images and 21, a tenth of them on the second side", two_and_many, 0.9, 8,
+         1),
+        ("few_taken", "two images and 21, a tenth of them on the first side", two_and_many, 0.1, 8,
+         1),
     ):  # fmt: skip
         y, groups = draw_groups(rng, sizes)
         seed = int(rng.randint(1000))
@@ -112,9 +118,9 @@ def split_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 def draw_groups(rng: Draws, sizes: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw the kind and the group of each image, in random order."""
+    """Draw the kind, in the order of `sizes`, and the group of each image, in random order."""
     counts = [sum(groups) for groups in sizes]
-    kinds = rng.choice(20, size=len(sizes), replace=False)  # any numbers
+    kinds = np.sort(rng.choice(20, size=len(sizes), replace=False))  # any numbers
     names = rng.choice(900, size=sum(map(len, sizes)), replace=False) + 17
     order = rng.permutation(sum(counts))
     y = np.repeat(kinds, counts)[order]

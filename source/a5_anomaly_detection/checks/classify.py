@@ -10,7 +10,7 @@ from scipy import stats
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
 from autograder.notebook.cases import Tolerance
 
-BLOCK = "begins_as_shortcut", "every_part_learns", "nothing_dropped"
+BLOCK = "begins_as_shortcut", "filters_are_not_0", "every_part_learns", "nothing_dropped"
 KEPT = ("three_blocks", "head_of_features", "any_size", "maps_have_places", "places_do_not_matter",
         "mean_of_each_map", "one_linear_layer", "within_budget", "same_answer_twice",
         "image_for_itself", "some_below_0", "no_probabilities", "no_logarithms")  # fmt: skip

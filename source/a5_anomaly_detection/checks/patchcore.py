@@ -152,6 +152,8 @@ def image_cases(rng: Draws) -> Iterator[Sketch]:
         tolerance = SCORES_32 if name == "float32" else None
         weight = 2 if far else 1
         yield case(name, about, weight, patches=patches, bank=bank, b=b, tolerance=tolerance)
+    patches, bank = drawn(rng, 6, 3), drawn(rng, 1, 3)
+    yield case("one", "a bank of a single patch", patches=patches, bank=bank, b=1)
 
 
 def clear_score(patches: torch.Tensor, bank: torch.Tensor, b: int) -> bool:

@@ -39,6 +39,12 @@ def map_cases(rng: Draws) -> Iterator[Sketch]:
     ranks = draw_maps(rng, masks).ravel().argsort().argsort().reshape(masks.shape)
     inputs = tensors(1 + 1e-9 * ranks + (ranks > 0.8 * ranks.max()), masks)
     yield case("near", "3 images, maps with values that differ by 1e-9", **inputs)
+    masks = draw_masks(rng, 4, 13, 12)
+    about = "maps with a few hundred values, the largest of them that of many pixels"
+    yield case("capped", about, **tensors(draw_maps(rng, masks).clip(max=1.8), masks))
+    masks = draw_masks(rng, 3, 12, 14, limit=1.0)
+    low = draw_maps(rng, masks) - 8 * masks * (rng.rand(*masks.shape) < 0.3)
+    yield case("low", "the smallest values are defective, limit 1", **tensors(low, masks, 1.0))
 
 
 def draw_masks(
@@ -57,6 +63,7 @@ def draw_masks(
             mask[H - 2 :, column : column + 3] = True
             mask[0, column + 1 : column + 3] = True
             mask[range(4, 7), range(column, column + 3)] = True  # a diagonal
+            mask[H - 1, W - 1] = True  # a region of one pixel
             if n % 2 == 0:
                 top, height, width = rng.randint(2, 4), rng.randint(2, 5), rng.randint(2, 4)
                 mask[top : top + height, W - 4 : W - 4 + width] = True

@@ -57,6 +57,11 @@ def test_the_extreme_sizes_are_in_both_splits(checks):
             assert not part["widths"].equal(found["widths"])
 
 
+def test_the_darkest_pixel_of_a_defect_is_1(checks):
+    for case in checks["card_values"].cases:
+        assert all(mask[mask > 0].min() == 1 for mask in case.inputs["masks"].values())
+
+
 def test_a_mean_of_shares_is_not_a_share_of_all_pixels(checks):
     for case in checks["card_values"].cases:
         kinds = {}
@@ -110,6 +115,21 @@ def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
             assert torch.cat([first, second]).sort().values.equal(torch.arange(len(y)))
             is_first = torch.isin(torch.arange(len(y)), first)
             assert keeps(y, groups, share, is_first[None]) == (True, True, True)
+
+
+def test_what_a_kind_lacks_may_not_be_made_up_for_without_end(space, checks):
+    """Of two images one is on each side; then 0.8 are missing, or too many."""
+    for name, lacks in (("few_left", 0.8), ("few_taken", -0.8)):
+        case = next(c for c in checks["split_values"].cases if c.name == name)
+        y, _, share, *_ = case.inputs.values()
+        few, many = y.unique(return_counts=True)[1].tolist()
+        assert (few, many) == (2, 21)
+        taken = round(share * many + lacks)  # of the other kind
+        is_first = torch.zeros(1, len(y))
+        is_first[0, (y == y.max()).nonzero().flatten()[:taken]] = 1
+        is_first[0, (y == y.min()).nonzero()[0]] = 1
+        kept = space["keeps_promises"](y, torch.arange(len(y)), share, is_first)
+        assert kept == (True, True, False)
 
 
 def test_a_single_group_may_be_on_either_side_by_chance(space, checks):
@@ -266,6 +286,10 @@ def test_a_block_that_cannot_learn_or_drops_numbers_is_seen(space, checks):
     def first_at_zero(block):
         nn.init.zeros_(block.residual[1].weight)
 
+    def second_filters_at_zero(block):
+        second_as_ever(block)
+        nn.init.zeros_(block.residual[3].weight)
+
     def second_as_ever(block):
         nn.init.ones_(block.residual[-1].weight)
 
@@ -280,6 +304,7 @@ def test_a_block_that_cannot_learn_or_drops_numbers_is_seen(space, checks):
     for start, broken in (
         (of_he, set()),
         (second_as_ever, {"begins_as_shortcut"}),
+        (second_filters_at_zero, {"filters_are_not_0"}),
         (first_at_zero, {"every_part_learns"}),
         (both_switched, {"every_part_learns"}),
     ):

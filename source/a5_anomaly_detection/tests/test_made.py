@@ -154,6 +154,15 @@ def test_usual_sides_are_those_of_many_rectangles():
     assert 6 * max(np.std(sides, axis=1)) / N**0.5 <= cutpaste.MARGIN.atol
 
 
+def test_among_so_many_some_sides_are_one_pixel_and_some_the_whole_image():
+    rng, (_, tiny, flat, narrow) = np.random.RandomState(0), cutpaste.SIZES
+    for (N, H, W), row, wanted in ((tiny, 0, 1), (tiny, 1, 1), (flat, 0, 3), (narrow, 1, 3)):
+        area = H * W * rng.uniform(0.02, 0.15, 10**5)
+        ratio = np.exp(rng.uniform(np.log(0.3), np.log(3.3), 10**5))
+        side = np.sqrt(area * ratio if row == 0 else area / ratio).round().clip(1, (H, W)[row])
+        assert (side == wanted).any() and (side != wanted).mean() ** N < 1e-9
+
+
 @pytest.fixture
 def space():
     """What the notebook defines up to the description of an autoencoder."""

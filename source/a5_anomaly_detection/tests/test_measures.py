@@ -127,6 +127,23 @@ def test_no_rate_of_false_alarms_is_the_limit(checks):
         assert limit == 1 or abs(pixels - round(pixels)) > WHOLE
 
 
+def test_a_vertical_rise_at_the_limit_adds_no_area(checks):
+    """All but one region are found at the limit, and the last one behind it."""
+    maps, masks = two_regions()  # the second region is below everything else
+    found = overlap.oracle(maps, masks, 1.0)["PRO"]
+    maps[0, 3, 3] = -99.0
+    assert overlap.oracle(maps, masks, 1.0)["PRO"] == found == pytest.approx(0.5)
+    case = next(c for c in checks["region_overlap_values"].cases if c.name == "low")
+    maps, masks, limit = case.inputs.values()
+    assert limit == 1 and (maps[masks] < maps[~masks].min()).any()
+
+
+def test_every_case_has_a_region_of_one_pixel(checks):
+    for _, masks, _ in inputs_of(checks["region_overlap_values"]):
+        pieces = [piece for mask in masks.numpy() for piece in flooded(mask)]
+        assert min(map(len, pieces)) == 1 < max(map(len, pieces))
+
+
 def test_values_of_maps_tie_only_where_a_case_says_so(checks):
     for case in checks["region_overlap_values"].cases:
         maps = case.inputs["maps"]
