@@ -212,7 +212,7 @@ plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in thre
 #
 # To *classify* defects one needs examples of each kind. In MVTec AD they are all in the test part, so the report about capsules cut that in two: 66 images to learn from, 66 to measure with. Two things can go wrong with such a cut.
 #
-# The first is bad luck. Cut 20 images at random, and one half may get 14 and the other 6. So we cut each kind for itself: the split is **stratified**.
+# The first is bad luck. Cut 20 images at random, and one half may get 14 and the other 6. So we split each class separately: the split is **stratified**.
 #
 # The second is **leakage**, and it is worse, because the result looks so good. In a factory a part passes the camera more than once; somebody takes three photographs of it, turns it a little, changes the light. If one of them is in the training half and another one in the other half, the network need not know what a crack is: it only has to recognise the part. So what is divided is not images but **groups**: all photographs of one part go to the same side.
 #
@@ -751,7 +751,7 @@ for total, percentages in reports.items():
 #
 # ### Is one better than the other?
 #
-# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. All that counts are the images where only one of them is right: $b$ where it is only the first, $c$ where it is only the second. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is the **exact test of McNemar** (1947):
+# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. All that counts are the images where only one of them is right: $b$ where it is only the first, $c$ where it is only the second. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is **McNemar's test** in its exact, binomial form:
 #
 # $$p = \min\Big(1, \; 2 \sum_{i=0}^{\min(b, c)} \binom{n}{i} \frac{1}{2^n}\Big)$$
 #
@@ -2397,7 +2397,7 @@ check.hidden("unet_structure", unet_properties)
 # %% [markdown]
 # ### A loss that sees small defects
 #
-# Pixel by pixel, segmentation is a classification into two classes, and the loss is the cross-entropy. But of all pixels of the test parts only a few in a hundred are defect: a network that says *good* everywhere is nearly always right. **Dice** looks at the overlap instead. With probabilities $p_i = \sigma(z_i)$ and the mask $t_i \in \{0, 1\}$ of *one* image,
+# Pixel by pixel, segmentation is a classification into two classes, and the loss is the cross-entropy. But of all pixels of the test parts only about one in a hundred is defective: a network that says *good* everywhere is nearly always right. **Dice** looks at the overlap instead. With probabilities $p_i = \sigma(z_i)$ and the mask $t_i \in \{0, 1\}$ of *one* image,
 #
 # $$D = \frac{2 \sum_i p_i t_i + 1}{\sum_i p_i + \sum_i t_i + 1}$$
 #
@@ -2543,7 +2543,7 @@ plots.masks_beside(test.X[held_out][rows], columns, headings)
 # %% [markdown]
 # ## 8 · Defects of your own making
 #
-# The network of section 7 needs masks, and you have none on the first day of production. Then make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else; DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise. Neither looks like a real scratch. The hope is that a network which has learned to find what *does not belong* finds scratches, too.
+# The network of section 7 needs masks, and you have none on the first day of production. Then make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else. Its authors then train a *classifier*, good against pasted, and describe the features of good images by one Gaussian, as PaDiM does: labels that cost nothing teach the features, which is **self-supervised** learning. DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise and trains a network to segment them. Below you paste as CutPaste does and segment as DRAEM does, so do not take our figures for either paper's. Nothing that is pasted looks like a real scratch; the hope is that a network which has learned to find what *does not belong* finds scratches, too.
 #
 # **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. To each image, by itself:
 #
@@ -2945,7 +2945,7 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four kinds are too few to train a classifier or a segmenter (some kinds occur once or twice), and the kinds of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins near 66 %).
+# **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four kinds are too few to train a classifier or a segmenter (some kinds occur once or twice), and the kinds of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins at 70 %).
 #
 # During the year every alarm is looked at by somebody: so the kinds are labelled, and masks can be drawn in the found regions. With some dozens of a frequent kind, a classifier (balanced or focal loss, pretrained) can name kinds, or a U-Net find their outline. The anomaly detector stays for whatever is new.
 #
@@ -2977,7 +2977,7 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from nothing needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time a part takes. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net does it. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
+# **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from nothing needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. (Its features can do more than its outlines: frozen DINOv2 patches, compared with those of a single good image, are a strong detector of anomalies, AnomalyDINO, Damm et al. 2025.) I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time a part takes. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net does it. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
 #
 # **Marking.** ½: what it brings. ½: what it lacks here. ½: a condition for and one against. ½: a fair comparison.
 # ### END SOLUTION
