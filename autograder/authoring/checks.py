@@ -138,7 +138,7 @@ def check(
 
     `name` is the grade_id of its cell. `records` say what is recorded of a call, in the order
     of the reasons: `return`, an item of it (`return.1.W1`), an input afterwards (`after.X`).
-    `more` are fields of RecordedCheck: criterion, threshold, by_hand, pure, any_case.
+    `more` are fields of RecordedCheck: criterion, threshold, by_hand, pure, any_case, words.
     Without an oracle, each case has its `answer`.
     """
     return Declared(

@@ -89,7 +89,8 @@ class RecordedCheck:
     (`return.1.W1`), or an input after the call (`after.params.W1`). `criterion` names
     the judge's measure. With `by_hand`, torch.nn and autograd are refused during the
     call; with `pure`, a call that modifies its inputs fails. With `any_case`, the best
-    case counts and not the share of those that passed.
+    case counts and not the share of those that passed. Where labels are what is judged,
+    `words` are their names, and reasons say those.
     """
 
     name: str
@@ -101,6 +102,7 @@ class RecordedCheck:
     by_hand: bool = False
     pure: bool = False
     any_case: bool = False
+    words: tuple[str, ...] = ()
     mistakes: tuple[KnownMistake, ...] = field(default=())
 
     def without_answers(self) -> "RecordedCheck":
@@ -188,6 +190,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 def _check_to_json(check: RecordedCheck, tensors: Tensors) -> dict:
     plain = ("name", "title", "criterion", "threshold", "by_hand", "pure", "any_case")
     document = {name: getattr(check, name) for name in plain}
+    if check.words:  # files of checks without them are as they were
+        document["words"] = list(check.words)
     # a list, because the order of the records is the order of the reasons
     document["records"] = [list(record) for record in check.records.items()]
     document["cases"] = [_case_to_json(case, tensors) for case in check.cases]
@@ -208,6 +212,7 @@ def _check_from_json(document: Mapping, tensors: Mapping[str, torch.Tensor]) -> 
         for m in document["mistakes"]
     )  # fmt: skip
     read = {"records": dict(document["records"]), "cases": cases, "mistakes": mistakes}
+    read["words"] = tuple(document.get("words", ()))
     fields: dict[str, Any] = {**document, **read}
     return RecordedCheck(**fields)
 

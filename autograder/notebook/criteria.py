@@ -97,24 +97,37 @@ def accuracy(
     measured = against_levels(right / total, note, case.levels)
     if not measured.problem:
         return measured
-    return replace(measured, quote=f"{measured.problem}; {first_wrong(name, got, wanted, case)}")
+    quote = f"{measured.problem}; {first_wrong(name, got, wanted, case, check.words)}"
+    return replace(measured, quote=quote)
 
 
-def first_wrong(name: str, found: torch.Tensor, expected: torch.Tensor, case: Case) -> str:
+def first_wrong(
+    name: str,
+    found: torch.Tensor,
+    expected: torch.Tensor,
+    case: Case,
+    words: Sequence[str] = (),
+) -> str:
     """Quote the first wrong label.
 
-    If the inputs of the case have `words`, one for each label, they are quoted in its place; and
-    what is labelled has the name that it has in a dict of that many inputs.
+    If the check has `words`, or the inputs of the case, one for each label, they are quoted in
+    its place; and what is labelled has the name that it has in a dict of that many inputs.
     """
     first = int((found != expected).to(torch.uint8).argmax())
     labels, place = (found[first].item(), expected[first].item()), f"{name}[{first}]"
-    if words := case.inputs.get("words"):
-        said = range(len(words))
-        labels = tuple(repr(words[int(n)]) if n in said else "another word" for n in labels)
+    if words := case.inputs.get("words") or words:
+        labels = in_words(labels[0], words), in_words(labels[1], words)
         for value in case.inputs.values():
             if isinstance(value, dict) and len(value) == len(expected):
                 place = list(value)[first]
     return "the first wrong one, {}, is {}, expected {}".format(place, *labels)
+
+
+def in_words(label: float, words: Sequence[str]) -> str:
+    """Quote the word for a label: 'cat'. A label that has none is none of them; without any, 3."""
+    if not words:
+        return f"{label}"
+    return repr(words[int(label)]) if label in range(len(words)) else "none of the words"
 
 
 def macro_f1(
@@ -131,7 +144,8 @@ def macro_f1(
         scores[label.item()] = (2 * (is_it & said).sum() / (is_it.sum() + said.sum())).item()
     worst = min(scores, key=scores.__getitem__)
     mean = sum(scores.values()) / len(scores)
-    note = f"macro-F1 {mean:.1%} (least for class {worst}, {scores[worst]:.1%})"
+    least = in_words(worst, check.words)
+    note = f"macro-F1 {mean:.1%} (least for class {least}, {scores[worst]:.1%})"
     return against_levels(mean, note, case.levels)
 
 

@@ -32,7 +32,7 @@ def test_checks_come_back_from_a_file_as_they_were():
     given = Case("g", "given", {"f": Stub("cubic"), "W": X, "h": 1e-3, "y": None, "d": {"a": X}})
     wrong = cases.KnownMistake("m", "hint", 0.5, {"small": Outcome(raised="ValueError: a")})
     leveled = replace(given, name="l", levels=(cases.Level("good", 0.5, 1.0),))
-    original = doubling(mistakes=(wrong,), by_hand=True, pure=True, any_case=True)
+    original = doubling(mistakes=(wrong,), by_hand=True, pure=True, any_case=True, words=("a", "b"))
     original = replace(original, cases=(*original.cases, given, leveled))
     data = cases.to_bytes({"doubling": original})
     (read,) = cases.from_bytes(data).values()
@@ -41,6 +41,7 @@ def test_checks_come_back_from_a_file_as_they_were():
     assert list(read.cases[1].inputs) == ["f", "W", "h", "y", "d"]
     assert read.cases[2].levels == leveled.levels
     assert (read.by_hand, read.pure, read.any_case) == (True, True, True)
+    assert read.words == ("a", "b")
     assert read.mistakes[0].credit == 0.5
 
 

@@ -243,7 +243,7 @@ def test_the_first_wrong_label_is_quoted_in_words_where_the_inputs_have_them():
     animals = {"first": 0.0, "second": 0.0, "third": 0.0}
     inputs = {"animals": animals, "words": ["cat", "dog"]}
     case = Case("case", "", inputs, levels=LEVELS)
-    for said, word in ((0, "'cat'"), (-1, "another word"), (2, "another word")):
+    for said, word in ((0, "'cat'"), (-1, "none of the words"), (2, "none of the words")):
         found = CRITERIA["accuracy"](
             "value",
             observe(torch.tensor([0, said, 0])),
@@ -252,6 +252,16 @@ def test_the_first_wrong_label_is_quoted_in_words_where_the_inputs_have_them():
             check,
         )
         assert found.quote.endswith(f"; the first wrong one, second, is {word}, expected 'dog'")
+
+
+def test_labels_are_quoted_in_the_words_of_the_check():
+    check = RecordedCheck("c", "a check", {"value": "return"}, (), words=("cat", "dog", "frog"))
+    found, expected = observe(torch.tensor([0, 0, 1])), observe(torch.tensor([0, 2, 1]))
+    case = Case("case", "", {"images": torch.zeros(3)}, levels=LEVELS)
+    quote = CRITERIA["accuracy"]("value", found, expected, case, check).quote
+    assert quote.endswith("; the first wrong one, value[1], is 'cat', expected 'frog'")
+    note = CRITERIA["macro_f1"]("value", found, expected, case, check).note
+    assert "(least for class 'frog', 0.0%)" in note
 
 
 def test_full_marks_say_how_good_it_is_unless_all_is_right():

@@ -28,6 +28,24 @@ class Swish(torch.autograd.Function):
         return grad_output * (gate + beta * rest), torch.sum(grad_output * x * rest)
 
 
+def diagnose(history):
+    loss = torch.tensor(history["train_loss"], dtype=torch.float64)
+    train, val = torch.tensor(history["train_acc"]), torch.tensor(history["val_acc"])
+    first, *_, third, last = loss.chunk(4)
+    if not loss.isfinite().all() or last.median() > loss[0] * 1.03:
+        return "Learning rate too high"
+    if (loss / loss[0] - 1).abs().max().le(0.012):
+        return "flat from the start"
+    size = len(loss) // 4
+    if train[-size:].mean() - val[-size:].mean() > 0.11:
+        return "overfitting"
+    if val[len(val) // 3 :].diff().abs().mean() > 0.035:
+        return "unstable validation"
+    if third.mean() - last.mean() > 0.1 * (loss[0] - third.mean()):
+        return "learning rate too low"
+    return "healthy" if train[-size:].median() > 0.55 else "underfitting"
+
+
 def find_best_net(data_dict, get_param_set_fn):
     best_accuracy = float("-inf")
     for params in get_param_set_fn():

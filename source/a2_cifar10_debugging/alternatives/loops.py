@@ -100,24 +100,25 @@ class Swish(torch.autograd.Function):
 def diagnose(history):
     import statistics
 
-    loss, gap_at_end = history["train_loss"], []
+    loss, acc, gap_at_end = history["train_loss"], history["train_acc"], []
     last = len(loss) * 3 // 4
-    for t, v in zip(history["train_acc"][last:], history["val_acc"][last:]):
+    for t, v in zip(acc[last:], history["val_acc"][last:]):
         gap_at_end.append(t - v)
-    if any(math.isnan(x) or math.isinf(x) for x in loss) or statistics.mean(loss[last:]) >= loss[0]:
+    lost = any(math.isnan(x) or math.isinf(x) for x in loss)
+    if lost or statistics.mean(loss[last:]) >= 1.1 * loss[0]:
         return "learning rate too high"
-    if statistics.mean(gap_at_end) > 0.11:
-        return "overfitting"
+    if all(0.99 <= x / loss[0] <= 1.01 for x in loss):
+        return "flat from the start"
     val = history["val_acc"][last // 2 :]
     turns = [abs(c - 2 * b + a) for a, b, c in zip(val, val[1:], val[2:])]
+    if statistics.mean(gap_at_end) > 0.11:
+        return "overfitting"
     if statistics.mean(turns) > 0.05:
         return "unstable validation"
-    if statistics.mean(loss[last:]) < loss[0] / 3:
-        return "healthy"
     middle = loss[len(loss) // 2]
-    return (
-        "learning rate too low" if middle - loss[-1] > 0.2 * (loss[0] - middle) else "underfitting"
-    )
+    if middle - loss[-1] > 0.15 * (loss[0] - middle):
+        return "learning rate too low"
+    return "healthy" if statistics.mean(acc[last:]) > 0.54 else "underfitting"
 
 
 def find_best_net(data_dict, get_param_set_fn):

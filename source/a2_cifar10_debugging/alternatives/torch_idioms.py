@@ -101,16 +101,23 @@ def diagnose(history):
     n = len(train_loss)
     tail = slice(n - n // 4, n)
     relative = train_loss / train_loss[0]
-    if not np.all(np.isfinite(relative)) or np.median(relative[tail]) > 0.92:
+    if not np.all(np.isfinite(relative)) or np.median(relative[tail]) > 1.04:
         return curves.WORDS[2]
-    slope_at_end = np.polyfit(np.arange(n)[tail] / n, relative[tail], 1)[0]
-    if np.median(relative[tail]) > 0.4:
-        return curves.WORDS[3] if slope_at_end < -0.1 else curves.WORDS[0]
-    if np.median(train_acc[tail]) - val_acc[tail].mean() > 0.11:
-        return curves.WORDS[1]
+    if np.ptp(relative) < 0.02:
+        return curves.WORDS[6]
     half = val_acc[n // 2 :]
     wobble = half - np.polyval(np.polyfit(np.arange(len(half)), half, 1), np.arange(len(half)))
-    return curves.WORDS[4] if wobble.std() > 0.03 else curves.WORDS[5]
+    if np.median(train_acc[tail]) - val_acc[tail].mean() > 0.11:
+        return curves.WORDS[1]
+    if wobble.std() > 0.03:
+        return curves.WORDS[4]
+    late, early = (
+        np.polyfit(np.arange(len(some)), some, 1)[0]
+        for some in (train_loss[-n // 2 :], train_loss[: n // 2])
+    )
+    if late < 0.2 * early:
+        return curves.WORDS[3]
+    return curves.WORDS[5] if train_acc[tail].mean() > 0.55 else curves.WORDS[0]
 
 
 def find_best_net(data_dict, get_param_set_fn):

@@ -1,6 +1,8 @@
-"""Curves to diagnose. A case mixes two diagnoses that are easily confused, or all of them.
+"""Curves to diagnose: closed forms, and real training runs.
 
-The name of a case tells no answer: a submission can read it.
+A case of closed forms mixes two diagnoses that are easily confused, or all of them. One of real
+runs holds those of settings that nobody has seen. The name of a case tells no answer: a submission
+can read it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,15 +15,19 @@ from autograder.authoring.checks import Draws, Sketch, case, check
 from autograder.notebook.cases import Level
 
 from ..lesson import curves
+from . import stories
 
-UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY = curves.WORDS
+UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY, FLAT = curves.WORDS
 CONTRASTS = (
     ("high", "too high a learning rate, or underfitting", (HIGH, UNDER)),
     ("low", "too low a learning rate, or underfitting", (LOW, UNDER)),
     ("gap", "overfitting or healthy", (OVER, HEALTHY)),
     ("jumps", "unstable validation or healthy", (UNSTABLE, HEALTHY)),
     ("both", "overfitting or unstable validation", (OVER, UNSTABLE)),
+    ("still", "flat, or a learning rate that is too low or too high", (FLAT, LOW, HIGH)),
 )
+REAL = 10  # real runs of a word in a case
+AGREEMENT = Level("half", 0.6, 0.5), Level("most", 0.8, 1.0)
 Diagnosed = tuple[str, curves.History]  # a word, and curves that deserve it
 
 
@@ -37,7 +43,7 @@ def curve_cases(rng: Draws) -> Iterator[Sketch]:
             pass
         yield mixed(rng, name, about, drawn)
     drawn = [*diagnosed(rng, curves.WORDS, 2), (OVER, curves.resnet152())]
-    yield mixed(rng, "all", "all six, and a ResNet-152", drawn)
+    yield mixed(rng, "all", "all seven, and a ResNet-152", drawn)
 
 
 def diagnosed(rng: Draws, words: Sequence[str], count: int) -> list[Diagnosed]:
@@ -68,22 +74,47 @@ def traps() -> Iterator[Diagnosed]:
             yield word, history
 
 
+def real_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield histories of real runs: at most REAL of each word, so that no word is most of them."""
+    words: dict[str, list[curves.History]] = {word: [] for word in curves.WORDS}
+    for word, run in stories.told(held_out=not rng.public):
+        words[word].append(dict(run.history))
+    drawn = [
+        (word, histories[n])
+        for word, histories in words.items()
+        for n in rng.permutation(len(histories))[:REAL]
+    ]
+    yield shuffled(rng, "real", "real runs", drawn, AGREEMENT)
+
+
 def mixed(rng: Draws, name: str, about: str, drawn: Sequence[Diagnosed]) -> Sketch:
-    """Put curves into a case, in a random order. One may be wrong."""
-    total, histories, words = len(drawn), {}, []
-    for place, n in enumerate(rng.permutation(total), 1):
+    """Put closed forms into a case. One may be wrong."""
+    total = len(drawn)
+    all_but_one = floor(1000 * (total - 1) / total) / 1000  # as a share that is short to write
+    levels = Level("most", 0.75, 0.5), Level("all but one", all_but_one, 1.0)
+    return shuffled(rng, name, about, drawn, levels)
+
+
+def shuffled(
+    rng: Draws, name: str, about: str, drawn: Sequence[Diagnosed], levels: Sequence[Level]
+) -> Sketch:
+    """Put curves into a case, in a random order."""
+    histories, words = {}, []
+    for place, n in enumerate(rng.permutation(len(drawn)), 1):
         word, history = drawn[n]
         histories[f"curve_{place:02}"] = {
             name: torch.tensor(values, dtype=torch.float64) for name, values in history.items()
         }
         words.append(curves.WORDS.index(word))
-    all_but_one = floor(1000 * (total - 1) / total) / 1000  # as a share that is short to write
-    levels = Level("most", 0.75, 0.5), Level("all but one", all_but_one, 1.0)
     answer = {"answers": torch.tensor(words)}
     inputs = {"histories": histories, "words": list(curves.WORDS)}
-    return case(name, f"{about}: {total} curves", levels=levels, answer=answer, **inputs)
+    return case(name, f"{about}: {len(drawn)} curves", levels=levels, answer=answer, **inputs)
 
 
 diagnoses = check(
     "diagnoses", "what the curves say", {"answers": "return"}, curve_cases, criterion="accuracy"
 )
+real_diagnoses = check(
+    "real_diagnoses", "what curves of real runs say", {"answers": "return"}, real_cases,
+    criterion="accuracy",
+)  # fmt: skip

@@ -1,12 +1,16 @@
-"""Curves of training, drawn by closed forms: one of six diagnoses each.
+"""Curves of training: drawn by closed forms, one of seven diagnoses each, and real ones.
 
 `draw(word, seed)` gives as many examples as one likes. Every curve keeps clear of the
-others by the margins that the a2 notebook states, and tests hold it to them.
+others by the margins that the a2 notebook states, and tests hold it to them. `real()` gives
+those of real training runs.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+
+from autograder.notebook.cases import load_public
 
 WORDS = (
     "underfitting",
@@ -15,6 +19,7 @@ WORDS = (
     "learning rate too low",
     "unstable validation",
     "healthy",
+    "flat from the start",
 )
 History = dict[str, list[float]]
 
@@ -51,6 +56,18 @@ def resnet152() -> History:
         "val_acc": val_acc,
     }
     return {name: [round(float(v), 5) for v in values] for name, values in curves.items()}
+
+
+def real() -> list[tuple[str, History]]:
+    """Return the real training runs of the public check: a word and a history each."""
+    case = load_public(Path(__file__).parents[1])["real_diagnoses"].cases[0]
+    assert case.expected is not None and case.expected.leaves["answers"].tensor is not None
+    answers = case.expected.leaves["answers"].tensor.tolist()
+    histories = [
+        {name: values.tolist() for name, values in tensors.items()}
+        for tensors in case.inputs["histories"].values()
+    ]
+    return [(WORDS[answer], history) for answer, history in zip(answers, histories, strict=True)]
 
 
 def rising(t: np.ndarray, chance: float, top: float, speed: float) -> np.ndarray:
@@ -153,6 +170,15 @@ def unstable(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[st
     return curves
 
 
+def flat(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """Draw losses that stay where they begin: nothing is learned, and nothing explodes."""
+    chance, noise = 1 / classes, rng.uniform(0.0002, 0.0015)
+    train = np.log(classes) * (1 - rng.uniform(0, 0.005) * t)
+    val = train * rng.uniform(0.999, 1.003)
+    acc = np.full(len(t), chance)
+    return packed(rng, (train, val), (acc, acc), noise)
+
+
 KINDS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "underfitting": underfitting,
     "overfitting": overfitting,
@@ -160,4 +186,5 @@ KINDS: dict[str, Callable[..., dict[str, np.ndarray]]] = {
     "learning rate too low": too_low,
     "unstable validation": unstable,
     "healthy": healthy,
+    "flat from the start": flat,
 }
