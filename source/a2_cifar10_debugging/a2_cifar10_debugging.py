@@ -397,7 +397,7 @@ for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 
 #
 # ### Labels that mean nothing
 #
-# Shuffle the training labels, train, validate. The images cannot tell the labels any more, so validation **must** fall to chance. If it does not, the answer leaks from somewhere: a label in the file name, one image in both sets, an accuracy measured on the wrong thing.
+# Shuffle the training labels, train, validate. The images now carry no information about the labels, so validation **must** fall to chance. If it does not, the answer leaks from somewhere: a label in the file name, one image in both sets, an accuracy measured on the wrong thing.
 #
 # **Task** (5 min, easy). Return the labels in a random order, drawn with the given generator. The labels you were given stay as they are.
 #
@@ -689,7 +689,7 @@ for swish in (False, True):
     print(f"{'Swish' if swish else 'ReLU '}: validation {history['val_acc'][-1]:.1%}{beta}")
 
 # %% [markdown]
-# A layer that passes its gradient check and trains is a layer you can use. (One thing autograd mends without a word, so that neither gradcheck nor the graph sees it: a gradient with respect to β that was not added up.) Whether it is *better* is another question, and one run of each does not answer it.
+# A layer that passes its gradient check and trains is a layer you can use. (One mistake neither test can see: if you forget to sum the gradient with respect to β, autograd silently sums it for you.) Whether it is *better* is another question, and one run of each does not answer it.
 #
 # **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other suspects: tiny first weights, a small rate, images that are not scaled.* (about 15 min)
 
@@ -705,7 +705,7 @@ for swish in (False, True):
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_before_the_big_run", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients by input and by parameters, also with non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, a loss of the wrong thing, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
+# **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients with respect to input and parameters, also with non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, a loss of the wrong thing, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
 #
 # **Marking.** 1 point for each of five checks *with* the mistake it finds (half without). The gradient check of the new layer must be among them: at most 4 points without it. At most 4 points if an expensive run comes before the cheap checks.
 # ### END SOLUTION
