@@ -647,6 +647,13 @@ def what_flat_images_show(images, grey):
     return darkest, dark, noise
 
 
+def undisturbed(ramps):
+    """Say for each ramp (T, 1, 48, 48) whether its middle has neither noise nor a dark patch."""
+    middle = ramps[:, 0, 12:-12, 12:-12]
+    rough = median((middle[:, 1:-1, 1:-1] - F.avg_pool2d(middle, 3, stride=1)).abs())
+    return (rough < 5e-3) & ((middle < 0.1).flatten(1).sum(dim=1) < 5)
+
+
 def at_least(values):
     """Compute what the mean of random values is at least, but for once in 30,000 times."""
     return values.mean() - 4 * values.std() / len(values) ** 0.5
@@ -670,16 +677,16 @@ def try_augmentation(probes, calls):
     grey = probes[2].mean()
     darkest, dark, noise = what_flat_images_show(flat, grey)
     patch, noisy = darkest < grey - 0.12, noise > 1.5e-3
-    clean = ~patch & ~noisy
-    few = clean.sum() < 60  # too often noise or patches: nothing to be said about the rest
+    clean = [~patch & ~noisy & undisturbed(ramps) for ramps in (to_the_right, downwards)]
+    few = min(map(sum, clean)) < 60  # too often noise or patches: nothing can be said about others
     rise, _ = slopes(to_the_right)
     mirrored = share_of(median(rise) < 0)
-    strengths = perspective(rise)[clean]
+    strengths = perspective(rise)[clean[0]]
     seen = strengths[strengths > 0.01]
     right, down = map(median, slopes(downwards))
     turned = torch.atan2(right, down).rad2deg()
     angle = turned.abs()
-    tilt = torch.minimum(angle, 180 - angle)[clean | few]  # upside down or not
+    tilt = torch.minimum(angle, 180 - angle)[clean[1] | few]  # upside down or not
     largest = tilt.quantile(0.95)
     results = []
     for seed in (1, 1, *range(2, 12)):
@@ -1406,8 +1413,10 @@ def most_confused(confusion: torch.Tensor, k: int) -> torch.Tensor:
 # %% nbgrader={"grade": false, "grade_id": "pairs_as_tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def pairs_as_tensor(confusion, k):
     """Return the most confused pairs as a tensor (n, 2), whether they came as one or as a list."""
-    pairs = [[int(true), int(predicted)] for true, predicted in most_confused(confusion, k)]
-    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    pairs = [[float(true), float(predicted)] for true, predicted in most_confused(confusion, k)]
+    found = torch.tensor(pairs, dtype=torch.float64).reshape(-1, 2)
+    whole = found.long()
+    return whole if torch.equal(whole.double(), found) else found
 
 
 # %% nbgrader={"grade": true, "grade_id": "most_confused_pairs", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
