@@ -72,6 +72,8 @@ def matrix_cases(rng: Draws) -> Iterator[Sketch]:
          draw_matrix(rng, (13, 29, 21)).fill_diagonal_(0) + torch.eye(3).roll(1, 0).long()),
         ("single", "a single image, 7 classes", single),
         ("binary", "2 classes", torch.tensor([[17, 5], [8, rng.randint(20, 40)]])),
+        ("once", "3 classes, one with a single image, which is right",
+         torch.tensor([[1, 0, 0], [0, rng.randint(5, 9), 2], [0, 4, 11]])),
     ):  # fmt: skip
         yield case(name, about, confusion=confusion)
 
