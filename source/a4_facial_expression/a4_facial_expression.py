@@ -31,12 +31,14 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
     # %pip install -q autograder-*.whl
 
 import math
+import os
 import re
 import time
 import zlib
 from contextlib import suppress
 from copy import deepcopy
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -272,7 +274,7 @@ class ReportCNN(nn.Module):
 
 
 # %% [markdown]
-# Two checks. Both first fill your network with given numbers: every weight, bias and running statistic takes a stretch of a long sequence, chosen by its kind and shape only, so the order in which you define your layers does not matter. The first check then looks at how the network is built and behaves: shapes, number of parameters, what dropout drops in each block (it runs the block twice on the same images: what is there once and missing the second time was dropped) and in front of each linear layer, whether the slopes of the first block and of the head's last activation are random, whether every parameter gets a gradient, and whether in evaluation mode the answer is always the same and does not depend on the other images in the batch. The second one looks at the logits.
+# Two checks. Both first fill your network with given numbers: every weight, bias and running statistic takes a stretch of a long sequence, chosen by its kind and shape only, so the order in which you define your layers does not matter. The first check then looks at how the network is built and behaves: shapes, number of parameters, what dropout drops in each block (it runs the block twice on the same images: what is there once and missing the second time was dropped) and in front of each linear layer, whether the slopes of the first block and of the head's three activations are random, whether the running statistics of each batch norm move by torch's default in a training step, whether every parameter gets a gradient, and whether in evaluation mode the answer is always the same and does not depend on the other images in the batch. The second one looks at the logits.
 
 # %% nbgrader={"grade": false, "grade_id": "filled", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Undrawn(TorchFunctionMode):
@@ -341,27 +343,54 @@ def is_there(gradient):
 def look_at_head(model, maps):
     """Measure what share of its inputs each linear layer of the head misses while training.
 
-    And say whether each of the last units draws a slope of its own.
+    And how its activations slope: 0 not at all, 1 all alike, 2 each number by chance.
     """
-    shapes = {tuple(p.shape): p for p in model.head.parameters()}
     matrices = [p for p in model.head.parameters() if p.dim() == 2]
     matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
-    biases = [shapes[256,]] if {(256,), (7, 256)} <= set(shapes) else []
+    by_width = {len(p): p for p in model.head.parameters() if p.dim() == 1}
+    biases = [by_width[len(m)] for m in matrices if len(m) in by_width]
     gradients = torch.autograd.grad(model.head.train()(maps).sum(), matrices + biases)
     model.head.eval()
     of_matrices, of_biases = gradients[: len(matrices)], gradients[len(matrices) :]
     missing = [~gradient[:64].any(dim=0) for gradient in of_matrices]  # a dropped one's column is 0
     dropped = torch.tensor([share.double().mean().item() for share in missing])
-    slopes = [gradient / shapes[7, 256].sum(dim=0) for gradient in of_biases]  # 1 where positive
-    several = [len(of[of < 0.9].round(decimals=2).unique()) > 5 for of in slopes]
-    return dropped, int(any(several))
+    slopes = []
+    if len(biases) == len(matrices):
+        layers = zip(of_biases, matrices[1:], of_biases[1:], strict=False)
+        slopes = [kinds_of_slopes(*layer) for layer in layers]
+    return dropped, torch.tensor(slopes, dtype=torch.int16)
+
+
+def kinds_of_slopes(before, matrix, after):
+    """Say how the activation in front of a matrix slopes, given the gradients of two biases.
+
+    What the matrix sends back is multiplied by the slope: 1 where positive, or, with dropout, 0 or
+    twice as much.
+    """
+    back = after @ matrix
+    clear = back.abs() > 0.05 * back.abs().max()
+    found = (before / back)[clear]
+    found = found[(found > 0.01) & (found < 0.9)].round(decimals=2).unique()
+    return min(len(found), 1) + int(len(found) > 5)
+
+
+def running_statistics(block):
+    """Copy the running means of a block."""
+    found = [b.flatten() for name, b in block.named_buffers() if name.endswith("running_mean")]
+    return torch.cat([*found, torch.zeros(1)])
+
+
+def momentum(states):
+    """Find by what part running statistics move in a step, from three states, one a step apart."""
+    first, second = (b - a for a, b in pairwise(states))
+    return 1 - (second.norm() / first.norm()).item() if first.any() else 0.0
 
 
 # %% nbgrader={"grade": false, "grade_id": "report_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def report_cnn_properties(sequence, images):
     """Return how the network is built, and how it behaves in both modes."""
     model = filled(built(ReportCNN), sequence)
-    shapes, dropped, slopes, whole_maps = [], [], 0, 0
+    shapes, dropped, moved, slopes, whole_maps = [], [], [], 0, 0
     with torch.no_grad():
         logits = model(images)
         alone = agree(torch.cat([model(image[None]) for image in images]), logits)
@@ -369,7 +398,11 @@ def report_cnn_properties(sequence, images):
         x = images
         for block in model.blocks:
             block.train()
-            once, again = block(x), block(x)
+            states = [running_statistics(block)]
+            once = block(x)
+            states.append(running_statistics(block))
+            again = block(x)
+            moved.append(momentum([*states, running_statistics(block)]))
             there = once != 0
             dropped.append((again[there] == 0).double().mean().item())
             if not shapes:
@@ -389,7 +422,8 @@ def report_cnn_properties(sequence, images):
         "no_whole_maps": int(whole_maps == 0),
         "slopes": slopes,  # of the first block: 0 none, 1 fixed, 2 random
         "dropped_in_head": (10 * dropped_in_head).round() / 10,
-        "slopes_in_head": slopes_in_head,
+        "slopes_in_head": slopes_in_head,  # of its three activations, in the same way
+        "momentum": torch.tensor(moved).round(decimals=3),  # of the batch norms
         "without_gradient": sum(without_gradient(model, images[:1])),
     }
 
@@ -580,7 +614,7 @@ def make_augmentation() -> v2.Transform:
 
 
 # %% [markdown]
-# How does one check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; on the flat one patches and noise show. All thresholds are far from what you would have within the bounds above. (Blur it cannot tell from a smooth rotation, so it does not look for it. Your network will.)
+# How does one check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; on the flat one patches and noise show. It looks at how often and at how strongly, on both sides of the bounds above, and all thresholds are far from what you would have within them. (Blur it cannot tell from a smooth rotation, so it does not look for it. Your network will.)
 
 # %% nbgrader={"grade": false, "grade_id": "measure_ramps", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def slopes(images):
@@ -593,20 +627,41 @@ def median(values):
     return values.flatten(1).median(dim=1).values
 
 
-def has_perspective(rise):
-    """Say for each ramp whether its slopes (T, 28, 20) differ between its halves."""
+def perspective(rise):
+    """Measure for each ramp how its slopes (T, 28, 20) differ between its halves."""
     rise = rise.abs()
     halves = (rise[:, :14], rise[:, 14:]), (rise[:, :, :10], rise[:, :, 10:])
     ratios = [(median(one) / median(other)).log().abs() for one, other in halves]
-    return torch.maximum(*ratios) > 0.01
+    return torch.maximum(*ratios)
 
 
 def what_flat_images_show(images, grey):
-    """Say for each flat image (T, 1, 48, 48) whether its middle has a dark patch, and noise."""
+    """Measure for each flat image (T, 1, 48, 48) how its middle, of 576 pixels, differs from grey.
+
+    The darkest place of 5 x 5 pixels, the number of dark pixels, and the strength of the noise.
+    """
     middle = images[:, 0, 12:-12, 12:-12]
-    patch = (F.avg_pool2d(middle, 5, stride=1) - grey) < -0.12
-    noise = median((middle - median(middle)[:, None, None]).abs()) > 1e-3
-    return patch.flatten(1).any(dim=1), noise
+    darkest = F.avg_pool2d(middle, 5, stride=1).flatten(1).amin(dim=1)
+    dark = (middle < grey / 2).flatten(1).sum(dim=1)
+    noise = 1.48 * median((middle - median(middle)[:, None, None]).abs())  # standard deviation
+    return darkest, dark, noise
+
+
+def undisturbed(ramps):
+    """Say for each ramp (T, 1, 48, 48) whether its middle has neither noise nor a dark patch."""
+    middle = ramps[:, 0, 12:-12, 12:-12]
+    rough = median((middle[:, 1:-1, 1:-1] - F.avg_pool2d(middle, 3, stride=1)).abs())
+    return (rough < 5e-3) & ((middle < 0.1).flatten(1).sum(dim=1) < 5)
+
+
+def at_least(values):
+    """Compute what the mean of random values is at least, but for once in 30,000 times."""
+    return values.mean() - 4 * values.std() / len(values) ** 0.5
+
+
+def share_of(which):
+    """Compute the share of what is true, 0 of nothing."""
+    return which.double().sum().item() / max(len(which), 1)
 
 
 # %% nbgrader={"grade": false, "grade_id": "try_augmentation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -619,13 +674,20 @@ def try_augmentation(probes, calls):
     outputs = torch.stack(outputs)
     lowest, highest = outputs.aminmax()
     to_the_right, downwards, flat = outputs.unbind(dim=1)
-    patch, noise = what_flat_images_show(flat, probes[2].mean())
-    clean = ~patch & ~noise
+    grey = probes[2].mean()
+    darkest, dark, noise = what_flat_images_show(flat, grey)
+    patch, noisy = darkest < grey - 0.12, noise > 1.5e-3
+    clean = [~patch & ~noisy & undisturbed(ramps) for ramps in (to_the_right, downwards)]
+    few = min(map(sum, clean)) < 60  # too often noise or patches: nothing can be said about others
     rise, _ = slopes(to_the_right)
-    mirrored = (median(rise) < 0).double().mean()
+    mirrored = share_of(median(rise) < 0)
+    strengths = perspective(rise)[clean[0]]
+    seen = strengths[strengths > 0.01]
     right, down = map(median, slopes(downwards))
     turned = torch.atan2(right, down).rad2deg()
-    angle, sides = turned.abs(), [(side > 6).double().mean() for side in (turned, -turned)]
+    angle = turned.abs()
+    tilt = torch.minimum(angle, 180 - angle)[clean[1] | few]  # upside down or not
+    largest = tilt.quantile(0.95)
     results = []
     for seed in (1, 1, *range(2, 12)):
         torch.manual_seed(seed)
@@ -633,12 +695,20 @@ def try_augmentation(probes, calls):
     others = [not torch.equal(results[0], result) for result in results[2:]]
     return {
         "mirrored_half": int(mirrored > 0.35) + int(mirrored > 0.65),  # 0 never, 1 half, 2 always
-        "upside_down": int((angle > 135).double().mean() > 0.1),
-        "turned_far": int(((angle > 45) & (angle <= 135)).double().mean() > 0.1),
-        "rotated": int(min(sides) > 0.05),  # to both sides
-        "perspective": int(has_perspective(rise)[clean].sum() > 2),
-        "noise": int(0.03 < noise.double().mean() < 0.9),
-        "erased": int(0.005 < patch.double().mean() < 0.9),
+        "upside_down": int(share_of(angle > 135) > 0.1),
+        "turned_far": int(largest > 35),
+        "rotated": int(min(share_of(turned > 6), share_of(turned < -6)) > 0.05),  # to both sides
+        "turned_enough": int(largest > 8.6),
+        "all_are_rotated": int(share_of(tilt < 0.5) < 0.15),
+        "perspective": int(few or len(seen) > 0.04 * len(strengths)),
+        "perspective_too_strong": int(len(seen) > 9 and at_least(seen) > 0.064),
+        "noise": int(share_of(noisy) > 0.12),
+        "noise_too_often": int(share_of(noisy) > 0.65),
+        "noise_too_strong": int(share_of(noise[noisy] > 0.13) > 0.5),
+        "erased": int(share_of(patch) > 0.04),
+        "erased_too_often": int(share_of(patch) > 0.6),
+        "patches_too_large": int(share_of(dark[patch] > 270) > 0.02),
+        "patches_are_black": int(darkest.min() < 0.15),
         "values_in_0_1": int(lowest > -1e-4 and highest < 1 + 1e-4),
         "same_seed_same_result": int(torch.equal(results[0], results[1])),
         "other_seeds_differ": int(sum(others) > 5),
@@ -969,7 +1039,7 @@ check.hidden("fit_keeps_the_best", watch_fit)
 #
 # What does a training consist of, besides the weights? Everything that decides what the next step does: the optimiser's averages, the scaler, the history and the best epoch so far, and the state of the **random numbers**, which choose the next batches, the next augmentation and the next dropout. Forget one of them, and training goes on all the same, only differently: a mistake that no error message will ever show.
 #
-# **Task** (25 min, medium). Write `save_run` and `load_run`. After a lost connection a new process builds a new `Run`, with new random weights; `load_run` makes it the old one. Use `torch.save`, and `torch.load(…, weights_only=True)`, which refuses to run code that somebody hid in a file. All of it goes into the *one* file: nothing else outlives the old machine.
+# **Task** (25 min, medium). Write `save_run` and `load_run`. After a lost connection a new process builds a new `Run`, with new random weights; `load_run` makes it the old one. Use `torch.save`, and `torch.load(…, weights_only=True)`, which refuses to run code that somebody hid in a file: such a file must raise an error, and its code must not run. All of it goes into the *one* file: nothing else outlives the old machine.
 #
 # <details><summary>Hint 1: random numbers</summary><code>torch.get_rng_state()</code> is a tensor, and <code>torch.set_rng_state(…)</code> takes it back. With a GPU there is one state for each: <code>torch.cuda.get_rng_state_all()</code>, an empty list without.</details>
 # <details><summary>Hint 2: who has a state</summary>The model, the optimiser and the scaler each have <code>state_dict()</code> and <code>load_state_dict(…)</code>. <code>history</code> and <code>best</code> are plain and can be saved as they are. <code>run</code> itself cannot: weights_only refuses objects.</details>
@@ -1010,12 +1080,31 @@ def load_run(run: Run, path: Path) -> None:
 
 
 # %% [markdown]
-# The check trains a small network with dropout and batch norm twice: once in peace, and once with the connection lost in the middle of the epochs that `lost_in` names, each time with new objects and other random numbers afterwards, and with the file, and no other one, moved to another folder. The two must end up equal, to the last digit.
+# The check trains a small network with dropout and batch norm twice: once in peace, and once with the connection lost in the middle of the epochs that `lost_in` names, each time with new objects and other random numbers afterwards, and with the file, and no other one, moved to another folder. The two must end up equal, to the last digit. Its scaler is switched on even without a GPU, and doubles its number every few steps. And `load_run` is given a file with code in it, which must not run.
 
 
 # %% nbgrader={"grade": false, "grade_id": "lose_connection", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Disconnected(Exception):
     """The connection is lost."""
+
+
+class Code:
+    """Code in a file: whoever reads it back makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def refuses_code(folder):
+    """Say whether load_run refuses a file that has code in it."""
+    path, trace = Path(folder, "code.pt"), Path(folder, "code_ran")
+    torch.save(Code(str(trace)), path)
+    with suppress(Exception):
+        load_run(Run(nn.Linear(2, 3)), path)
+    return int(not trace.exists())
 
 
 def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
@@ -1029,14 +1118,17 @@ def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
             before.rename(path)
         layers = nn.Linear(x.shape[1], 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5)
         run = Run(nn.Sequential(*layers, nn.Linear(6, 3)).to(x.dtype))
+        run.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=5)
 
         def one_epoch(run, epoch, lost=lost):
             for number, rows in enumerate(torch.randperm(len(x)).split(4)):
                 if epoch == lost and number == 1:
                     raise Disconnected
                 run.optimiser.zero_grad()
-                F.cross_entropy(run.model.train()(x[rows]), y[rows]).backward()
-                run.optimiser.step()
+                loss = F.cross_entropy(run.model.train()(x[rows]), y[rows])
+                run.scaler.scale(loss).backward()
+                run.scaler.step(run.optimiser)
+                run.scaler.update()
             trained.append(epoch)
             return {"score": scores[epoch], "random": torch.rand(()).item()}
 
@@ -1055,6 +1147,7 @@ def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
         whole, _ = in_sessions(*settings, [], one)
         run, trained = in_sessions(*settings, lost_in, other)
+        refused = refuses_code(other)
 
     def same(values):
         pairs = zip(values(whole.model), values(run.model), strict=True)
@@ -1071,6 +1164,8 @@ def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
         ),
         "same_random_numbers": int(run.history == whole.history),
         "best_epoch": run.best["epoch"],
+        "same_scaler": int(run.scaler.state_dict() == whole.scaler.state_dict()),
+        "refuses_code": refused,
     }
 
 
@@ -1172,7 +1267,7 @@ runs = {
 }
 nets = {name: run.model for name, run in runs.items()}
 net = nets["augmented"]
-plots.trainings({name: run.history for name, run in runs.items()})
+plots.training_runs({name: run.history for name, run in runs.items()})
 
 # %% [markdown]
 # Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these training runs in the middle, and go on.
@@ -1212,7 +1307,7 @@ check.hidden("confusion_values", confusion_matrix)
 # %% [markdown]
 # 200 happy faces and 12 disgusted ones: counts cannot be compared between rows. Shares can.
 #
-# **Task** (5 min, easy). Write `normalise_rows`. It divides each row of a confusion matrix (C, C), `int64`, by its sum; the row of a class that does not occur stays all zeros. The result is `float64`. The matrix itself is not changed.
+# **Task** (5 min, easy). Write `normalise_rows`. It divides each row of a confusion matrix (C, C), `int64`, by its sum; the row of a class that does not occur stays all zeros. Nothing is added below the line. The result is `float64`. The matrix itself is not changed.
 #
 # <details><summary>Hint: broadcasting</summary>Dividing by a tensor of shape (C,) divides <em>columns</em>: the last dimension is the one that is matched. With <code>keepdim=True</code> it has shape (C, 1) and belongs to the rows.</details>
 
@@ -1237,7 +1332,7 @@ check.hidden("row_share_values", normalise_rows)
 #
 # $$P_c = \frac{n_{cc}}{\sum_t n_{tc}} \qquad R_c = \frac{n_{cc}}{\sum_p n_{cp}} \qquad F_c = \frac{2 P_c R_c}{P_c + R_c}$$
 #
-# **Task** (15 min, medium). Write `class_scores`. It returns the three as tensors (C,), `float64`, in this order. Whatever is not defined is 0: the precision of a class that was never predicted, the recall of one that does not occur, F1 where both are 0. Avoid 0 / 0 by choosing, not by adding something small below the line.
+# **Task** (15 min, medium). Write `class_scores`. It returns the three as tensors (C,), `float64`, in this order. Whatever is not defined is 0: the precision of a class that was never predicted, the recall of one that does not occur, F1 where both are 0. Avoid 0 / 0 by choosing, not by adding something small below the line: 1e-6 added there is seen by the check.
 #
 # <details><summary>Hint 1: which sum is which</summary>What was called c stands in <em>column</em> c, what is c in <em>row</em> c.</details>
 # <details><summary>Hint 2: 0 / 0</summary>A count is 0 or at least 1. If the sum below the line is 0, so is the count above it: <code>.clamp(min=1)</code> makes 0 / 1 of it. And F = 2 n<sub>cc</sub> / (row sum + column sum) needs no P and no R.</details>
@@ -1318,8 +1413,10 @@ def most_confused(confusion: torch.Tensor, k: int) -> torch.Tensor:
 # %% nbgrader={"grade": false, "grade_id": "pairs_as_tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def pairs_as_tensor(confusion, k):
     """Return the most confused pairs as a tensor (n, 2), whether they came as one or as a list."""
-    pairs = [[int(true), int(predicted)] for true, predicted in most_confused(confusion, k)]
-    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    pairs = [[float(true), float(predicted)] for true, predicted in most_confused(confusion, k)]
+    found = torch.tensor(pairs, dtype=torch.float64).reshape(-1, 2)
+    whole = found.long()
+    return whole if torch.equal(whole.double(), found) else found
 
 
 # %% nbgrader={"grade": true, "grade_id": "most_confused_pairs", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1993,7 +2090,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 #
 # **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
 #
-# | key | shape | gradient of $L$ by … |
+# | key | shape | gradient of $L$ with respect to … |
 # |---|---|---|
 # | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
 # | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
@@ -2014,7 +2111,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 def batchnorm_backward(
     dout: torch.Tensor, x: torch.Tensor, gamma: torch.Tensor, eps: float
 ) -> dict[str, torch.Tensor]:
-    """Compute the gradients of batch norm from that by its output, dout (N, D).
+    """Compute the gradients of batch norm from dout (N, D), that with respect to its output.
 
     x is (N, D), gamma (D,). Returns dx_hat, dvar, dmean, dx, dgamma and dbeta by name.
     """
@@ -2097,7 +2194,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those by $\gamma$, $\beta$ and $\hat x_n$; those by $\sigma^2$ and $\mu$, with the reason why the way from $\mu$ through $\sigma^2$ adds nothing; that by $x_n$ as the sum of three ways; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
+# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those with respect to $\gamma$, $\beta$ and $\hat x_n$; those with respect to $\sigma^2$ and $\mu$, with the reason why the way from $\mu$ through $\sigma^2$ adds nothing; that with respect to $x_n$ as the sum of three ways; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -2127,7 +2224,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 #
 # In **training mode** $\mu$ and $\sigma^2$ are those of the batch, so given $\gamma > 0$ and $\beta$ do it only for batches whose mean is $\beta$ and whose variance is $\gamma^2 - \varepsilon$ (and, with any $\gamma$, for a column that is $\beta$ throughout). The next batch has another mean and variance, and there batch norm changes it. (With $\gamma = 1$, $\beta = 0$: batches of mean 0 and variance $1 - \varepsilon$.) In **evaluation mode** the running mean $m$ and variance $v$ are constants, batch norm is one fixed affine map, and with $\gamma = \sqrt{v + \varepsilon}$, $\beta = m$ it is the identity for every input.
 #
-# **Marking.** 1 point: by $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three ways from $x_n$ and their derivatives; the last simplification is not asked for. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
+# **Marking.** 1 point: the gradients with respect to $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three ways from $x_n$ and their derivatives; the last simplification is not asked for. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -2191,7 +2288,7 @@ for smoothing in (0.0, 0.1, 0.3):
 # %% [markdown]
 # With a one-hot target the gap grows and grows, ever more slowly: $\hat y$ comes as near to 1 as you like and is never there, so the logits, and the weights behind them, are never done. With a smoothed target it stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
 #
-# **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample by its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
+# **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_softmax", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -2199,7 +2296,7 @@ for smoothing in (0.0, 0.1, 0.3):
 #
 # $$L = -\sum_k y_k \log \hat y_k = -\sum_k y_k z_k + \Big(\sum_k y_k\Big) \log \sum_j e^{z_j},$$
 #
-# where the logarithm could be taken out of the sum because it does not depend on $k$. Differentiate by $z_i$. The first sum gives $-y_i$. For the second,
+# where the logarithm could be taken out of the sum because it does not depend on $k$. Differentiate with respect to $z_i$. The first sum gives $-y_i$. For the second,
 #
 # $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = \hat y_i ,$$
 #
@@ -2374,7 +2471,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # - It is explained in evaluation mode, whatever mode the model is in. Afterwards `model.training` is what it was (`model.train(…)` may be used to put it back).
 # - Nothing else changes: not the `.grad` of the parameters, nor that they need one; not `x`, which needs no gradient, and has none, before or after.
 #
-# <details><summary>Hint 1: a batch at once</summary>In evaluation mode, image n only affects the logits of image n. So the gradient of the <em>sum</em> of the chosen logits by <code>x</code> holds all maps at once.</details>
+# <details><summary>Hint 1: a batch at once</summary>In evaluation mode, image n only affects the logits of image n. So the gradient of the <em>sum</em> of the chosen logits with respect to <code>x</code> holds all maps at once.</details>
 # <details><summary>Hint 2: the chosen logits</summary><code>logits.gather(1, classes[:, None])</code>, or <code>logits[torch.arange(len(x)), classes]</code>.</details>
 # <details><summary>Hint 3: gradients that leave no trace</summary><code>.backward()</code> adds to the <code>.grad</code> of every parameter. <code>torch.autograd.grad(value, tensor)</code> returns the gradient and touches nothing. Use a copy of x: <code>x.detach().clone().requires_grad_()</code>.</details>
 
@@ -2400,7 +2497,7 @@ def saliency(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 #
 # $\alpha_k$ says how much the class likes what channel $k$ finds; ReLU keeps only what speaks *for* the class.
 #
-# **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order: $L$, of shape (N, h, w); enlarged to the size of the image, bilinearly, with `align_corners=False`; then divided by its largest value, for each image by itself, so that the largest number of each result is 1. A map that is zero everywhere stays zero.
+# **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order: $L$, of shape (N, h, w); enlarged to the size of the image, bilinearly, with `align_corners=False`; then divided by its largest value, for each image by itself, so that the largest number of each result is 1. Nothing is added below the line, so that this holds for faint maps as well; a map that is zero everywhere stays zero.
 #
 # <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and let the head go on from there: you need the gradient with respect to the maps only.</details>
 # <details><summary>Hint 2: enlarging</summary><code>F.interpolate</code> wants a channel: (N, 1, h, w).</details>

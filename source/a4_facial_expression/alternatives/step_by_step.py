@@ -88,7 +88,7 @@ def make_augmentation():
             return self.inner(x) if torch.rand(()) < self.p else x
 
     return v2.Compose([
-        Rarely(v2.RandomErasing(p=1.0, scale=(0.02, 0.2), ratio=(0.5, 2.0)), 0.5),
+        Rarely(v2.RandomErasing(p=1.0, scale=(0.02, 0.1), ratio=(0.5, 2.0)), 0.5),
         v2.RandomRotation([-30, 30]),
         v2.RandomPerspective(distortion_scale=0.3, p=0.9),
         Rarely(v2.GaussianNoise(0.0, 0.1), 0.5),

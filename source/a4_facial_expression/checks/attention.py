@@ -19,7 +19,8 @@ RECORDS = {
 }  # fmt: skip
 FROM_KINK = 1e-3  # how far every pre-activation is from 0, at least
 FROM_ZERO = 1e-4  # and every place of a weighted sum of maps
-CLOSE = Tolerance(rtol=1e-4, atol=1e-5)  # dividing by largest + 1e-6 does no harm
+FAINT = 1e-3  # the largest number of a map before it is divided by it
+CLOSE = Tolerance(rtol=1e-4, atol=1e-5)  # largest + 1e-8 below the line does no harm
 SINGLE = Tolerance(rtol=1e-4, atol=2e-5)
 
 
@@ -31,9 +32,12 @@ def network_cases(rng: Draws) -> Iterator[Sketch]:
         ("single", "a single image of 10 × 6", (1, 10, 6), (5, 4, 3), False),
         ("nothing", "nothing speaks for the class of two images", (5, 6, 4), (3, 4, 6), False),
         ("float32", "in float32", (2, 8, 10), (4, 3, 6), False),
+        ("faint", "one image with faint maps", (3, 6, 10), (4, 5, 3), False),
     ):
         empty = [1, 4] if name == "nothing" else []
         weights, x, classes = clear_of_kinks(rng, size, widths, empty)
+        if name == "faint":
+            make_faint(weights, x, classes)
         if name == "float32":
             weights = {n: w.float() if w.is_floating_point() else w for n, w in weights.items()}
             x = x.float()
@@ -60,6 +64,12 @@ def clear_of_kinks(
         wanted = np.isin(np.arange(N), empty)
         if clear and ((largest < 0) == wanted).all() and largest[~wanted].min() > 0.02:
             return weights, x, classes
+
+
+def make_faint(weights: Tensors, x: torch.Tensor, classes: torch.Tensor) -> None:
+    """Scale what the first image's class has of the last layer: its largest place is FAINT."""
+    largest = weighted_sum(forward(weights, x), weights, classes)[0].max()
+    weights["head.4.weight"][classes[0]] *= FAINT / largest
 
 
 def drawn(rng: Draws, *shape: int) -> torch.Tensor:

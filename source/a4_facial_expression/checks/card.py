@@ -47,17 +47,19 @@ def counted(y: torch.Tensor, num_classes: int) -> Answers:
 def image_set_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield two sets of images with a border of one pixel that is cropped off."""
     for name, about, sizes, copies, weight in (
-        ("some", "a few copies, in any order", (9, 7),
+        ("some", "a few copies, in any order", (9, 8),
          [((1,), (5,)), ((4,), (0,)), ((8,), (3,))], 1),
-        ("several", "images that occur several times", (11, 10),
+        ("several", "images that occur several times", (11, 11),
          [((7, 2), (6, 1)), ((9, 3, 5), (4,)), ((8,), (7, 0, 2))], 4),
         ("none", "no copies, but the same pixels in another order", (6, 5), [], 2),
         ("same_place", "copies at the same place and elsewhere", (8, 8),
          [((2,), (2,)), ((5,), (5,)), ((0,), (6,))], 1),
-        ("single", "one image against five", (1, 5), [((0,), (3, 1))], 1),
+        ("single", "one image against seven", (1, 7), [((0,), (3, 1))], 1),
         ("many", "140 and 90 images", (140, 90), [((n,), (n,)) for n in range(25)], 1),
+        ("large", "images of 48 × 48", (4, 6), [((2,), (0,))], 2),
     ):  # fmt: skip
-        first, second = drawn_sets(rng, sizes, copies)
+        pixels = (50, 50) if name == "large" else (5, 7)
+        first, second = drawn_sets(rng, sizes, copies, pixels)
         orders = rng.permutation(sizes[0]), rng.permutation(sizes[1])
         if name == "same_place":
             orders = orders[0], orders[0]
@@ -65,23 +67,27 @@ def image_set_cases(rng: Draws) -> Iterator[Sketch]:
         yield case(name, about, weight, first=as_bytes(first), second=as_bytes(second))
 
 
-def drawn_sets(rng: Draws, sizes: tuple[int, int], copies: Copies) -> tuple[np.ndarray, np.ndarray]:
+def drawn_sets(
+    rng: Draws, sizes: tuple[int, int], copies: Copies, pixels: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw two sets, with copies of an image at places of the first and of the second.
 
     Of the rest, some have the same pixels in another order, so that no sum and no histogram
-    tells them apart, or differ in a single pixel.
+    tells them apart, or differ in a single pixel: the first, the last, or the one in the middle.
     """
-    first, second = (rng.randint(0, 256, size=(n, 1, 5, 7)) for n in sizes)
+    H, W = pixels
+    first, second = (rng.randint(0, 256, size=(n, 1, H, W)) for n in sizes)
     for here, there in copies:
         for images, places in ((first, here), (second, there)):
             for place in places:
                 images[place][INSIDE] = first[here[0]][INSIDE]
     taken = {j for _, there in copies for j in there}
-    moved, rolled, changed = sorted(set(range(sizes[1])) - taken)[:3]
+    moved, rolled, middle, last, begin = sorted(set(range(sizes[1])) - taken)[:5]
     for j, axis in ((moved, 1), (rolled, 2)):
         second[j][INSIDE] = np.roll(first[0][INSIDE], 1, axis=axis)
-    second[changed][INSIDE] = first[0][INSIDE]
-    second[changed, 0, 2, 3] ^= 1
+    for j, place in ((middle, (H // 2, W // 2)), (last, (H - 2, W - 2)), (begin, (1, 1))):
+        second[j][INSIDE] = first[0][INSIDE]
+        second[j, 0, *place] ^= 1
     return first, second
 
 

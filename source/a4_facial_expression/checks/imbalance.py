@@ -36,6 +36,8 @@ def count_cases(rng: Draws) -> Iterator[Sketch]:
          numbers(rng, (0, 1), (0, 1), (11, 30), (40, 70), (200, 400))),
         ("one", "3 classes, only one occurs", numbers(rng, (0, 1), (0, 1), (11, 30))),
         ("binary", "2 classes", numbers(rng, (10, 30), (900, 2000))),
+        ("once", "4 classes, one with a single image",
+         numbers(rng, (1, 2), (6, 12), (20, 40), (60, 90))),
     ):  # fmt: skip
         yield case(name, about, counts=counts)
 
@@ -65,6 +67,8 @@ def beta_cases(rng: Draws) -> Iterator[Sketch]:
         ("near_one", "5 classes",
          numbers(rng, (15, 25), (30, 60), (100, 200), (300, 400), (500, 900)), 0.999999),
         ("one", "3 classes, only one occurs", numbers(rng, (0, 1), (0, 1), (11, 30)), 0.5),
+        ("once", "4 classes, one with a single image",
+         numbers(rng, (1, 2), (5, 9), (20, 40), (60, 90)), 0.95),
     ):  # fmt: skip
         yield case(name, f"{about}, beta = {beta}", counts=counts, beta=beta)
 
@@ -123,6 +127,10 @@ def logit_cases(rng: Draws) -> Iterator[Sketch]:
     logits = torch.tensor(rng.choice([-1e4, 1e4], size=(3, 4)) + rng.randn(3, 4).round(3))
     inputs = {"logits": logits, "counts": some, "tau": 1.0}
     yield case("extreme", "logits of ±10,000, tau = 1", **inputs, tolerance=Tolerance(1e-9, 1e-6))
+    once = numbers(rng, (1, 2), (4, 9), (20, 40), (200, 300))
+    logits = torch.tensor((2 * rng.randn(3, 4)).round(3))
+    yield case("once", "3 images, 4 classes, one with a single training image, tau = 0.7",
+               logits=logits, counts=once, tau=0.7)  # fmt: skip
 
 
 @check(

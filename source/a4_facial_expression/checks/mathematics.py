@@ -18,6 +18,7 @@ from autograder.notebook.cases import Tolerance
 Tensors = dict[str, torch.Tensor]
 SHAPE = {name: f"return.{i}" for i, name in enumerate(("B", "W'", "H'", "filters"))}
 FLOAT32_LOOSE = Tolerance(rtol=1e-4, atol=1e-5)  # sums that nearly cancel
+ONES = Tolerance(rtol=2e-6, atol=1e-6)  # torch.ones(N, D) / N is float32, and no mistake
 STEPS = Tolerance(rtol=1e-4, atol=2e-5)  # 0.999 ** tensor(3) is float32, and no mistake
 GAP = Tolerance(rtol=1e-3, atol=2e-5)  # so is torch.arange(1, 9) ** -0.5
 
@@ -148,14 +149,21 @@ def slopes(y: torch.Tensor, dout: torch.Tensor, *to: torch.Tensor) -> tuple[torc
     return torch.autograd.grad((y * dout).sum(), to, retain_graph=True)
 
 
+def by_key(*keys: str) -> dict[str, str]:
+    """Record items of a dict by their keys."""
+    return {key: f"return.{key}" for key in keys}
+
+
 GRADIENTS = [
-    by_hand(f"batchnorm_{name}", title, {key: f"return.{key}" for key in keys}, batch_cases)(
-        gradients
-    )
-    for name, title, keys in (
-        ("gradients_parameters", "gradients with respect to γ and β", ("dgamma", "dbeta")),
-        ("gradients_inside", "gradients with respect to x̂, σ² and μ", ("dx_hat", "dvar", "dmean")),
-        ("gradient_x", "gradient with respect to x", ("dx",)),
+    by_hand(f"batchnorm_{name}", title, records, batch_cases, tolerance=ONES)(gradients)
+    for name, title, records in (
+        ("gradients_parameters", "gradients with respect to γ and β", by_key("dgamma", "dbeta")),
+        (
+            "gradients_inside",
+            "gradients with respect to x̂, σ² and μ",
+            by_key("dx_hat", "dvar", "dmean"),
+        ),
+        ("gradient_x", "gradient with respect to x", by_key("dx")),
     )
 ]
 

@@ -15,7 +15,8 @@ SLOPE = (1 / 8 + 1 / 3) / 2  # of RReLU in evaluation mode
 LOGITS = Tolerance(rtol=1e-3, atol=2e-4)  # float32: sums of up to 8192 products, eight times over
 STRUCTURE = (
     "parameters", "shapes", "same_answer_twice", "image_for_itself", "dropped_in_blocks",
-    "no_whole_maps", "slopes", "dropped_in_head", "slopes_in_head", "without_gradient",
+    "no_whole_maps", "slopes", "dropped_in_head", "slopes_in_head", "momentum",
+    "without_gradient",
 )  # fmt: skip
 PROMISES = (
     "shape", "finite", "within_budget", "maps_with_places", "head_of_features",
@@ -53,6 +54,8 @@ def report_cnn_properties(sequence: torch.Tensor, images: torch.Tensor) -> Answe
         "dropped_in_blocks": torch.full((4,), 0.25),
         "slopes": 2,
         "dropped_in_head": torch.tensor([0.5, 0.5, 0, 0]),
+        "slopes_in_head": torch.tensor([2, 2, 2], dtype=torch.int16),
+        "momentum": torch.full((4,), 0.1),
         "without_gradient": 0,
     }
 

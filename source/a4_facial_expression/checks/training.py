@@ -18,7 +18,7 @@ KEPT = (
 )  # fmt: skip
 RESUMED = (
     "epochs", "steps", "same_parameters", "same_statistics", "same_scores",
-    "same_random_numbers", "best_epoch",
+    "same_random_numbers", "best_epoch", "same_scaler", "refuses_code",
 )  # fmt: skip
 
 

@@ -104,11 +104,11 @@ def test_real_faces_are_another_case(monkeypatch):
         assert tuple(level.at_least for level in case.levels) == least
 
 
-def test_the_picture_has_a_panel_for_each_training_and_one_for_all(drawn):
+def test_the_picture_has_a_panel_for_each_training_run_and_one_for_all(drawn):
     history = [
         {"train_loss": 2 - e, "loss": 1.5, "score": 0.3 + 0.1 * (e == 1)} for e in (0, 1, 0.5)
     ]
-    plots.trainings({"plain": history, "augmented": history[:2]})
+    plots.training_runs({"plain": history, "augmented": history[:2]})
     (figure,) = drawn
     assert [axes.get_title() for axes in figure.axes] == ["plain", "augmented", "validation"]
     dots = [line for line in figure.axes[2].lines if line.get_marker() == "o"]

@@ -3,7 +3,7 @@
 from .faces import attention, class_shares, face_rows, parameter_shares
 from .fairness import confusion_matrix, prior_adjustment
 from .mathematics import adagrad_gap, kernel_places
-from .trainings import trainings
+from .training_runs import training_runs
 
 __all__ = [
     "adagrad_gap",
@@ -14,5 +14,5 @@ __all__ = [
     "kernel_places",
     "parameter_shares",
     "prior_adjustment",
-    "trainings",
+    "training_runs",
 ]

@@ -1,4 +1,4 @@
-"""How several trainings went, beside each other."""
+"""How several training runs went, side by side."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ from autograder.notebook.plots import COLOURS, figure, for_people
 
 
 @for_people
-def trainings(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
-    """Draw the losses of each training, and the scores of all; a dot marks the epoch kept.
+def training_runs(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Draw the losses of each training run, and the scores of all; a dot marks the epoch kept.
 
     A history has a dict for each epoch, with train_loss, loss (in validation) and score.
     """
