@@ -30,14 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        return _fail("stopped; what was done is kept.") + 129
+        return _fail("stopped; finished work is kept.") + 129
     except UserError as error:
         return _fail(*error.sentences)
     except OSError as error:  # whoever reads what is printed has gone, or its disk is full
         if error.errno not in (errno.EPIPE, errno.ENOSPC) or not _output_fails():
             raise
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        return _fail(f"what is printed goes nowhere ({error.strerror}); what was done is kept.")
+        return _fail(f"the output cannot be written ({error.strerror}); finished work is kept.")
 
 
 def sync(options: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def reference(options: argparse.Namespace) -> int:
 
 
 def mutants(options: argparse.Namespace) -> int:
-    """Change solutions by machine, and say which wrong ones the checks let through."""
+    """Generate wrong solutions, and list those that the checks let through."""
     from autograder.authoring import mutants
 
     to_settle = 0
@@ -213,25 +213,25 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
     sub = add("reference", reference)
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
-    sub.add_argument("--seed", type=int, default=0, help="draws the hidden cases (default: 0)")
+    sub.add_argument("--seed", type=int, default=0, help="seed of the hidden cases (default: 0)")
     sub.add_argument(
-        "--real", action="store_true", help="with cases of real data, which has to be here"
+        "--real", action="store_true", help="add cases of real data, which must be on this machine"
     )
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     without_sandbox(sub)
     sub = add("mutants", mutants)
     sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
-    sub.add_argument("--seed", type=int, default=0, help="draws which ones run (default: 0)")
-    sub.add_argument("--limit", type=_positive, help="so many of them (default: all)")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--seed", type=int, default=0, help="seed that chooses which run (default: 0)")
+    sub.add_argument("--limit", type=_positive, help="run only this many (default: all)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     without_sandbox(sub)
     sub = add("grade", grade)
     sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
     sub.add_argument(
-        "--resume", action="store_true", help="leave out what was graded and has not changed"
+        "--resume", action="store_true", help="skip what is graded and has not changed"
     )
     without_sandbox(sub)
     sub = add("new", new)

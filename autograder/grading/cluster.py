@@ -74,7 +74,7 @@ def find(scheduler: str) -> "Client":
     except (OSError, ValueError) as error:
         raise CourseError(
             f"{scheduler}: no Dask scheduler answers at this address ({error}); "
-            "start one with `dask scheduler`, which says its address."
+            "start one with `dask scheduler`, which prints its address."
         ) from error
 
 

@@ -104,7 +104,7 @@ class AssignmentFolders:
         return self._folder("feedback", student)
 
     def named(self, path: Path) -> Path:
-        """Return a path as it is named to people: from the course folder on."""
+        """Return a path as messages name it: from the course folder on."""
         return path.relative_to(self.course.root)
 
     def notebook(self) -> Path:
@@ -123,13 +123,13 @@ class AssignmentFolders:
         if not (students := [name for name in names if _is_text(name)]):
             left_out = self.left_out()
             raise CourseError(
-                f"{pattern}: there are no submissions; put one folder a student there."
+                f"{pattern}: there are no submissions; put one folder per student there."
                 + (f"\n{left_out}" if left_out else "")
             )
         return students
 
     def left_out(self) -> str:
-        """Say what lies among the submissions and is none of any assignment; nothing if all is."""
+        """List what is among the submissions but belongs to no assignment; empty if nothing is."""
         pattern = self.named(self.submitted("*")).parts
         place = self.course.root.joinpath(*pattern[: pattern.index("*")])
         inside, known, found = pattern[pattern.index("*") + 1 :], self.course.assignments(), []
@@ -185,8 +185,8 @@ def _why_left_out(entry: Path, assignment: str, known: Sequence[str]) -> str:
     if not inside:
         return "an empty folder"
     if any(path.suffix in (".ipynb", ".zip") for path in inside):
-        return f"what was handed in belongs into a folder {assignment} in it"
-    return f"no folder {assignment} in it"
+        return f"put its files into a folder {assignment} inside it"
+    return f"no folder {assignment} inside it"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from autograder.sandbox.limits import Limits
 
 ENDED = "the kernel died while this cell ran"
 REASONS = {
-    "memory": "the submission used more memory than it may",
+    "memory": "the submission used more memory than it may use",
     "silent": "the kernel did not say that this cell had ended",
     "": f"{ENDED}: out of memory, out of processor time, or a crash in compiled code",
 }
@@ -139,16 +139,20 @@ class Execute(LoggingConfigurable):
 
     timeout = Integer(120, help="seconds a cell may run").tag(config=True)
     grace = Integer(5, help="seconds in which an interrupted cell has to end").tag(config=True)
-    sandbox = Bool(True, help="shut kernels in; without, they have your rights").tag(config=True)
-    warm = Bool(client.CAN_FORK, help="fork kernels from a warm process, where a system can").tag(
+    sandbox = Bool(True, help="run kernels in a sandbox; without it, they have your rights").tag(
+        config=True
+    )
+    warm = Bool(client.CAN_FORK, help="fork kernels from a warm process, if the system can").tag(
         config=True
     )
     preload = List(
-        Unicode(), help="modules a kernel has imported, beside those that notebooks import"
+        Unicode(),
+        help="modules to import before a fork, in addition to those that notebooks import",
     ).tag(config=True)
     assignments = List(Unicode(), help="whose imports these are; if none, of all").tag(config=True)
     hidden = List(
-        Unicode(), help="folders and files that no submission may read, beside the course's own"
+        Unicode(),
+        help="more folders and files that no submission may read, besides the course's own",
     ).tag(config=True)
     source = Unicode(
         str(package.CLONE / "source"), help="the folder of the course's assignments"

@@ -31,8 +31,8 @@ from autograder.grading.course import AssignmentFolders, Course, CourseError, qu
 from autograder.grading.notebooks import answers, grade_id
 
 BROKEN = "not a database", "malformed"  # in what SQLite says
-NEW_ONE = "put a copy of it back, or move it away, release and grade again."
-LATER = "nothing is lost: when it can, go on with `autograder grade --resume`."
+NEW_ONE = "restore a copy of it; or move it away, then release and grade again."
+LATER = "nothing is lost: when it can be used, continue with `autograder grade --resume`."
 PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
 
 KINDS = {  # which cells of a notebook have a grade, and which a comment

@@ -52,7 +52,7 @@ MOUNT_SETATTR = 442
 
 
 class NoSandbox(Exception):
-    """The sandbox cannot be had; the message says why, in one sentence."""
+    """There can be no sandbox here; the message says why, in one sentence."""
 
 
 def call(name: str, *arguments: object) -> int:

@@ -138,7 +138,7 @@ def time_of(folder: Path) -> tuple[datetime | None, str]:
         return time.astimezone(UTC).replace(tzinfo=None), ""
     except (ValueError, OverflowError, OSError):
         return None, (
-            f"{TIMESTAMP} says {clip(text)!r}, which is no sure time; no time was recorded. "
+            f"{TIMESTAMP} says {clip(text)!r}, which is not a clear time; no time was recorded. "
             "Write it like this: 2026-11-29 23:59:00 UTC."
         )
 
