@@ -142,9 +142,9 @@ def report(options: argparse.Namespace) -> int:
 
 
 def _begin(options: argparse.Namespace) -> None:
-    """Start what kernels come from before anything else: it takes seconds on its own.
+    """Start the warm process before anything else, because it takes seconds.
 
-    With what a course most likely says; where it says otherwise, another one takes its place.
+    It has the settings that a course most likely has; for other settings, another one replaces it.
     """
     from autograder.sandbox import client
 
@@ -250,7 +250,7 @@ def _positive(text: str) -> int:
 
 
 def _output_fails() -> bool:
-    """Say whether what is to be printed cannot be."""
+    """Say whether nothing can be printed."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -259,7 +259,7 @@ def _output_fails() -> bool:
 
 
 def _open_what_is_closed() -> None:
-    """Give this process the three files that every process has, if some jobs start it without."""
+    """Open the three standard files if a job started this process without them."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), fd)

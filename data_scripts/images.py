@@ -43,7 +43,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set of labelled images of one size: where it comes from, and what must be in it.
+    """A set of labelled images of one size: where it comes from, and what it must contain.
 
     `read` reads what was fetched or handed over, a file or a folder; `draw` makes the
     embedded splits, and `drawn` is the version of what it draws. `counts` are the images

@@ -74,7 +74,7 @@ class Sample:
 class MVTecAD(Dataset):
     """A split of one category. Images are read when they are asked for.
 
-    `defects` names the kinds, "good" first; `targets` (N,) says which each image is, as
+    `defects` names the defect types, "good" first; `targets` (N,) says which each image is, as
     int64. An item is the image (3, H, W), uint8, the mask (1, H, W), bool, and the target.
     """
 
@@ -321,7 +321,7 @@ def holders_in(folder: Path) -> list[Path]:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy the files of a folder, and not what is hidden, nor who may do what with them."""
+    """Copy the files of a folder without hidden ones, and without their permissions."""
     for path in sorted(source.rglob("*")):
         place = path.relative_to(source)
         if path.is_file() and not any(map(is_hidden, place.parts)):

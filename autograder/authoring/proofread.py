@@ -1,4 +1,4 @@
-"""What is wrong with an instructor's notebook, before anything is made of it."""
+"""Find what is wrong with an instructor's notebook, before anything is made from it."""
 
 import hashlib
 import json

@@ -79,7 +79,7 @@ def only_checks_that_use(notebook: NotebookNode, cell: str) -> NotebookNode:
 def _names(source: str) -> tuple[set[str], set[str]]:
     """Return the names that a cell defines for others, and those that it uses anywhere.
 
-    They are none if the cell is no Python.
+    Both are empty if the cell is not Python.
     """
     try:
         tree = ast.parse(TransformerManager().transform_cell(source))

@@ -92,7 +92,7 @@ class AssignmentFolders:
         return self._folder("release")
 
     def submitted(self, student: str) -> Path:
-        """Return the folder that a student handed in. Raises CourseError for what is no name."""
+        """Return the folder that a student handed in. Raises CourseError for an invalid name."""
         return self._folder("submitted", simple(student, "a student"))
 
     def autograded(self, student: str) -> Path:
@@ -157,14 +157,14 @@ class AssignmentFolders:
 
 
 def simple(name: str, of: str) -> str:
-    """Return a name if it is no more than that. Raises CourseError for a path."""
+    """Return a name if it is only a name. Raises CourseError for a path."""
     if name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
         raise CourseError(f"{clip(name)!r} is not the name of {of}: a name has no / and no \\.")
     return name
 
 
 def _is_text(name: str) -> bool:
-    """Say whether the name of a file is text, and not bytes in some other encoding."""
+    """Say whether the name of a file is text, not bytes in some other encoding."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -224,7 +224,7 @@ def open_course(root: Path | str = ".") -> Course:
 
 
 def places(coursedir: CourseDirectory, config: Config) -> list[str]:
-    """Return where a course has what no submission may read: its folders, gradebook, exchange."""
+    """Return the places that no submission may read: a course's folders, gradebook, exchange."""
     names = ("source", "submitted", "autograded", "feedback")
     folders = [getattr(coursedir, f"{name}_directory") for name in names]
     found = [os.path.join(coursedir.root, folder) for folder in ("", *folders)]
@@ -234,7 +234,7 @@ def places(coursedir: CourseDirectory, config: Config) -> list[str]:
 
 
 def last_error(result: dict) -> str:
-    """Return the line that says most of what `capture_log` caught."""
+    """Return the most telling line that `capture_log` caught."""
     return next(errors(result), "nbgrader failed and logged no error.")
 
 

@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def _bundle(data: Any) -> NotebookNode:
-    """Return of a display what a notebook may hold: texts, and JSON where that is what it is."""
+    """Return those parts of a display that a notebook may hold: texts, and JSON as JSON."""
     if not isinstance(data, dict):
         raise TypeError("this should be in several forms")
     return NotebookNode({
@@ -129,10 +129,10 @@ def _deep(value: Any, levels: int) -> bool:
 class Execute(LoggingConfigurable):
     """Takes the place of nbgrader's Execute: a warm kernel, in a sandbox, on a challenge.
 
-    A cell that raises does not end the run. A kernel that dies or has to be stopped
-    does, and not the grading: the cells before it keep their evidence, and the cell in
-    which it ended says so. (It is no preprocessor of nbgrader's, and does as one, because
-    a worker has no other use for nbgrader, which takes seconds to import.)
+    A cell that raises does not end the run. A kernel that dies or has to be stopped does, and not
+    the grading: the cells before it keep their evidence, and the cell in which it ended says so.
+    (It behaves like one of nbgrader's preprocessors but is not one: a worker has no other use for
+    nbgrader, which takes seconds to import.)
     """
 
     enabled = True

@@ -62,7 +62,7 @@ class SaveGrades(nbgrader.SaveAutoGrades):
 
 
 class Kept:
-    """What a converter of nbgrader deletes to make it anew, put back if that fails."""
+    """What a converter of nbgrader deletes before it makes the next, put back if that fails."""
 
     def __init__(self, converter: Any) -> None:
         """Stand between the converter and its folders. It has not started yet."""

@@ -151,7 +151,7 @@ class _Name:
             self.names["check"] = self.checker
 
     def give_back(self, _: Any) -> None:
-        """Let the name mean what the student's cells let it mean."""
+        """Give the name back the meaning it has in the student's cells."""
         self.names.update(self.taken)
         self.taken = {}
 

@@ -36,7 +36,7 @@ def notebook(match: Match, released: NotebookNode) -> tuple[NotebookNode, list[N
 def _plan(match: Match) -> tuple[Plan, list[Note]]:
     """List the repaired notebook's cells as positions in `wanted` and `held`.
 
-    The student's own cells stay behind the released cell that they followed.
+    The student's own cells stay after the released cell that they followed.
     """
     place_of = {position: place for place, position in match.found.items()}
     anchors, notes = _anchors(match, [place_of[p] for p in sorted(place_of)])
