@@ -171,7 +171,7 @@ LEFT_OUT = (
     ("kim/a1_two_layer_net (1)/a.ipynb", "it holds a1_two_layer_net (1); did you mean a1"),
     ("kim/a1.ipynb", "put its files into a folder a1_two_layer_net inside it"),
     ("kim/all.zip", "put its files into a folder"),
-    ("kim/notes/x.txt", "no folder a1_two_layer_net in it"),
+    ("kim/notes/x.txt", "no folder a1_two_layer_net inside it"),
     ("kim/.DS_Store", "an empty folder"),
     ("kim.ipynb", "not a folder"),
     ("k\udcff\udce9m/a1_two_layer_net/a.ipynb", "its name is not UTF-8; rename it"),

@@ -49,7 +49,7 @@ def test_the_cell_that_took_a_name_and_the_one_it_is_of_are_named(source):
     """The check uses it by way of two functions."""
     assert said(source) == (
         "cell 4 (your own) redefines torch; this check needs the one from the course's cell setup: "
-        "and this check uses it: choose another name"
+        "choose another name"
     )
 
 
