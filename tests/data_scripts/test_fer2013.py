@@ -118,9 +118,9 @@ def test_labels_that_are_not_there_are_one_sentence(faces, tmp_path, monkeypatch
     monkeypatch.setattr(fer2013, "FER2013", small)
     small.prepare(real=True, root=tmp_path / "root", given=tmp_path)
     assert fer2013.load("train", real=True, root=tmp_path / "root")[1].tolist() == LABELS[:6]
-    with pytest.raises(DataNotFound, match="the labels of its test part are in no file"):
+    with pytest.raises(DataNotFound, match="have no labels of the test split"):
         fer2013.load("test", real=True, root=tmp_path / "root")
-    with pytest.raises(DataNotFound, match="no train part"):
+    with pytest.raises(DataNotFound, match="no train split"):
         small.prepare(real=True, root=tmp_path / "root", given=tmp_path / "test.csv")
     assert len(fer2013.load("train", real=True, root=tmp_path / "root")[1]) == 6
 
