@@ -9,7 +9,7 @@ __all__ = ["Checker"]
 __version__ = "0.1.0"
 
 CHALLENGE_FILE = ".challenge.safetensors"  # where a kernel finds the hidden inputs
-NOT_GRADED = "# not run when graded"  # the first line of a cell that is for people only
+NOT_GRADED = "# not run when graded"  # the first line of a cell that the grader skips
 
 
 def __getattr__(name: str) -> Any:

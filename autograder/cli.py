@@ -30,14 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        return _fail("stopped; what was done is kept.") + 129
+        return _fail("stopped; finished work is kept.") + 129
     except UserError as error:
         return _fail(*error.sentences)
     except OSError as error:  # whoever reads what is printed has gone, or its disk is full
         if error.errno not in (errno.EPIPE, errno.ENOSPC) or not _output_fails():
             raise
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        return _fail(f"what is printed goes nowhere ({error.strerror}); what was done is kept.")
+        return _fail(f"the output cannot be written ({error.strerror}); finished work is kept.")
 
 
 def sync(options: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ def reference(options: argparse.Namespace) -> int:
 
 
 def mutants(options: argparse.Namespace) -> int:
-    """Change solutions by machine, and say which wrong ones the checks let through."""
+    """Generate wrong solutions, and list those that the checks let through."""
     from autograder.authoring import mutants
 
     to_settle = 0
@@ -142,9 +142,9 @@ def report(options: argparse.Namespace) -> int:
 
 
 def _begin(options: argparse.Namespace) -> None:
-    """Start what kernels come from before anything else: it takes seconds on its own.
+    """Start the warm process before anything else, because it takes seconds.
 
-    With what a course most likely says; where it says otherwise, another one takes its place.
+    It has the settings that a course most likely has; for other settings, another one replaces it.
     """
     from autograder.sandbox import client
 
@@ -213,25 +213,25 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
     sub = add("reference", reference)
     sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
-    sub.add_argument("--seed", type=int, default=0, help="draws the hidden cases (default: 0)")
+    sub.add_argument("--seed", type=int, default=0, help="seed of the hidden cases (default: 0)")
     sub.add_argument(
-        "--real", action="store_true", help="with cases of real data, which has to be here"
+        "--real", action="store_true", help="add cases of real data, which must be on this machine"
     )
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     without_sandbox(sub)
     sub = add("mutants", mutants)
     sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
-    sub.add_argument("--seed", type=int, default=0, help="draws which ones run (default: 0)")
-    sub.add_argument("--limit", type=_positive, help="so many of them (default: all)")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--seed", type=int, default=0, help="seed that chooses which run (default: 0)")
+    sub.add_argument("--limit", type=_positive, help="run only this many (default: all)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     without_sandbox(sub)
     sub = add("grade", grade)
     sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
     sub.add_argument(
-        "--resume", action="store_true", help="leave out what was graded and has not changed"
+        "--resume", action="store_true", help="skip what is graded and has not changed"
     )
     without_sandbox(sub)
     sub = add("new", new)
@@ -250,7 +250,7 @@ def _positive(text: str) -> int:
 
 
 def _output_fails() -> bool:
-    """Say whether what is to be printed cannot be."""
+    """Say whether nothing can be printed."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -259,7 +259,7 @@ def _output_fails() -> bool:
 
 
 def _open_what_is_closed() -> None:
-    """Give this process the three files that every process has, if some jobs start it without."""
+    """Open the three standard files if a job started this process without them."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), fd)

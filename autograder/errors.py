@@ -1,11 +1,11 @@
-"""What is said to people, and not shown as a traceback."""
+"""Errors that a user reads as a sentence, not as a traceback."""
 
 
 class UserError(Exception):
     """Something is missing or wrong; the message says what, where, and the remedy.
 
     The command prints the message, and a notebook shows it as one line without a traceback.
-    Every error of this kind in the course is one.
+    Every such error in the course is one.
     """
 
     def _render_traceback_(self) -> list[str]:

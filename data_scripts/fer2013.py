@@ -62,13 +62,13 @@ def load(
     Returns images (N, 1, 48, 48), or (N, 2304) with `flatten`, uint8 in 0..255, or in
     0..1 if `dtype` is a floating one; and labels (N,), int64 in 0..6, see CLASSES.
 
-    Raises DataNotFound if the real faces are asked for and not to be had.
+    Raises DataNotFound if the real faces are wanted and not available.
     """
     return FER2013.load(split, real=real, flatten=flatten, dtype=dtype, device=device, root=root)
 
 
 def read(path: Path) -> Contents:
-    """Read FER2013 from any form it is handed around in. Raises OSError, ValueError.
+    """Read FER2013 from any form in which it is passed around. Raises OSError, ValueError.
 
     These are fer2013.csv, icml_face_data.csv, a .gz or an archive of one of them, a folder
     with train.csv (and test.csv, which has no labels), and folders of images by split and
@@ -103,7 +103,9 @@ def _read_images(paths: list[Path]) -> Splits:
     for path in tqdm(paths, desc="images"):
         expression, part = path.parent.name.lower(), path.parents[1].name.lower()
         if expression not in CLASSES:
-            raise ValueError(f"{expression} is no expression; folders are {', '.join(CLASSES)}")
+            raise ValueError(
+                f"{expression} is not an expression; the folders are {', '.join(CLASSES)}"
+            )
         usage = re.match("|".join(USAGE), path.name)
         split = USAGE[usage[0]] if usage else {"train": "train"}.get(part, "test")
         with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""Files from the network: several sources in turn, resumed, verified, whole or not at all.
+"""Files from the network: several sources in turn, resumed, verified, complete or not at all.
 
 A digest decides what is right, never an address. Sources die and move; as long as one
 answers, a student has the data, and when none does, one sentence says what to do.
@@ -121,7 +121,7 @@ def fetch(
 ) -> tuple[Source, Path]:
     """Fetch from the first source that answers. Returns it, and where its file is now.
 
-    `title` is what is fetched and `by_hand` what to do when no source has it, for people;
+    `title` is what is fetched; `by_hand` tells a user what to do when no source has it;
     `only` is the name of the one source to ask. Raises DataNotFound.
     """
     chosen = [source for source in sources if only in (None, source.name)]
@@ -209,7 +209,7 @@ def extract(archive: Path, into: Path) -> None:
         if full_disk(error) or isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise UnsafeArchive(
-            f"{archive.name} is damaged, or no archive ({first_line(error)})"
+            f"{archive.name} is damaged or not an archive ({first_line(error)})"
         ) from error
 
 
@@ -252,7 +252,7 @@ def _require_safe(archive: Path, name: str, plain: bool) -> None:
 
 
 def probe(source: Source) -> str:
-    """Fetch from a source as far as is needed to judge it. Returns what came of it, in words."""
+    """Fetch as much from a source as is needed to judge it. Returns the result as a phrase."""
     start = time.monotonic()
     try:
         if source.size <= WHOLE:

@@ -33,7 +33,7 @@ Splits = Mapping[str, tuple[torch.Tensor, torch.Tensor | None]]  # images, and l
 class Contents:
     """What was read: splits, and whether they are exact, and all there are.
 
-    Images that were saved anew have other bytes, and some forms of a set lack a part.
+    Images that were saved again have other bytes, and some forms of a set lack a split.
     """
 
     splits: Splits
@@ -43,7 +43,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A set of labelled images of one size: where it comes from, and what must be in it.
+    """A set of labelled images of one size: where it comes from, and what it must contain.
 
     `read` reads what was fetched or handed over, a file or a folder; `draw` makes the
     embedded splits, and `drawn` is the version of what it draws. `counts` are the images
@@ -99,10 +99,10 @@ class ImageSet:
                 images, labels = tensors(opened, split)
         except (SafetensorError, OSError) as error:
             raise DataNotFound(
-                f"{path} cannot be read ({error}); delete it, and it is made anew."
+                f"{path} cannot be read ({error}); delete it, and it is made again."
             ) from error
         if labels is None:
-            raise DataNotFound(f"{path}: the labels of its {split} part are in no file it is from.")
+            raise DataNotFound(f"{path}: the files it is from have no labels of the {split} split.")
         return images, labels
 
     def prepare(
@@ -156,14 +156,14 @@ class ImageSet:
         """Say what is wrong with what was read, or nothing."""
         missing = [split for split in self.counts if split not in contents.splits]
         if missing and (contents.whole or "train" in missing):
-            return f"there is no {missing[0]} part in it"
+            return f"it has no {missing[0]} split"
         for split, (images, labels) in contents.splits.items():
             if labels is None:
                 continue
             if wrong := self._wrong_counts(split, labels):
                 return wrong
             if contents.exact and self._differs(split, digest(images, labels)):
-                return f"the {split} part is not as published, byte for byte"
+                return f"the {split} split is not as published, byte for byte"
         return ""
 
     def _differs(self, split: str, found: str) -> bool:
@@ -173,7 +173,7 @@ class ImageSet:
         """Say what is wrong with the number of images of each class, or nothing."""
         counted = torch.bincount(labels.long(), minlength=len(self.classes)).tolist()
         if len(counted) > len(self.classes):
-            return f"a label of the {split} part is {len(counted) - 1}"
+            return f"a label of the {split} split is {len(counted) - 1}"
         wrong = [
             f"{found} {name} instead of {expected}"
             for name, found, expected in zip(
@@ -181,7 +181,7 @@ class ImageSet:
             )
             if found != expected
         ]
-        return f"the {split} part has {', '.join(wrong)}" if wrong else ""
+        return f"the {split} split has {', '.join(wrong)}" if wrong else ""
 
     def _save(self, path: Path, splits: Splits, origin: str) -> Path:
         parts = {}
@@ -209,7 +209,7 @@ class ImageSet:
                 origin = opened.metadata()["origin"]
                 found = {s: tensors(opened, s) for s in split_names(opened) if check}
         except (SafetensorError, OSError, TypeError, KeyError):
-            wrong = "it cannot be read; delete it, and it is made anew"
+            wrong = "it cannot be read; delete it, and it is made again"
             return Stored(what, path, path.stat().st_size, "", (), wrong)
         digests = {split: digest(*pair) for split, pair in found.items()}
         labelled = [split for split, (_, labels) in found.items() if real and labels is not None]

@@ -74,7 +74,7 @@ class Sample:
 class MVTecAD(Dataset):
     """A split of one category. Images are read when they are asked for.
 
-    `defects` names the kinds, "good" first; `targets` (N,) says which each image is, as
+    `defects` names the defect types, "good" first; `targets` (N,) says which each image is, as
     int64. An item is the image (3, H, W), uint8, the mask (1, H, W), bool, and the target.
     """
 
@@ -121,12 +121,12 @@ def load(
     drawn are bottle and capsule. `size` is the side of square images in pixels; without
     it, real images have the size they have on disk (700 to 1024), drawn ones 256.
 
-    Raises DataNotFound if the category is not to be had.
+    Raises DataNotFound if the category is not available.
     """
     if size is not None and not (isinstance(size, int) and size > 0):
         raise ValueError(f"size is the side of an image in pixels, 1 or more, and not {size!r}")
     if category in ("", "..") or Path(category).name != category:
-        raise DataNotFound(f"{category!r} is no name of a category.")
+        raise DataNotFound(f"{category!r} is not the name of a category.")
     folder = kept(f"{place(real, size)}/{category}", root)
     if not is_category(folder):
         MVTEC_AD.prepare(real=real, root=root, size=size, only=category)
@@ -182,7 +182,7 @@ def opened(path: Path) -> Generator[Image.Image]:
             yield image
     except (*DAMAGED, Image.DecompressionBombError) as error:
         raise DataNotFound(
-            f"{path} is damaged ({first_line(error)}); take the category anew: {BY_HAND}"
+            f"{path} is damaged ({first_line(error)}); get the category again: {BY_HAND}"
         ) from error
 
 
@@ -321,7 +321,7 @@ def holders_in(folder: Path) -> list[Path]:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy the files of a folder, and not what is hidden, nor who may do what with them."""
+    """Copy the files of a folder without hidden ones, and without their permissions."""
     for path in sorted(source.rglob("*")):
         place = path.relative_to(source)
         if path.is_file() and not any(map(is_hidden, place.parts)):
@@ -347,7 +347,7 @@ def check_category(folder: Path) -> str:
             if sample.mask and verified_size(sample.mask) != size:
                 return f"{sample.mask} has another size than its image"
     except DataNotFound as error:
-        return str(error).partition("; take the category")[0].rstrip(".")
+        return str(error).partition("; get the category")[0].rstrip(".")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Picture files as they really lie in folders: which of them count, and what their pixels are."""
+"""Picture files as they are really found in folders: which ones count, and their pixels."""
 
 from collections.abc import Iterable
 from pathlib import Path

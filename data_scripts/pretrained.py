@@ -57,8 +57,8 @@ class Backbone:
     def maps(self, images: torch.Tensor, stages: Sequence[int] | None = None) -> list[torch.Tensor]:
         """Return what stages make of normalised images: (N, C, H, W), all from fine to coarse.
 
-        Nothing is computed that is behind the last one that is wanted. Raises IndexError for a
-        stage that there is not.
+        Nothing after the last stage that is needed is computed. Raises IndexError for a stage
+        that does not exist.
         """
         wanted = range(len(self.stages)) if stages is None else stages
         names = [self.stages[stage] for stage in wanted]
@@ -168,7 +168,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 XCEPTION = "xception"  # timm's, an extra; its weights come through timm
 NAMES = (EMBEDDED, *ARCHITECTURES, XCEPTION)
 BY_HAND = (
-    "Have somebody with a network fetch {file} and run `python -m data_scripts.pretrained "
+    "Ask somebody with a network to fetch {file}, then run `python -m data_scripts.pretrained "
     "--from FILE`; or take the backbone that needs no network, "
     f"{EMBEDDED}."
 )
@@ -177,7 +177,7 @@ BY_HAND = (
 def backbone(name: str = EMBEDDED, root: str | Path | None = None) -> Backbone:
     """Return a backbone with its weights; NAMES lists them.
 
-    Raises DataNotFound if the weights are not to be had, or there is no such backbone.
+    Raises DataNotFound if the weights are not available, or there is no such backbone.
     """
     if name == EMBEDDED:
         module = load_resnet_drawn()
@@ -298,7 +298,7 @@ class Pretrained:
             raise in_one_sentence(error, given) from error
         if not known:
             files = ", ".join(one.file for one in ARCHITECTURES.values())
-            raise DataNotFound(f"{given} is none of the files that are known by digest: {files}.")
+            raise DataNotFound(f"{given} is none of the files with a known digest: {files}.")
         path = roots(root)[0] / self.name / known[0].file
         with locked(path.parent), unfinished(path.parent) as new:
             shutil.copyfile(given, new / path.name)

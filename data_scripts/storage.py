@@ -1,4 +1,4 @@
-"""Where data is kept, by one process at a time, and whole or not at all."""
+"""Where data is kept, by one process at a time, and complete or not at all."""
 
 import csv
 import errno
@@ -32,14 +32,14 @@ DAMAGED = (
 
 
 class DataNotFound(UserError):
-    """Data that was asked for cannot be had; the message says what to do."""
+    """Data is not available; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Stored:
     """Something on disk: what, where, how many bytes, where it is from.
 
-    If it was checked: the digests of its parts, in words, and what is wrong with it.
+    If it was checked: the digests of its parts, to be read, and what is wrong with it.
     """
 
     what: str
@@ -106,7 +106,7 @@ def locked(folder: Path) -> Generator[None]:
 
 @contextmanager
 def unfinished(folder: Path) -> Generator[Path]:
-    """Yield a new folder, in another one, for what is not yet whole. It is removed in the end."""
+    """Yield a new folder inside another one for unfinished files. It is removed at the end."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as new:
         yield Path(new)
 

@@ -91,7 +91,7 @@ DIFFERENCES = {  # each is in docs/architecture.md, with its reason
     "an indentation error": "a message names the cell, In[7], and not a file that was never there",
     "a warning": "a message names the cell, In[7], and not a file that was never there",
     "a program": "standard error stays apart; there is no terminal that would mix the two",
-    "a question": "the error says that the notebook runs by itself",
+    "a question": "the error says that the notebook runs unattended",
     "the event loop at rest": "an event loop runs while a cell awaits, and not in between",
     "help": "a pager is a part of the page in JupyterLab; here help is printed",
 }

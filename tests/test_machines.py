@@ -61,8 +61,8 @@ def test_where_nobody_reads_what_is_printed_the_class_is_graded(grade, output):
     assert "Traceback" not in said
     if output == ">/dev/full":
         assert said.splitlines()[-1] == (
-            "autograder: what is printed goes nowhere (No space left on device); "
-            "what was done is kept."
+            "autograder: the output cannot be written (No space left on device); "
+            "finished work is kept."
         )
 
 

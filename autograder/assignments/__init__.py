@@ -15,7 +15,7 @@ from autograder.errors import UserError
 
 
 class AssignmentNotFound(UserError):
-    """There is no folder of an assignment."""
+    """An assignment has no folder here."""
 
 
 def _sources() -> list[Path]:
@@ -31,7 +31,7 @@ __path__ = [*(str(source) for source in _sources()[:1]), OWN]
 def use(source: Path) -> None:
     """Take the assignments from the `source` folder of a course, and from no other course.
 
-    What was imported of assignments elsewhere is forgotten: two courses may have the same names.
+    Assignments imported from elsewhere are forgotten: two courses may use the same names.
     """
     if str(source) == __path__[0]:
         return

@@ -74,7 +74,7 @@ def case(
     answer: Answers | None = None,
     **inputs: Any,
 ) -> Sketch:
-    """Sketch a case: a name, a few words for people, its weight, and inputs in order.
+    """Sketch a case: a name, a short description, its weight, and inputs in order.
 
     The inputs go to the student's function by position. Without a `tolerance`, that of the
     check holds. Where quality is measured, `levels` say what it is worth, and `answer` what
@@ -96,7 +96,7 @@ class Check(RecordedCheck):
 
 @dataclass(frozen=True)
 class Declared:
-    """A check as it stands in a topic; called with an oracle, it is the check with that oracle."""
+    """A check as a topic declares it; called with an oracle, it is the check with that oracle."""
 
     check: Check
     cases: Cases

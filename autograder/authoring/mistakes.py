@@ -29,7 +29,7 @@ class MistakesUnreadable(UserError):
 
 @dataclass(frozen=True)
 class Change:
-    """Whole lines of a solution, and the lines that stand there instead."""
+    """Whole lines of a solution, and the lines that replace them."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -94,7 +94,7 @@ def paragraphs(file: Path) -> Iterator[tuple[int, list[str]]]:
         lines = file.read_text("utf-8").splitlines() if file.exists() else []
     except UnicodeDecodeError:
         name = "/".join(file.parts[-3:])
-        raise MistakesUnreadable(f"{name}: this file is not UTF-8; save it as such.") from None
+        raise MistakesUnreadable(f"{name}: this file is not UTF-8; save it as UTF-8.") from None
     numbered = enumerate(lines, start=1)
     for is_text, group in groupby(numbered, key=lambda pair: bool(pair[1].strip())):
         if is_text:

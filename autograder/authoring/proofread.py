@@ -1,4 +1,4 @@
-"""What is wrong with an instructor's notebook, before anything is made of it."""
+"""Find what is wrong with an instructor's notebook, before anything is made from it."""
 
 import hashlib
 import json
@@ -24,8 +24,8 @@ def proofread(assignment: AssignmentFolders) -> NotebookNode:
     text = path.with_suffix(".py")
     if text.exists() and parts(jupytext.read(text)) != parts(notebook):
         raise CourseError(
-            f"{place}: it is not what {text.name} says; `autograder sync {assignment.name}` writes "
-            f"it from there, `jupytext --to py:percent {path.name}` goes the other way round."
+            f"{place}: it differs from {text.name}; `autograder sync {assignment.name}` writes "
+            f"it from there, `jupytext --to py:percent {path.name}` goes the other way."
         )
     if found := [*open_regions(notebook), *wrong_names(notebook)]:
         raise CourseError("\n".join(f"{place}, {problem}" for problem in found))

@@ -1,9 +1,8 @@
 """Record reference tensors from the instructor's notebook, and distrust them.
 
-The notebook runs on the cases by the very path of a submission. Each outcome is then
-compared with an oracle that knows the answer another way. Every alternative solution
-must pass, every mistake must fail, and so must a function that returns zeros. Only
-when all of it holds are the files written.
+The notebook runs on the cases exactly as a submission does. Each outcome is then compared with an
+oracle that knows the answer another way. Every alternative solution must pass, every mistake must
+fail, and so must a function that returns zeros. Only when all of it holds are the files written.
 """
 
 import os
@@ -272,7 +271,7 @@ def survived(
 def unnamed(
     mistake: Mistake, hidden: Mapping[str, RecordedCheck], outcomes: Outcomes
 ) -> Iterator[str]:
-    """Yield a mistake whose hint is never told where it should be."""
+    """Yield a mistake whose hint is never given where it should be."""
     promised = [name for name in mistake.checks if name in hidden]
     told = [judge(hidden[name], outcomes.get(name, {})) for name in promised]
     named = [verdict.mistake for verdict in told]
@@ -326,7 +325,7 @@ def part(
 ) -> RecordedCheck:
     """Return the public, or the hidden, part of a check with the mistakes that show in it.
 
-    The first one that fits is told, so those of its own topic come before all others.
+    A student is told the first one that fits, so those of its own topic come before all others.
     """
     chosen, known = only(check, public), []
     first = sorted(assignment.mistakes, key=lambda mistake: mistake.topic != check.topic)

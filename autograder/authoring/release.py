@@ -12,9 +12,9 @@ from autograder.grading.notebooks import SYNCED
 from autograder.notebook.cases import load_public
 
 GRADED = (  # what can be done about it
-    "; texts, hints and points can be changed, cells added and dropped only before the first is "
-    "graded. Give the new notebook another name, or delete the grades, those of people too, with "
-    "`nbgrader db assignment remove NAME --force`, and release and grade again."
+    "; you can still change texts, hints and points, but add or remove cells only before the first "
+    "is graded. Give the new notebook another name, or delete the grades, also those given by "
+    "hand, with `nbgrader db assignment remove NAME --force`, and release and grade again."
 )
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -35,11 +35,11 @@ def sync(assignment: AssignmentFolders) -> Path:
         if parts(before) != parts(notebook) and before.metadata.get(SYNCED) != digest(before):
             differ = sum(one not in parts(notebook) for one in parts(before))
             raise CourseError(
-                f"{assignment.named(paths[1])}: {differ} of its cells are not those of "
-                f"{paths[0].name}, and may have been edited in JupyterLab; nothing is overwritten. "
-                f"To keep the notebook: `jupytext --to py:percent {paths[1].name}` in its folder "
-                f"writes the .py anew (what was edited there is lost; save a copy first). To keep "
-                f"the .py: delete {paths[1].name}."
+                f"{assignment.named(paths[1])}: {differ} of its cells differ from those "
+                f"of {paths[0].name}, and may have been edited in JupyterLab; nothing is "
+                f"overwritten. To keep the notebook: `jupytext --to py:percent {paths[1].name}` in "
+                f"its folder writes the .py again (edits there are lost; save a copy first). To "
+                f"keep the .py: delete {paths[1].name}."
             )
         notebook = combine_inputs_with_outputs(notebook, before)
     kernel = notebook.metadata.get("kernelspec", KERNEL)

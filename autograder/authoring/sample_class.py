@@ -1,4 +1,4 @@
-"""The sample class of an assignment: student versions filled in, one student a way of doing it.
+"""The sample class of an assignment: student versions, each filled in by one kind of student.
 
 Three kinds of student: a *style* is a right solution in another style, a *mistake* is the
 instructor's solution with one known mistake, and a file in the assignment's `submissions/`
@@ -77,8 +77,8 @@ def submit(
 def sample_class(assignment: AssignmentFolders) -> list[Student]:
     """Build every student of the sample class of a released assignment.
 
-    What a solved notebook trained lies beside theirs, but for the one who handed in nothing,
-    and for a file that begins with `# handed in alone`.
+    Each hands in what a solved notebook trained, except the one who handed in nothing and those
+    whose file begins with `# handed in alone`.
     """
     source, folder = assignment.source, assignment.source / "submissions"
     mistakes = {mistake.name: mistake for mistake in checks.mistakes(source)}

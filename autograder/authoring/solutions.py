@@ -45,12 +45,12 @@ def with_mistake(notebook: NotebookNode, mistake: Mistake) -> NotebookNode:
 
 
 def _place(lines: Sequence[str], change: Change, mistake: Mistake) -> int:
-    """Return where the lines of a change stand in a solution. Raises CellNotFound."""
+    """Return where the lines of a change are in a solution. Raises CellNotFound."""
     size = len(change.before)
     found = [i for i in range(len(lines)) if tuple(lines[i : i + size]) == change.before]
     if size == 0 or len(found) != 1:
         raise CellNotFound(
-            f"mistake {mistake.name}: the lines {list(change.before)} stand {len(found)} times, "
+            f"mistake {mistake.name}: the lines {list(change.before)} occur {len(found)} times, "
             f"not once, in the cell {mistake.cell}; correct the lines with - in its file."
         )
     return found[0]
@@ -79,7 +79,7 @@ def only_checks_that_use(notebook: NotebookNode, cell: str) -> NotebookNode:
 def _names(source: str) -> tuple[set[str], set[str]]:
     """Return the names that a cell defines for others, and those that it uses anywhere.
 
-    They are none if the cell is no Python.
+    Both are empty if the cell is not Python.
     """
     try:
         tree = ast.parse(TransformerManager().transform_cell(source))

@@ -29,7 +29,7 @@ PATIENCE = 10, 60  # seconds for a Dask scheduler to answer, for its first worke
 
 @dataclass(frozen=True)
 class Workers:
-    """Those who run submissions, each one at a time."""
+    """Workers, each of which runs one submission at a time."""
 
     executor: Executor
     count: int
@@ -74,7 +74,7 @@ def find(scheduler: str) -> "Client":
     except (OSError, ValueError) as error:
         raise CourseError(
             f"{scheduler}: no Dask scheduler answers at this address ({error}); "
-            "start one with `dask scheduler`, which says its address."
+            "start one with `dask scheduler`, which prints its address."
         ) from error
 
 
@@ -99,10 +99,10 @@ def require_same_code(client: "Client", scheduler: str, source: Path) -> None:
 def run_class(
     workers: Workers, todo: Iterator[Prepared], config: Config
 ) -> Iterator[tuple[Prepared, Ran | Exception]]:
-    """Run submissions, a few a worker at a time, and yield them as they come.
+    """Run submissions, a few per worker at a time, and yield them as they finish.
 
-    Those that were lost with the process that kernels come from run once more at the end, each
-    alone: it may have been the fault of one that ran beside them.
+    Those that were lost with the warm process run again at the end, each alone: another one that
+    ran at the same time may have been at fault.
     """
     running: dict[Future, Prepared] = {}
     lost: list[Prepared] = []

@@ -92,7 +92,7 @@ class AssignmentFolders:
         return self._folder("release")
 
     def submitted(self, student: str) -> Path:
-        """Return the folder that a student handed in. Raises CourseError for what is no name."""
+        """Return the folder that a student handed in. Raises CourseError for an invalid name."""
         return self._folder("submitted", simple(student, "a student"))
 
     def autograded(self, student: str) -> Path:
@@ -104,7 +104,7 @@ class AssignmentFolders:
         return self._folder("feedback", student)
 
     def named(self, path: Path) -> Path:
-        """Return a path as it is named to people: from the course folder on."""
+        """Return a path as messages name it: from the course folder on."""
         return path.relative_to(self.course.root)
 
     def notebook(self) -> Path:
@@ -123,13 +123,13 @@ class AssignmentFolders:
         if not (students := [name for name in names if _is_text(name)]):
             left_out = self.left_out()
             raise CourseError(
-                f"{pattern}: there are no submissions; put one folder a student there."
+                f"{pattern}: there are no submissions; put one folder per student there."
                 + (f"\n{left_out}" if left_out else "")
             )
         return students
 
     def left_out(self) -> str:
-        """Say what lies among the submissions and is none of any assignment; nothing if all is."""
+        """List what is among the submissions but belongs to no assignment; empty if nothing is."""
         pattern = self.named(self.submitted("*")).parts
         place = self.course.root.joinpath(*pattern[: pattern.index("*")])
         inside, known, found = pattern[pattern.index("*") + 1 :], self.course.assignments(), []
@@ -157,14 +157,14 @@ class AssignmentFolders:
 
 
 def simple(name: str, of: str) -> str:
-    """Return a name if it is no more than that. Raises CourseError for a path."""
+    """Return a name if it is only a name. Raises CourseError for a path."""
     if name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
         raise CourseError(f"{clip(name)!r} is not the name of {of}: a name has no / and no \\.")
     return name
 
 
 def _is_text(name: str) -> bool:
-    """Say whether the name of a file is text, and not bytes in some other encoding."""
+    """Say whether the name of a file is text, not bytes in some other encoding."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
@@ -185,8 +185,8 @@ def _why_left_out(entry: Path, assignment: str, known: Sequence[str]) -> str:
     if not inside:
         return "an empty folder"
     if any(path.suffix in (".ipynb", ".zip") for path in inside):
-        return f"what was handed in belongs into a folder {assignment} in it"
-    return f"no folder {assignment} in it"
+        return f"put its files into a folder {assignment} inside it"
+    return f"no folder {assignment} inside it"
 
 
 @contextmanager
@@ -224,7 +224,7 @@ def open_course(root: Path | str = ".") -> Course:
 
 
 def places(coursedir: CourseDirectory, config: Config) -> list[str]:
-    """Return where a course has what no submission may read: its folders, gradebook, exchange."""
+    """Return the places that no submission may read: a course's folders, gradebook, exchange."""
     names = ("source", "submitted", "autograded", "feedback")
     folders = [getattr(coursedir, f"{name}_directory") for name in names]
     found = [os.path.join(coursedir.root, folder) for folder in ("", *folders)]
@@ -234,7 +234,7 @@ def places(coursedir: CourseDirectory, config: Config) -> list[str]:
 
 
 def last_error(result: dict) -> str:
-    """Return the line that says most of what `capture_log` caught."""
+    """Return the most telling line that `capture_log` caught."""
     return next(errors(result), "nbgrader failed and logged no error.")
 
 

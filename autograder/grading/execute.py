@@ -22,7 +22,7 @@ from autograder.sandbox.limits import Limits
 
 ENDED = "the kernel died while this cell ran"
 REASONS = {
-    "memory": "the submission used more memory than it may",
+    "memory": "the submission used more memory than it may use",
     "silent": "the kernel did not say that this cell had ended",
     "": f"{ENDED}: out of memory, out of processor time, or a crash in compiled code",
 }
@@ -111,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def _bundle(data: Any) -> NotebookNode:
-    """Return of a display what a notebook may hold: texts, and JSON where that is what it is."""
+    """Return those parts of a display that a notebook may hold: texts, and JSON as JSON."""
     if not isinstance(data, dict):
         raise TypeError("this should be in several forms")
     return NotebookNode({
@@ -129,26 +129,30 @@ def _deep(value: Any, levels: int) -> bool:
 class Execute(LoggingConfigurable):
     """Takes the place of nbgrader's Execute: a warm kernel, in a sandbox, on a challenge.
 
-    A cell that raises does not end the run. A kernel that dies or has to be stopped
-    does, and not the grading: the cells before it keep their evidence, and the cell in
-    which it ended says so. (It is no preprocessor of nbgrader's, and does as one, because
-    a worker has no other use for nbgrader, which takes seconds to import.)
+    A cell that raises does not end the run. A kernel that dies or has to be stopped does, and not
+    the grading: the cells before it keep their evidence, and the cell in which it ended says so.
+    (It behaves like one of nbgrader's preprocessors but is not one: a worker has no other use for
+    nbgrader, which takes seconds to import.)
     """
 
     enabled = True
 
     timeout = Integer(120, help="seconds a cell may run").tag(config=True)
     grace = Integer(5, help="seconds in which an interrupted cell has to end").tag(config=True)
-    sandbox = Bool(True, help="shut kernels in; without, they have your rights").tag(config=True)
-    warm = Bool(client.CAN_FORK, help="fork kernels from a warm process, where a system can").tag(
+    sandbox = Bool(True, help="run kernels in a sandbox; without it, they have your rights").tag(
+        config=True
+    )
+    warm = Bool(client.CAN_FORK, help="fork kernels from a warm process, if the system can").tag(
         config=True
     )
     preload = List(
-        Unicode(), help="modules a kernel has imported, beside those that notebooks import"
+        Unicode(),
+        help="modules to import before a fork, in addition to those that notebooks import",
     ).tag(config=True)
     assignments = List(Unicode(), help="whose imports these are; if none, of all").tag(config=True)
     hidden = List(
-        Unicode(), help="folders and files that no submission may read, beside the course's own"
+        Unicode(),
+        help="more folders and files that no submission may read, besides the course's own",
     ).tag(config=True)
     source = Unicode(
         str(package.CLONE / "source"), help="the folder of the course's assignments"

@@ -24,7 +24,7 @@ def pack(files: Mapping[str, Path | bytes], limit: int = 512 * MiB, most: int = 
     if len(files) > most:
         raise FolderTooLarge(
             f"there are more than {most:,} files beside the notebook; "
-            "hand in what the notebook needs, and no more."
+            "hand in only what the notebook needs."
         )
     packed, size = io.BytesIO(), 0
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -38,7 +38,7 @@ def pack(files: Mapping[str, Path | bytes], limit: int = 512 * MiB, most: int = 
             if size > limit:
                 raise FolderTooLarge(
                     f"the files beside the notebook take more than {limit // MiB} MiB; "
-                    "hand in what the notebook needs, and no more."
+                    "hand in only what the notebook needs."
                 )
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o600

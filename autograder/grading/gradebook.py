@@ -1,4 +1,4 @@
-"""The gradebook has one writer, and it takes a submission whole or not at all."""
+"""The gradebook has one writer, which records a submission completely or not at all."""
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -31,8 +31,8 @@ from autograder.grading.course import AssignmentFolders, Course, CourseError, qu
 from autograder.grading.notebooks import answers, grade_id
 
 BROKEN = "not a database", "malformed"  # in what SQLite says
-NEW_ONE = "put a copy of it back, or move it away, release and grade again."
-LATER = "nothing is lost: when it can, go on with `autograder grade --resume`."
+NEW_ONE = "restore a copy of it; or move it away, then release and grade again."
+LATER = "nothing is lost: when it can be used, continue with `autograder grade --resume`."
 PATIENCE = 120  # seconds to wait for a gradebook that someone else is writing
 
 KINDS = {  # which cells of a notebook have a grade, and which a comment
@@ -68,9 +68,9 @@ class GradebookWriter:
     ) -> None:
         """Write the grades and comments of a judged submission. Raises CourseError.
 
-        A score that a person gave stays. Its cell is marked for another look if its automatic
-        score or what was answered is another one than before; `earlier` returns what was
-        answered in a notebook that was graded before (`notebooks.answers`).
+        A score that a person gave stays. Its cell is marked for another look if its automatic score
+        or the answer has changed; `earlier` returns what was answered in a notebook that was graded
+        before (`notebooks.answers`).
         """
         patiently(
             lambda: self._save(student, notebooks, timestamp, cache(earlier)),
@@ -215,7 +215,7 @@ def open_writer(assignment: AssignmentFolders) -> Generator[GradebookWriter]:
 
 
 def patiently(use: Callable[[], Result], undo: Callable[[], None] = lambda: None) -> Result:
-    """Use a gradebook that others may hold for a while. Raises CourseError.
+    """Use a gradebook that others may lock for a while. Raises CourseError.
 
     The waiting is done here and not in SQLite, so that Ctrl-C ends it.
     """

@@ -29,7 +29,7 @@ class Defined:
 
 
 def taken(cells: Sequence[NotebookNode], check: int) -> str:
-    """Say which cell gave a name that a check uses another meaning, if one did.
+    """Say which cell redefined a name that a check uses, if one did.
 
     `check` is the position of the check's cell in `cells`. A name counts if a locked cell
     defines it and a later cell of the student's assigns it; to import it again changes nothing.
@@ -57,8 +57,8 @@ def taken(cells: Sequence[NotebookNode], check: int) -> str:
     for name in _reached(read(cells[check].source).used, uses):
         if name in theirs:
             return (
-                f"{theirs[name]} gives {name} another meaning than the course's cell "
-                f"{ours[name]}, and this check uses it: choose another name"
+                f"{theirs[name]} redefines {name}; this check needs the one from the course's cell "
+                f"{ours[name]}: choose another name"
             )
     return ""
 

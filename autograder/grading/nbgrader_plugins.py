@@ -1,6 +1,6 @@
-"""What makes nbgrader a judge's court: preprocessors and exporters, and where they stand.
+"""The judge as part of nbgrader: preprocessors and exporters, and where they go.
 
-`configure` is called from `nbgrader_config.py`. The judge stands between execution and
+`configure` is called from `nbgrader_config.py`. The judge comes between execution and
 `SaveAutoGrades`: it replaces the outputs of every autograded cell by its verdict.
 """
 
@@ -62,7 +62,7 @@ class SaveGrades(nbgrader.SaveAutoGrades):
 
 
 class Kept:
-    """What a converter of nbgrader deletes to make it anew, put back if that fails."""
+    """What a converter of nbgrader deletes before it makes the next, put back if that fails."""
 
     def __init__(self, converter: Any) -> None:
         """Stand between the converter and its folders. It has not started yet."""
@@ -183,7 +183,7 @@ class RepairingExporter(NotebookExporter):
 
 
 def keep_home(coursedir: CourseDirectory, folder: str, config: Config) -> None:
-    """Let nbgrader copy nothing of an assignment's folder but what is released."""
+    """Let nbgrader copy only what is released from an assignment's folder."""
     before = glob.escape(os.path.join(folder, ""))  # what an earlier call said of this folder
     others = (pattern for pattern in coursedir.ignore if not pattern.startswith(before))
     coursedir.ignore = [*others, *released.ignored(folder, config)]

@@ -69,7 +69,7 @@ def grade_id(cell: NotebookNode) -> str:
 
 
 def answers(notebook: NotebookNode) -> dict[str, str]:
-    """Return what the score of each of nbgrader's cells stands on, by grade_id.
+    """Return what the score of each of nbgrader's cells depends on, by grade_id.
 
     That is its own text if a student writes in it, and else all code.
     """
@@ -96,5 +96,5 @@ def is_autograded(cell: NotebookNode) -> bool:
 
 
 def runs_when_graded(cell: NotebookNode) -> bool:
-    """Say whether a cell is code, and not for people only."""
+    """Say whether a cell is code, and not for the student only."""
     return cell.cell_type == "code" and not for_people_only(cell.source)

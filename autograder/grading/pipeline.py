@@ -3,7 +3,7 @@
 A worker runs one submission at a time and knows neither the answers nor the gradebook.
 Everything else happens in this process, the only one that writes. Each submission is
 recorded as soon as it is judged, with a line in the journal, so that a run that was cut
-off can go on where it stopped.
+off can be resumed.
 """
 
 import errno
@@ -144,7 +144,7 @@ def writable(course: Course) -> Generator[None]:
             raise
         raise CourseError(
             f"{error.filename or course.root}: {error.strerror}; nothing is lost: make room, "
-            "and go on with `autograder grade --resume`."
+            "and continue with `autograder grade --resume`."
         ) from error
 
 

@@ -56,6 +56,6 @@ def _sentence(assignment: str, before: Mapping[str, str], now: Mapping[str, str]
     more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return (
         f"{assignment}: since its references were recorded, {', '.join(changed[:SHOWN])}{more} "
-        f"changed; grades are by the references. `autograder reference {assignment}` records "
-        "them anew (for cases of your own with your --seed)."
+        f"changed; grades still follow the references. `autograder reference {assignment}` records "
+        "them again (with your --seed, if you drew cases of your own)."
     )

@@ -1,7 +1,7 @@
 """What of an assignment's folder is released: the notebook, and what an author names.
 
-nbgrader would copy every file but for those it is told to ignore. The folder holds the
-solutions, so here a file that nobody named stays at home.
+nbgrader would copy every file but for those it is told to ignore. The folder holds the solutions,
+so here a file that nobody named is not released.
 """
 
 import glob

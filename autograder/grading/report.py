@@ -92,7 +92,7 @@ class ClassReport:
         return mean(shares) if shares else 0.0
 
     def common_mistakes(self, check: str, most: int = 3) -> list[tuple[str, str, int]]:
-        """The known mistakes surely made most often in a check: name, hint, number of students."""
+        """The most common certain mistakes in a check: name, hint, number of students."""
         seen = [s.checks[check] for s in self.students if check in s.checks]
         counted = Counter((c.mistake, c.hint) for c in seen if c.mistake and c.certain)
         return [(name, hint, count) for (name, hint), count in counted.most_common(most)]
@@ -179,7 +179,7 @@ def table(report: ClassReport) -> Table:
         name = exercise.removeprefix("nn_").replace("_", "\n")
         drawn.add_column(f"{name}\n/{maximum:g}", justify="right", no_wrap=True)
     drawn.add_column(f"total\n/{report.maximum:g}", justify="right", style="bold", no_wrap=True)
-    drawn.add_column("most points lost by", min_width=20)
+    drawn.add_column("where most points were lost", min_width=20)
     for student in report.students:
         points = [f"{value:.4g}" for value in student.exercises.values()]
         waiting = f" +{student.unmarked}?" if student.unmarked else ""

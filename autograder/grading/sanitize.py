@@ -45,7 +45,7 @@ COMMANDS = re.compile(r"\\(?=(?:href|style|class|cssId|require|def|let|newcomman
 
 @pass_context
 def shown(context: Context, source: str) -> str:
-    """Render Markdown for a page of nbconvert's, in the place of its filter `markdown2html`."""
+    """Render Markdown for a page of nbconvert, in place of its filter `markdown2html`."""
     return to_html(source, context.get("cell", {}).get("attachments", {}))
 
 
@@ -63,7 +63,7 @@ def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
 
 
 def clean(page: str) -> str:
-    """Leave of HTML, and of the formulas in it, what does nothing."""
+    """Keep only what is harmless in HTML and in its formulas."""
     cleaned = nh3.clean(
         page, attributes=ATTRIBUTES, attribute_filter=_value, url_schemes=SCHEMES,
     )  # fmt: skip
@@ -79,7 +79,7 @@ def _value(tag: str, attribute: str, value: str) -> str | None:
 
 
 class SanitizeSubmission(SanitizeHTML):
-    """Leave of each output text, pictures and plain HTML; of raw cells, no scripts.
+    """Keep text, pictures and plain HTML of each output; remove scripts from raw cells.
 
     Written answers are cleaned when they are rendered (`shown`). The course's own cells and
     the judge's verdicts stay as they are.

@@ -82,7 +82,7 @@ def _check(cell: NotebookNode, reference: Mapping[str, RecordedCheck]) -> Record
 
 
 def verdict_output(verdict: Verdict, maximum: float) -> NotebookNode:
-    """Build the one output of a judged cell: points for nbgrader, a table for people."""
+    """Build the one output of a judged cell: points for nbgrader, a table for a reader."""
     points = verdict.points(maximum)
     heading = f"{verdict.check}: {points:g} of {maximum:g} points"
     data = {

@@ -63,9 +63,9 @@ def refusal(function: Any) -> str:
 
 
 class _Refuse(TorchFunctionMode):
-    """Sees every call of a torch function, until it has long seen nothing new.
+    """Watches every call of a torch function, until nothing new has come for a long time.
 
-    Being seen costs a call as much as a small sum, and a training run makes thousands.
+    Watching a call takes as long as a small sum, and a training run makes thousands.
     """
 
     def __init__(self, blind: ExitStack) -> None:

@@ -47,7 +47,7 @@ FLOAT32 = Tolerance(rtol=1e-4, atol=1e-6)
 
 @dataclass(frozen=True)
 class Level:
-    """How good is how good: what reaches a level, and the part of the points it is worth."""
+    """A level of quality: the value that reaches it, and the share of the points it is worth."""
 
     name: str
     at_least: float

@@ -80,7 +80,7 @@ class Checker:
         """
         path = _starting_directory() / CHALLENGE_FILE
         if not path.exists():
-            raise NotJudged(f"{name}: hidden cases are only there when a grader provides them.")
+            raise NotJudged(f"{name}: hidden cases are there only when a grader provides them.")
         checks, asked = _challenge(path)
         check = self._check(checks, name)
         self._forget_unless_only_checks_ran()
@@ -90,7 +90,7 @@ class Checker:
         }
         output = evidence.to_output(name, outcomes)
         display({evidence.MIME: output}, raw=True)
-        raise NotJudged(f"{name}: recorded, and not judged; see nbgrader_config.py of the course.")
+        raise NotJudged(f"{name}: recorded, but not judged; see nbgrader_config.py of the course.")
 
     def _observed(
         self, case: Case, function: Callable, check: RecordedCheck, asked: Mapping
@@ -151,7 +151,7 @@ class _Name:
             self.names["check"] = self.checker
 
     def give_back(self, _: Any) -> None:
-        """Let the name mean what the student's cells let it mean."""
+        """Give the name back the meaning it has in the student's cells."""
         self.names.update(self.taken)
         self.taken = {}
 

@@ -1,10 +1,9 @@
 """What a student's function returned, as recorded tensors.
 
-An `Outcome` is one call of one function: the leaves of its return value that a
-check asks for, or the exception it raised. The student's process packs its
-outcomes into a cell output; the judge, elsewhere, unpacks them. Nothing is
-unpickled on the way, and nothing in it is believed: a leaf says what it is
-(a tensor, a NumPy array, a list…), and the judge decides what that is worth.
+An `Outcome` is one call of one function: the leaves of its return value that a check asks for, or
+the exception it raised. The student's process packs its outcomes into a cell output; the judge,
+elsewhere, unpacks them. Nothing is unpickled on the way, and nothing in it is trusted: a leaf says
+what it is (a tensor, a NumPy array, a list…), and the judge decides what that is worth.
 """
 
 import base64

@@ -136,13 +136,13 @@ def _recognise(
 ) -> tuple[KnownMistake | None, float, bool]:
     """Find the mistake that the outcomes show, the credit it keeps, and whether it is certain.
 
-    Numbers decide, and all of them: those of every case in which the mistake shows. If the other
-    cases are right, it has its credit. If they are wrong in another way, it is told without it,
-    provided that several cases speak for it and one sets it apart from all other mistakes. One
-    that leaves no numbers (a wrong form, infinity) is told if nothing else is wrong, without its
-    credit; one that only ever raises is not, for an exception can have any cause. What explains
-    all cases as well as another mistake does, of another function perhaps, or rests on a single
-    case, is told as what may be.
+    All numbers must match: those of every case in which the mistake shows. If the other cases are
+    right, it keeps its credit. If they are wrong in a different way, the hint is given without the
+    credit, provided that several cases point to it and one fits no other mistake. A mistake that
+    leaves no numbers (a wrong form, infinity) is named only if nothing else is wrong, without its
+    credit; one that only ever raises is not named, because an exception can have any cause. If
+    another mistake, perhaps of another function, explains all cases equally well, or a single case
+    is all the evidence, the mistake is not certain.
     """
     sure, partly = [], []
     for mistake in check.mistakes:

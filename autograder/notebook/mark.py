@@ -1,4 +1,4 @@
-"""The line that says of a cell that it is for people only, and not run when graded."""
+"""The line that says that a cell is for the student only, and not run when graded."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ MARK = re.compile(rf"#\s*{NOT_GRADED.lstrip('# ')}\.?", re.IGNORECASE)
 
 
 def for_people_only(source: str) -> bool:
-    """Say whether a cell carries the mark: in its first line, or below what may stand above."""
+    """Say whether a cell carries the mark: in its first line, or below what may come before it."""
     for line in map(str.strip, source.split("\n")):
         if MARK.fullmatch(line):
             return True

@@ -1,4 +1,4 @@
-"""What PyTorch and the checks make when they are first used, made when this is imported.
+"""Do at import what PyTorch and the checks otherwise do at first use.
 
 A warm process imports it, so that no kernel that is forked from it has to do it again.
 """

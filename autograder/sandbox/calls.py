@@ -1,9 +1,8 @@
 """The system calls that a kernel may make, as a filter for Linux (seccomp).
 
-All others do not exist there: not those that give memory which no limit sees, that leave
-something behind or count for a user as a whole (keyrings, System V, message queues, inotify),
-that reach into other processes or into parts of Linux with a history of holes, and not those
-that Linux will have one day.
+No other call exists there: none that gives memory outside the limits, leaves something behind or
+counts for a user as a whole (keyrings, System V, message queues, inotify), none that reaches into
+other processes or into parts of Linux with a history of holes, and none that Linux may add one day.
 """
 
 import ctypes

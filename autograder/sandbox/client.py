@@ -341,10 +341,10 @@ def _order(settings: Settings, paths: Sequence[str]) -> dict[str, Any]:
 def readable_paths(hidden: tuple[str, ...]) -> tuple[str, ...]:
     """Return what of this Python is shown in the sandbox, beside the system's programs.
 
-    Raises SandboxError if something that has to be hidden lies in what is shown.
+    Raises SandboxError if something that has to be hidden is in what is shown.
     """
     if sys.platform != "linux":
-        return ()  # there is no sandbox, which is said where one is asked for
+        return ()  # there is no sandbox; whoever wants one is told there
     from autograder.sandbox.namespaces import SYSTEM
 
     prefixes = {sys.prefix, sys.base_prefix, os.path.realpath(sys.base_prefix)}
@@ -355,8 +355,8 @@ def readable_paths(hidden: tuple[str, ...]) -> tuple[str, ...]:
         for path in shown:
             if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(path)):
                 raise SandboxError(
-                    f"{place} must be hidden from submissions, and lies in {path}, which they can "
-                    "read, as programs and the environment of Python are there; move it to a "
-                    "folder of its own."
+                    f"{place} must be hidden from submissions, but it is in {path}, which they can "
+                    "read because programs or Python's own files are there; move it to a folder "
+                    "of its own."
                 )
     return tuple(sorted(filter(os.path.exists, paths)))

@@ -100,8 +100,8 @@ def threads() -> str:
 def fork(message: bytes, fds: list[int]) -> Kernel:
     """Fork a kernel, into namespaces of its own if there is a sandbox.
 
-    Raises one of NO_REQUEST for what is none, and OSError; the file
-    descriptors are closed then.
+    Raises one of NO_REQUEST for an invalid request, and OSError; the file descriptors are closed
+    then.
     """
     with ExitStack() as given:
         for fd in fds:

@@ -39,8 +39,8 @@ CONFIG = {
     "HistoryManager": {"enabled": False},
     "InteractiveShell": {"colors": "nocolor", "xmode": "Plain"},
 }
-QUIT = "quit() and exit() end this cell, and the notebook goes on"
-NOBODY = "nobody can answer: this notebook runs by itself"
+QUIT = "quit() and exit() end this cell only; the notebook continues"
+NOBODY = "nobody can answer: this notebook runs unattended"
 OURS = ("autograder", "data_scripts")
 WAITS = 8192  # characters that may be printed before they are sent
 

@@ -52,7 +52,7 @@ MOUNT_SETATTR = 442
 
 
 class NoSandbox(Exception):
-    """The sandbox cannot be had; the message says why, in one sentence."""
+    """There can be no sandbox here; the message says why, in one sentence."""
 
 
 def call(name: str, *arguments: object) -> int:
@@ -88,7 +88,7 @@ def read_only(target: str, flags: int = 0) -> None:
 
 
 def enter(paths: Iterable[str], package: Mapping[str, str]) -> None:
-    """Shut this process in: it goes on as process 1 of namespaces of its own.
+    """Shut this process in: it continues as process 1 of its own namespaces.
 
     `paths` are the folders outside that can be read inside, at the same place; `package`
     are files by their place under /course. Raises NoSandbox.
@@ -185,7 +185,7 @@ def _new_user() -> None:
 
 
 def _become_first_process() -> None:
-    """Go on as the first process of the new pid namespace; the one outside waits for it."""
+    """Continue as the first process of the new pid namespace; the one outside waits for it."""
     child = os.fork()
     if child:
         os._exit(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))

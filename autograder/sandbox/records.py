@@ -1,9 +1,9 @@
 """What a kernel and the grader say to each other: records on one socket.
 
-A record is a header and a JSON document. The grader sends the source of a cell; the kernel
-answers with what the cell shows, and at last with `DONE`. The grader believes nothing of it: a
-record is taken from the socket only when its header says that it belongs to the cell, is the
-next one, and is small enough.
+A record is a header and a JSON document. The grader sends the source of a cell; the kernel answers
+with what the cell shows, and at last with `DONE`. The grader trusts none of it: a record is taken
+from the socket only when its header says that it belongs to the cell, is the next one, and is small
+enough.
 """
 
 import json
@@ -21,7 +21,7 @@ CHUNK = 1 << 18
 
 
 class Malformed(Exception):
-    """What a kernel sent is no record, or not the one that is due."""
+    """What a kernel sent is not a record, or not the one that is due."""
 
 
 class TooLarge(Exception):

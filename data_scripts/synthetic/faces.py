@@ -21,10 +21,10 @@ VERSION = 2  # of what draw_collected returns
 STREAM = 1  # of random numbers: changed, every face is another one
 SIZE = 48
 FINE = 3  # drawn this many times larger, then reduced
-# Images a class in the official training part.
+# Images per class in the official training set.
 OFFICIAL = np.array([3995, 436, 4097, 7215, 4830, 3171, 4965])
-COPIED = 0.06  # of the faces of a split stand in the training part too; 0.08 in the real set
-RELABELLED = 0.08  # of the copies have another label there; 0.06 in the real set
+COPIED = 0.06  # of the faces of a split are in the training set too; 0.08 in the real data
+RELABELLED = 0.08  # of the copies have another label there; 0.06 in the real data
 CHUNK = 500  # faces whose polygons are in memory at a time
 
 
@@ -45,7 +45,7 @@ def draw(
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Return each split as images (N, 1, 48, 48) and labels (N,), both uint8.
 
-    Classes have the shares of FER2013's training part. A split does not depend on the sizes of
+    Classes have the shares of FER2013's training set. A split does not depend on the sizes of
     the others.
     """
     sizes = {"train": train, "validation": validation, "test": test}
@@ -60,7 +60,7 @@ def draw_collected(
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Draw as `draw` does, with what happens to sets that are collected from the web.
 
-    Some faces of the training part stand in another split too, a few with another label.
+    Some faces of the training split appear in another split too, a few with another label.
     """
     splits = draw(train, validation, test, seed)
     for number, split in enumerate(("validation", "test")):

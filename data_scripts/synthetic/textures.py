@@ -32,7 +32,7 @@ def draw(number: int) -> tuple[np.ndarray, np.ndarray]:
     shape, texture, colour = labels
     # the ground never has the figure's colour, or the outline would be lost
     ground = (colour + random.randint(1, len(COLOURS))) % len(COLOURS)
-    # a ground of another texture would leave it open which of the two is asked for
+    # a ground of another texture would leave it open which of the two is meant
     image = _paint(random, TEXTURES[texture] if random.randint(2) else "plain", ground)
     inside = _cover(random, SHAPES[shape])[..., None]
     image = image + (_paint(random, TEXTURES[texture], colour) - image) * inside

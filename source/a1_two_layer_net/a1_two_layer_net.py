@@ -13,15 +13,18 @@
 # %% [markdown]
 # # A two-layer net, by hand
 #
-# **After this notebook you can** write a neural network without a deep-learning library: compute its scores and its loss, derive every gradient, test that the gradients are right, train the net, and read from its curves how the training went.
+# **After this notebook you can** write a neural network without a deep-learning library: compute its scores and its loss, derive every gradient, test that the gradients are right, train the net, and read from its curves how training went.
 #
 # **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers
 #
-# You write tensor operations only: no `torch.nn`, no autograd. `torch.softmax`, `torch.relu`, `clamp`, `exp` and their like are fine, and so are loops. `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot` of `torch.nn.functional` are fine too. A check whose function calls anything else of `torch.nn` (a layer such as `nn.ReLU()`, a loss such as `F.cross_entropy`) or asks autograd for a gradient says so and fails.
+# You write tensor operations only: no `torch.nn`, no autograd.
+#
+# - **Allowed**: loops, `torch.softmax`, `torch.relu`, `clamp`, `exp` and the like; from `torch.nn.functional` also `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot`.
+# - **Not allowed**: everything else in `torch.nn` (a layer such as `nn.ReLU()`, a loss such as `F.cross_entropy`), and gradients from autograd. If your function uses one of these, its check says so and fails.
 #
 # The functions and their arguments follow assignment 2 of EECS 498-007, *Deep Learning for Computer Vision* (Justin Johnson, University of Michigan), which itself grew out of Stanford's CS231n. The data, the checks and the questions are this course's own.
 #
-# Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. All cases passed here is a very good sign, and not yet a proof. A cell whose first line is `# not run when graded` is for you to look at: the grader leaves it out, and you may use this line in cells of your own.
+# Each task is followed by a **check**. It runs your function on a few cases whose answers ship with the course and draws a table. When your work is graded, the same check runs on cases you have not seen. If all cases pass here, that is a very good sign, but not yet a proof. A cell whose first line is `# not run when graded` is for you only: the grader skips it. You may use this line in cells of your own.
 
 # %% [markdown]
 # ## Set-up
@@ -46,14 +49,17 @@ check = Checker("a1_two_layer_net")
 # %% [markdown]
 # ## The problem
 #
-# Three classes of points wind around each other in the plane. No straight line separates them. That is the reason to put a hidden layer between the input and the scores.
+# Three classes of points wind around each other in the plane. No straight line separates them, so we put a hidden layer between the input and the scores.
 
 # %% nbgrader={"grade": false, "grade_id": "toy_data", "locked": true, "schema_version": 3, "solution": false, "task": false}
 data = toy.load()  # X (120, 2), y (120,), X_val (60, 2), y_val (60,)
 plots.points(data.X, data.y)
 
 # %% [markdown]
-# Throughout: a batch of $N$ samples with $D$ features, $H$ hidden units, $C$ classes. The net's parameters are a dict of four tensors: `W1` (D, H), `b1` (H,), `W2` (H, C), `b2` (C,). The same code must work for any $N, D, H, C$, for `float32` and for `float64`: results keep the dtype of the inputs, and so does every step on the way: a `float64` number that was rounded to `float32` is not exact enough.
+# The notation: a batch has $N$ samples with $D$ features; the net has $H$ hidden units and $C$ classes. Its parameters are a dict of four tensors: `W1` (D, H), `b1` (H,), `W2` (H, C), `b2` (C,). Your code must work
+#
+# - for any $N, D, H, C$,
+# - for `float32` and for `float64`. Results keep the dtype of the inputs, and so does every step on the way: a `float64` number that was once rounded to `float32` is not accurate enough.
 
 
 # %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -76,7 +82,7 @@ params = new_params(D=2, H=16, C=3)
 # %% [markdown]
 # ## 1 · Forward pass
 #
-# A linear layer only multiplies and adds, so two of them in a row can do no more than one. The **ReLU** between them, $\max(0, z)$ entry by entry, is what lets the net bend:
+# A linear layer only multiplies and adds, so two of them in a row can do no more than one. The **ReLU** between them, $\max(0, z)$ entry by entry, lets the net draw boundaries that bend:
 #
 # $$\text{hidden} = \max(0,\; X W_1 + b_1) \qquad \text{scores} = \text{hidden}\, W_2 + b_2$$
 #
@@ -125,12 +131,12 @@ check.hidden("forward_hidden", nn_forward_pass)
 #
 # The second part, with strength $\lambda$ = `reg`, keeps the weights small. Here $\lVert W \rVert^2$ is the sum of the squares of all entries. There is no factor ½, and biases are not penalised.
 #
-# **Two things to know.** A net that knows nothing gives each of $C$ classes the probability $1/C$, so its loss, without the penalty, is $\ln C$; if your first loss is far from that, in either direction, find out why. And $e^{1000}$ is infinity in floating point: subtract the largest score of each sample first. It changes no probability, because it cancels in the fraction, and after it the largest term of the sum is $e^0 = 1$.
+# **Two things to know.** A net that knows nothing gives each of $C$ classes the probability $1/C$, so its loss, without the penalty, is $\ln C$; if your first loss is far from that, in either direction, find out why. And $e^{1000}$ is infinity in floating point: subtract the largest score of each sample first. This changes no probability, because it cancels in the fraction, and now the largest term of the sum is $e^0 = 1$.
 #
-# **Task** (20 min, medium). Write the loss. It must be right, and so finite, for scores of ±10,000. A small number added inside the logarithm keeps it finite, but not right.
+# **Task** (20 min, medium). Write the loss. It must be right, and therefore finite, even for scores of ±10,000. A small number added inside the logarithm keeps it finite, but makes it wrong.
 #
 # <details><summary>Hint 1: picking the right class</summary><code>table[torch.arange(N), y]</code> takes one entry from each row.</details>
-# <details><summary>Hint 2: stay with logarithms</summary>If a probability is so small that it is stored as 0, its logarithm is −∞. Simplify log p on paper before you type: the logarithm of a fraction is a difference.</details>
+# <details><summary>Hint 2: stay with logarithms</summary>If a probability is so small that it is rounded to 0, its logarithm is −∞. Simplify log p on paper before you type: the logarithm of a fraction is a difference.</details>
 # <details><summary>Hint 3: nearly the answer</summary>With shifted scores t = s − max s, log p<sub>k</sub> = t<sub>k</sub> − log Σ<sub>j</sub> exp t<sub>j</sub>.</details>
 
 
@@ -171,7 +177,7 @@ check.hidden("loss_extreme", nn_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? Your neighbour finds 2.9 and another one 0.4 in the same place: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.*
+# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? One neighbour gets 2.9 and another gets 0.4: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_initial_loss", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -183,7 +189,7 @@ check.hidden("loss_extreme", nn_loss)
 # %% [markdown]
 # ## 3 · Gradients
 #
-# To train the net we need to know how the loss changes with every single weight. Draw the computation as a graph; every node passes a gradient back to what it was computed from. Each gradient has the shape of its value: look at the shapes before you look at the numbers.
+# To train the net we need to know how the loss changes with every single weight. Draw the computation as a graph; every node passes a gradient back to the values it was computed from. Each gradient has the shape of its value: look at the shapes before you look at the numbers.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_graph", "locked": true, "schema_version": 3, "solution": false, "task": false}
 plots.computational_graph()
@@ -305,10 +311,10 @@ check.hidden("inputs_untouched", nn_forward_backward)
 #
 # It is never above 1. (The tables of the checks divide by the right answer alone, so an error there can be larger.)
 #
-# **Task** (25 min, medium). Write `relative_error` and `numeric_gradient`. `f` takes a tensor of the shape of `W` and returns a tensor of shape (). `W` may have any number of dimensions, and holds its old values in the end.
+# **Task** (25 min, medium). Write `relative_error` and `numeric_gradient`. `f` takes a tensor of the shape of `W` and returns a tensor of shape (). `W` may have any number of dimensions, and must hold its old values at the end.
 #
 # <details><summary>Hint 1: visiting every entry</summary><code>W.clone().flatten()</code> is a copy with one dimension and <code>W.numel()</code> entries; <code>.reshape(W.shape)</code> gives it its shape back before it goes into f.</details>
-# <details><summary>Hint 2: a fresh copy</summary>Changing one entry up and down and forgetting to put it back is the classic slip. Two fresh copies for each entry, made inside the loop, cannot go wrong.</details>
+# <details><summary>Hint 2: a fresh copy</summary>Moving one entry up and down and forgetting to put it back is the classic mistake. Two fresh copies for each entry, made inside the loop, cannot go wrong.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "relative_error", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -353,7 +359,7 @@ check.hidden("numeric_gradient_values", numeric_gradient)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now turn it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4 look for a mistake in your formula; in between, for a step that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
+# Now use it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4, look for a mistake in your formula. In between, look for a step that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
 
 
 # %% nbgrader={"grade": false, "grade_id": "prove_gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -378,7 +384,7 @@ gradient_errors(trial, data.X[::20], data.y[::20], reg=0.1)
 # %% [markdown]
 # ## 5 · Training
 #
-# **Stochastic gradient descent**: take a random mini-batch, compute the gradients on it, move every parameter a small step *against* its gradient, repeat. An **epoch** is as many steps as draw about $N$ samples: `max(N // batch_size, 1)`. After each epoch we measure the accuracy and multiply the learning rate by a factor below 1, to take large steps early and careful ones late.
+# **Stochastic gradient descent**: take a random mini-batch, compute the gradients on it, move every parameter a small step *against* its gradient, repeat. An **epoch** is the number of steps that together draw about $N$ samples: `max(N // batch_size, 1)`. After each epoch we measure the accuracy and multiply the learning rate by a factor below 1, to take large steps early and careful ones late.
 
 
 # %% nbgrader={"grade": false, "grade_id": "sample_batch", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -391,7 +397,7 @@ def sample_batch(
 
 
 # %% [markdown]
-# **Task** (30 min, medium). Write the training loop. (The function `pred_func` it is given is your next task; the check brings one of its own.) Each of the `num_iters` steps
+# **Task** (30 min, medium). Write the training loop. (Its argument `pred_func` is your next task; the check uses one of its own.) Each of the `num_iters` steps
 #
 # 1. draws a batch with `sample_batch`,
 # 2. calls `loss_func(params, X_batch, y_batch, reg)`, which returns the loss and the gradients as `nn_forward_backward` does, and appends the loss to the history as a Python number,
@@ -451,7 +457,7 @@ def nn_train(
 
 
 # %% [markdown]
-# The check trains on a simple loss function of ours, whose gradient is known for every step, and looks at your parameters afterwards.
+# The check trains with a simple loss function of ours, whose gradient is known at every step, and compares your parameters afterwards.
 
 # %% nbgrader={"grade": true, "grade_id": "train_update", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
 check.public("train_update", nn_train)
@@ -468,7 +474,7 @@ check.hidden("train_histories", nn_train)
 # %% [markdown]
 # ## 6 · Predicting
 #
-# The predicted class is the one with the largest score. Use the loss function you are given, whatever net is behind it.
+# The predicted class is the one with the largest score. Use the loss function you are given; it may belong to any net.
 #
 # **Task** (5 min, easy). Write the prediction.
 
@@ -492,7 +498,7 @@ check.hidden("predictions", nn_predict)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 3** (5 points). `nn_predict` calls a *loss* function, and gets scores from it because it passes no labels. Why can one function serve both ends, what do training and predicting have in common in it, and what would go wrong if prediction had a forward pass of its own? *A full answer says what is computed with and without `y`, why prediction needs neither loss nor softmax, and names one risk of a second copy.*
+# **Question 3** (5 points). `nn_predict` calls a *loss* function, and gets scores from it because it passes no labels. Why can one function serve both purposes? What do training and predicting have in common? And what would go wrong if prediction had a forward pass of its own? *A full answer says what is computed with and without `y`, why prediction needs neither loss nor softmax, and names one risk of a second copy.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_loss_as_prediction", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -527,7 +533,7 @@ plots.curves(stats)
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
-# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts somewhat above it, because its weights are drawn with a standard deviation of 1, which is large: it is sure of itself, and wrong. The loss falls fast, then slowly, and it trembles because each step sees another batch. A loss that rises says that the steps go uphill or are too large. A loss that stays where it was says that no gradient arrives, or that the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
+# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts somewhat above it, because its weights are drawn with a standard deviation of 1, which is large: it is sure of itself, and wrong. The loss falls fast, then slowly, and it jitters because each step sees a different batch. If a loss rises, the steps go uphill or are too large. If it stays where it is, no gradient arrives, or the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
 #
 # The last check trains your net from new weights and measures its loss on points it has never seen: it must fall below 0.6.
 
@@ -540,4 +546,4 @@ check.hidden("toy_training", train_on_toy_data)
 # %% [markdown]
 # ## What you have now
 #
-# A net whose every number you can account for. What remains the same in a network of a hundred layers: a forward pass that remembers what the backward pass needs, a loss whose first value you can predict, gradients that have the shapes of their values, and a test for them that needs no teacher. The next notebook takes this very net to real images, where it will not learn at first. You will find out why.
+# A net in which you can account for every number. Four things stay the same in a network of a hundred layers: a forward pass that remembers what the backward pass needs, a loss whose first value you can predict, gradients that have the shapes of their values, and a test for them that needs no teacher. The next notebook takes this very net to real images, where it will not learn at first. You will find out why.

@@ -60,8 +60,8 @@ def test_an_assignment_without_a_notebook_is_named(written):
 def test_a_notebook_that_is_not_what_its_py_says_is_told_both_ways_out(written, change):
     edit(written, change, synced=False)
     assert refusal(written) == (
-        f"{PLACE}: it is not what {NAME}.py says; `autograder sync {NAME}` writes it from there, "
-        f"`jupytext --to py:percent {NAME}.ipynb` goes the other way round."
+        f"{PLACE}: it differs from {NAME}.py; `autograder sync {NAME}` writes it from there, "
+        f"`jupytext --to py:percent {NAME}.ipynb` goes the other way."
     )
 
 

@@ -142,7 +142,7 @@ def test_a_mistake_that_makes_no_sense_is_refused(example, change, message):
 def test_a_mistake_whose_text_is_not_in_its_cell_says_so(example):
     change = Change(("no such line",), ())
     gone = Mistake("gone", "squared_error", (change,), (CHECK,), 0.5, "hint")
-    with pytest.raises(CellNotFound, match=r"lines \['no such line'\] stand 0 times, not once, in"):
+    with pytest.raises(CellNotFound, match=r"lines \['no such line'\] occur 0 times, not once, in"):
         record(replace(example, mistakes=(gone,)))
     elsewhere = replace(gone, cell="nowhere")
     with pytest.raises(CellNotFound, match="no cell has the grade_id 'nowhere'"):

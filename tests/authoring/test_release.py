@@ -110,10 +110,10 @@ def test_what_was_edited_in_jupyterlab_is_not_overwritten(written, change, also_
         sync(written)
     assert path.read_bytes() == before
     assert str(caught.value) == (
-        f"source/{NAME}/{NAME}.ipynb: {1 + also_the_py} of its cells are not those of {NAME}.py, "
-        "and may have been edited in JupyterLab; nothing is overwritten. To keep the notebook: "
-        f"`jupytext --to py:percent {NAME}.ipynb` in its folder writes the .py anew (what was "
-        f"edited there is lost; save a copy first). To keep the .py: delete {NAME}.ipynb."
+        f"source/{NAME}/{NAME}.ipynb: {1 + also_the_py} of its cells differ from those of "
+        f"{NAME}.py, and may have been edited in JupyterLab; nothing is overwritten. To keep the "
+        f"notebook: `jupytext --to py:percent {NAME}.ipynb` in its folder writes the .py again "
+        f"(edits there are lost; save a copy first). To keep the .py: delete {NAME}.ipynb."
     )
 
 
@@ -271,7 +271,7 @@ def test_a_student_version_that_cannot_be_replaced_stays(example):
 
 def test_a_notebook_that_is_not_what_its_py_says_is_not_released(example):
     edit(example, "10 minutes", "20 minutes")
-    with pytest.raises(CourseError, match=rf"it is not what {NAME}\.py says; `autograder sync"):
+    with pytest.raises(CourseError, match=rf"it differs from {NAME}\.py; `autograder sync"):
         release(example)
 
 

@@ -113,7 +113,7 @@ def test_what_is_not_cifar10_is_said_to_be_so(content, sentence, tmp_path):
 
 def test_too_few_images_are_refused(batches, tmp_path):
     small = archive(tmp_path / "small.tar.gz", as_binary(batches))
-    with pytest.raises(DataNotFound, match=r"the train part has \d+ airplane instead of 5000, "):
+    with pytest.raises(DataNotFound, match=r"the train split has \d+ airplane instead of 5000, "):
         CIFAR10.prepare(real=True, root=tmp_path / "root", given=small)
 
 
@@ -121,7 +121,7 @@ def test_other_pixels_are_refused(batches, tmp_path, monkeypatch):
     labels = torch.from_numpy(np.concatenate([batches[n][1] for n in PARTS["train"]]))
     monkeypatch.setitem(CIFAR10.counts, "train", labels.bincount(minlength=10).tolist())
     small = archive(tmp_path / "small.tar.gz", as_binary(batches))
-    with pytest.raises(DataNotFound, match="the train part is not as published, byte for byte"):
+    with pytest.raises(DataNotFound, match="the train split is not as published, byte for byte"):
         CIFAR10.prepare(real=True, root=tmp_path / "root", given=small)
 
 

@@ -123,7 +123,7 @@ def test_what_is_there_has_a_line_and_its_digests(capsys):
 
 def test_nothing_is_said_to_be_nothing(capsys):
     asked(here=())
-    assert capsys.readouterr().out == "There is nothing yet.\n"
+    assert capsys.readouterr().out == "There is no data yet.\n"
 
 
 def test_what_is_wrong_is_said_in_the_end_and_of_each_file(capsys):

@@ -118,9 +118,9 @@ def test_labels_that_are_not_there_are_one_sentence(faces, tmp_path, monkeypatch
     monkeypatch.setattr(fer2013, "FER2013", small)
     small.prepare(real=True, root=tmp_path / "root", given=tmp_path)
     assert fer2013.load("train", real=True, root=tmp_path / "root")[1].tolist() == LABELS[:6]
-    with pytest.raises(DataNotFound, match="the labels of its test part are in no file"):
+    with pytest.raises(DataNotFound, match="have no labels of the test split"):
         fer2013.load("test", real=True, root=tmp_path / "root")
-    with pytest.raises(DataNotFound, match="no train part"):
+    with pytest.raises(DataNotFound, match="no train split"):
         small.prepare(real=True, root=tmp_path / "root", given=tmp_path / "test.csv")
     assert len(fer2013.load("train", real=True, root=tmp_path / "root")[1]) == 6
 
@@ -141,12 +141,12 @@ def test_other_pixels_are_refused_except_in_images(faces, tmp_path):
     (lambda text: text.replace("\n3,", "\n-1,", 1), "row 2 is cut off or damaged"),
     (lambda text: text.replace("\n3,", "\n,", 1), "row 2 is cut off or damaged"),
     (lambda text: text.replace("\n3,", "\n34,", 1), "row 2 is cut off or damaged"),
-    (lambda text: text.splitlines()[0], "there is no train part in it"),
+    (lambda text: text.splitlines()[0], "it has no train split"),
     (lambda text: text.replace(",", ',"', 1), "is not FER2013 as it should be"),
     (lambda text: text.replace("\n3,", "\n3,999 ", 1), "row 2 is cut off or damaged"),
     (lambda text: text.replace("pixels", "image"), "columns emotion, image, Usage, and no pixels"),
     (lambda text: "", "it has columns none, and no pixels"),
-    (lambda text: text, "the train part has 1 angry instead of 3995, "),
+    (lambda text: text, "the train split has 1 angry instead of 3995, "),
 ])  # fmt: skip
 def test_what_is_not_fer2013_is_said_to_be_so(damage, sentence, faces, tmp_path):
     (tmp_path / "fer2013.csv").write_text(damage(official(faces)))
@@ -179,7 +179,7 @@ def test_kaggles_client_is_asked(faces, tmp_path, monkeypatch):
     script.write_text(f"#!/bin/sh\ncp {tmp_path}/competition.zip {name}\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
-    with pytest.raises(DataNotFound, match="the train part has 1 angry instead of 3995"):
+    with pytest.raises(DataNotFound, match="the train split has 1 angry instead of 3995"):
         fer2013.load(real=True, root=tmp_path / "root")
 
 

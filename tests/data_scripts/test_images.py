@@ -111,9 +111,9 @@ def test_a_damaged_file_is_one_sentence_with_the_remedy(tmp_path, content):
     path.write_bytes(content)
     (stored,) = PETS.stored(tmp_path)
     assert (stored.wrong, stored.size) == (
-        "it cannot be read; delete it, and it is made anew", len(content),
+        "it cannot be read; delete it, and it is made again", len(content),
     )  # fmt: skip
-    with pytest.raises(DataNotFound, match=r"cannot be read .*; delete it, and it is made anew\."):
+    with pytest.raises(DataNotFound, match=r"cannot be read .*; delete it, and it is made again\."):
         loaded(tmp_path)
 
 
@@ -177,19 +177,19 @@ def test_what_a_reader_trips_over_is_told_in_its_first_line(tmp_path, given):
 @pytest.mark.parametrize(
     "changed, sentence",
     [
-        (without(splits={"test": REAL["test"]}), "there is no train part in it"),
-        (without(splits={"train": REAL["train"]}), "there is no test part in it"),
+        (without(splits={"test": REAL["test"]}), "it has no train split"),
+        (without(splits={"train": REAL["train"]}), "it has no test split"),
         (
             without(splits=REAL | {"train": (REAL["train"][0], torch.zeros(8))}),
-            "the train part has 8 cat instead of 4, 0 dog instead of 4",
+            "the train split has 8 cat instead of 4, 0 dog instead of 4",
         ),
         (
             without(splits=REAL | {"test": (REAL["test"][0], torch.tensor([0, 1, 7, 0]))}),
-            "a label of the test part is 7",
+            "a label of the test split is 7",
         ),
         (
             replace(PETS, digests={"test": "0" * 64}),
-            "the test part is not as published, byte for byte",
+            "the test split is not as published, byte for byte",
         ),
     ],
 )
@@ -212,7 +212,7 @@ def test_labels_that_nobody_has_published_are_one_sentence(tmp_path, given):
     unlabelled = without(splits=REAL | {"test": (REAL["test"][0], None)})
     unlabelled.prepare(real=True, root=tmp_path, given=given)
     assert len(loaded(tmp_path, "train", real=True)[0]) == 8
-    with pytest.raises(DataNotFound, match="the labels of its test part are in no file it is from"):
+    with pytest.raises(DataNotFound, match="the files it is from have no labels of the test split"):
         loaded(tmp_path, "test", real=True)
 
 

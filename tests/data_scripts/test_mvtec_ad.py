@@ -126,7 +126,7 @@ def test_what_is_there_is_not_fetched_and_a_typing_error_neither(nut, tmp_path, 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../real/nut", "/tmp"])
 def test_a_name_that_leads_elsewhere_is_no_category(name, tmp_path):
-    with pytest.raises(DataNotFound, match="is no name of a category"):
+    with pytest.raises(DataNotFound, match="is not the name of a category"):
         mvtec_ad.load(name, real=True, root=tmp_path)
 
 
@@ -157,7 +157,7 @@ def test_images_are_read_when_they_are_asked_for(nut, tmp_path):
     test = load(root=tmp_path / "root")
     test.samples[0].image.write_bytes(b"cut off")
     assert test[1][2] == 1
-    with pytest.raises(DataNotFound, match=r"000\.png is damaged .*take the category anew"):
+    with pytest.raises(DataNotFound, match=r"000\.png is damaged .*get the category again"):
         test[0]
 
 
@@ -209,7 +209,7 @@ def test_what_is_no_category_is_said_to_be_so(damage, sentence, nut, tmp_path):
 @pytest.mark.parametrize("name", ["gone.tar.xz", "page.html"])
 def test_a_file_that_is_no_archive(name, tmp_path):
     (tmp_path / "page.html").write_text("<html>")
-    with pytest.raises(DataNotFound, match=r"no such file|damaged, or no archive"):
+    with pytest.raises(DataNotFound, match=r"no such file|damaged or not an archive"):
         MVTEC_AD.prepare(real=True, root=tmp_path / "root", given=tmp_path / name)
 
 

@@ -69,8 +69,8 @@ def test_a_file_that_is_another_one_is_never_loaded(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name, sentence", [
-    ("weights.pth", "is none of the files that are known by digest: mobilenet_v2-b0353104"),
-    ("resnet18-f37072fd.pth", "is none of the files that are known by digest"),
+    ("weights.pth", "is none of the files with a known digest: mobilenet_v2-b0353104"),
+    ("resnet18-f37072fd.pth", "is none of the files with a known digest"),
 ])  # fmt: skip
 def test_a_file_that_nobody_knows_is_not_taken(name, sentence, tmp_path):
     (tmp_path / name).write_bytes(b"anything")

@@ -51,7 +51,8 @@ def test_of_several_copies_the_last_is_taken_and_that_is_said():
     files_, notes = beside.moved(there, "", [NET])
     assert files_ == {NET: there["faces_net (10).safetensors"]}
     assert notes == [
-        f"The file {NET} was handed in as faces_net (10).safetensors, of 2 files with such names."
+        f"The file {NET} was handed in as faces_net (10).safetensors, "
+        "one of 2 files with similar names."
     ]
 
 
@@ -59,7 +60,9 @@ def test_what_lies_beside_the_notebook_lies_beside_it():
     there = found(f"hw/{NET}", "hw/data/a.csv", f"old/{NET}", "helpers.py", "hw/helpers.py")
     files_, notes = beside.moved(there, "hw", [NET])
     assert files_ == {NET: there[f"hw/{NET}"], "data/a.csv": there["hw/data/a.csv"]}
-    assert notes == [f"The file {NET} was handed in as hw/{NET}, of 2 files with such names."]
+    assert notes == [
+        f"The file {NET} was handed in as hw/{NET}, one of 2 files with similar names."
+    ]
 
 
 @pytest.fixture
@@ -127,4 +130,6 @@ def test_what_only_looks_like_an_archive_is_said(assignment, example):
     notebook.unlink()
     (notebook.parent / "all.zip").write_bytes(io.BytesIO(b"PK\x03\x04 nothing").getvalue())
     (note,) = prepare(assignment, "kim").notes[NAME]
-    assert note.endswith("The archive all.zip was not unpacked: it is damaged, or no zip archive.")
+    assert note.endswith(
+        "The archive all.zip was not unpacked: it is damaged or not a zip archive."
+    )

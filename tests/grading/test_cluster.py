@@ -60,7 +60,7 @@ def test_a_scheduler_that_is_not_there_is_said_soon(address, monkeypatch):
     start = time.monotonic()
     said = sentence(cluster.find, address)
     assert said.startswith(f"{address}: no Dask scheduler answers at this address (")
-    assert said.endswith("start one with `dask scheduler`, which says its address.")
+    assert said.endswith("start one with `dask scheduler`, which prints its address.")
     assert time.monotonic() - start < 15
 
 

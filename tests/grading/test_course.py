@@ -169,9 +169,9 @@ def test_students_are_those_with_a_folder_in_order(course):
 LEFT_OUT = (
     ("kim/A1_two_layer_net/a1.ipynb", "it holds A1_two_layer_net; did you mean a1_two_layer_net?"),
     ("kim/a1_two_layer_net (1)/a.ipynb", "it holds a1_two_layer_net (1); did you mean a1"),
-    ("kim/a1.ipynb", "what was handed in belongs into a folder a1_two_layer_net in it"),
-    ("kim/all.zip", "what was handed in belongs into a folder"),
-    ("kim/notes/x.txt", "no folder a1_two_layer_net in it"),
+    ("kim/a1.ipynb", "put its files into a folder a1_two_layer_net inside it"),
+    ("kim/all.zip", "put its files into a folder"),
+    ("kim/notes/x.txt", "no folder a1_two_layer_net inside it"),
     ("kim/.DS_Store", "an empty folder"),
     ("kim.ipynb", "not a folder"),
     ("k\udcff\udce9m/a1_two_layer_net/a.ipynb", "its name is not UTF-8; rename it"),
@@ -204,12 +204,12 @@ def test_of_many_that_are_left_out_ten_are_named(course):
     touch(course.root, "source/a0/a0.py", *(f"submitted/{n:02}/x.txt" for n in range(12)))
     said = course.assignment("a0").left_out()
     assert said.startswith("submitted/: 12 entries were not graded: 00 (")
-    assert said.endswith("09 (no folder a0 in it), and 2 more.") and "\n" not in said
+    assert said.endswith("09 (no folder a0 inside it), and 2 more.") and "\n" not in said
 
 
 def test_without_submissions_it_says_where_to_put_them(course):
     assert sentence(course.assignment("a0").students) == (
-        "submitted/*/a0: there are no submissions; put one folder a student there."
+        "submitted/*/a0: there are no submissions; put one folder per student there."
     )
 
 

@@ -142,7 +142,7 @@ def test_processes_share_one_limit_of_memory():
         "time.sleep(60)"
     )
     over, after = executed(many, "print(2)", Limits={"memory": 2**29})
-    assert why(over) == "Stopped: the submission used more memory than it may"
+    assert why(over) == "Stopped: the submission used more memory than it may use"
     assert after.outputs == []
 
 

@@ -95,8 +95,7 @@ def test_files_may_take_as_much_as_the_limit_together_and_no_byte_more(kind, tmp
     with pytest.raises(FolderTooLarge) as caught:
         files.pack({**content, "c": b"1"}, 2 * MiB)
     assert str(caught.value) == (
-        "the files beside the notebook take more than 2 MiB; "
-        "hand in what the notebook needs, and no more."
+        "the files beside the notebook take more than 2 MiB; hand in only what the notebook needs."
     )
 
 

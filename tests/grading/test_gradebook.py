@@ -175,5 +175,5 @@ def test_a_gradebook_that_is_no_database_is_one_sentence(example):
             use()
         assert str(caught.value) == (
             "the gradebook cannot be used (file is not a database); "
-            "put a copy of it back, or move it away, release and grade again."
+            "restore a copy of it; or move it away, then release and grade again."
         )

@@ -48,14 +48,14 @@ def said(*sources, above=3):
 def test_the_cell_that_took_a_name_and_the_one_it_is_of_are_named(source):
     """The check uses it by way of two functions."""
     assert said(source) == (
-        "cell 4 (your own) gives torch another meaning than the course's cell setup, "
-        "and this check uses it: choose another name"
+        "cell 4 (your own) redefines torch; this check needs the one from the course's cell setup: "
+        "choose another name"
     )
 
 
 def test_a_solution_that_takes_a_name_is_called_by_its_own():
     cells = [*CELLS[:3], solution("helper = 3\ndef loss(x): return helper", "loss"), CELLS[4]]
-    assert taken(cells, 4).startswith("cell 4 (loss) gives helper another meaning than the ")
+    assert taken(cells, 4).startswith("cell 4 (loss) redefines helper; ")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_of_what_changes_nothing_nobody_is_told(source):
 def test_a_copy_of_the_course_s_own_definition_gives_no_other_meaning():
     copy = CELLS[1].source.replace("    return", "    # mine\n    return")
     assert said(copy, "N = 4") == ""
-    assert "gives helper another meaning" in said(copy.replace("relu", "exp"))
+    assert "redefines helper" in said(copy.replace("relu", "exp"))
     assert said(copy.replace("relu", "exp"), copy) == ""
 
 
@@ -135,7 +135,9 @@ def test_it_is_a_part_of_the_reason_of_lost_points_and_of_no_other(example):
         (output,) = next(cell for cell in done.cells if grade_id(cell) == CHECK).outputs
         return output["data"]["application/vnd.gradient-check.verdict+json"]["reason"]
 
-    told = "cell 3 (your own) gives torch another meaning than the course's cell setup"
+    told = (
+        "cell 3 (your own) redefines torch; this check needs the one from the course's cell setup"
+    )
     assert told in reason(using_torch(MISTAKEN), "keep = torch; torch = keep")
     assert reason(using_torch(RIGHT), "keep = torch; torch = keep") == "correct"
     assert "another meaning" not in reason(MISTAKEN, "torch = torch")

@@ -218,7 +218,7 @@ def test_a_notebook_by_another_name_is_graded_and_others_are_not_copied(example,
     assert autograde(example)["success"]
     assert inside(example.autograded("kim")) == {f"{NAME}.ipynb"}
     text = (example.autograded("kim") / f"{NAME}.ipynb").read_text()
-    assert "handed in as mine.ipynb, of 2 notebooks the most like the release; it is" in text
+    assert "handed in as mine.ipynb, the most like the release of 2 notebooks; it is" in text
     assert scores(example.course, NAME) == {"kim": {CHECK: 5}}
 
 

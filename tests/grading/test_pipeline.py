@@ -318,7 +318,7 @@ def test_killed_in_the_middle(course, expected):
 def test_ctrl_c(course, expected):
     done, status, _, err, seconds = stopped(course, lambda p: os.killpg(p.pid, signal.SIGINT))
     assert status == 130
-    assert one_sentence(err) == "stopped; what was done is kept."
+    assert one_sentence(err) == "stopped; finished work is kept."
     assert seconds < 8
     goes_on(course, done, expected)
 
@@ -339,7 +339,7 @@ def test_a_full_disk(place, course, replayed, expected, small_disk, capsys):
     assert command(course) == 1
     said = one_sentence(capsys.readouterr().err)
     assert said.endswith(
-        "No space left on device; nothing is lost: make room, and go on with "
+        "No space left on device; nothing is lost: make room, and continue with "
         "`autograder grade --resume`."
     )
     assert list((course.root / "autograded").glob(f"*/{A1}")) == [] or place == "logs"
@@ -361,8 +361,8 @@ def test_a_full_disk_under_the_gradebook(
     (root / "ballast").write_bytes(bytes(free - 8192))
     assert command(course) == 1
     assert one_sentence(capsys.readouterr().err) == (
-        "the gradebook cannot be used (database or disk is full); nothing is lost: when it can, "
-        "go on with `autograder grade --resume`."
+        "the gradebook cannot be used (database or disk is full); nothing is lost: when it can be "
+        "used, continue with `autograder grade --resume`."
     )
     (root / "ballast").unlink()
     assert command(course, "--resume") == 0
@@ -442,8 +442,8 @@ def test_a_gradebook_that_is_held_for_too_long(when, course, replayed, hold, mon
         said = str(caught.value)
         assert capfd.readouterr().err == ""
     assert said == (
-        "the gradebook cannot be used (database is locked); nothing is lost: when it can, "
-        "go on with `autograder grade --resume`."
+        "the gradebook cannot be used (database is locked); nothing is lost: when it can be "
+        "used, continue with `autograder grade --resume`."
     )
 
 

@@ -118,7 +118,7 @@ def test_of_too_many_files_the_notebook_is_run_without(example):
     one = prepare(loaded, "kim")
     assert list(one.notes.values()) == [
         ("Run without them: there are more than 10 files beside the notebook; "
-         "hand in what the notebook needs, and no more.",)
+         "hand in only what the notebook needs.",)
     ]  # fmt: skip
     unpacked = folder / "unpacked"
     files.unpack(one.files, unpacked)
@@ -311,7 +311,7 @@ def test_files_that_are_too_large_are_left_out_and_that_is_said(example, tmp_pat
     assert set(files_of(one, tmp_path)) == {CHALLENGE_FILE}
     assert one.notes[NAME] == (
         "Run without them: the files beside the notebook take more than 2 MiB; "
-        "hand in what the notebook needs, and no more.",
+        "hand in only what the notebook needs.",
     )
     assert cell(notebook_of(one), "squared_error").source == RIGHT
 

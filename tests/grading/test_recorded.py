@@ -16,8 +16,9 @@ from tests.worked_example import NAME, RIGHT, hand_in
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(submissions.ROOT)}
 SAID = (
-    f"{NAME}: since its references were recorded, {{}} changed; grades are by the references. "
-    f"`autograder reference {NAME}` records them anew (for cases of your own with your --seed)."
+    f"{NAME}: since its references were recorded, {{}} changed; grades still follow the "
+    f"references. `autograder reference {NAME}` records them again (with your --seed, if you drew "
+    "cases of your own)."
 )
 
 

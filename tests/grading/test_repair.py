@@ -252,7 +252,7 @@ def test_a_stub_put_back_does_not_undo_what_another_cell_defines(handed_in, repa
     result = repaired(handed_in)
     assert cell(result.notebook, "nn_loss").source == "# nn_loss is defined in another cell."
     (note,) = result.notes
-    assert note.startswith("nn_loss: this cell was missing, and another one defines")
+    assert note.startswith("nn_loss: this cell was missing; another cell defines")
 
 
 def test_many_repairs_of_one_kind_are_one_note(repaired):
@@ -310,7 +310,7 @@ def test_moved_cells_go_back_and_take_the_student_s_own_along(handed_in, repaire
     result = repaired(handed_in)
     assert place(result.notebook, "nn_loss") == place(released, "nn_loss")
     assert result.notebook.cells[place(released, "nn_loss") + 1].source == "my_own = 1"
-    assert result.notes == ("toy_training stood before nn_loss; the released order is back.",)
+    assert result.notes == ("toy_training came before nn_loss; the released order is back.",)
 
 
 def test_text_cells_may_be_moved_and_deleted(handed_in, repaired):
@@ -816,7 +816,7 @@ def test_of_several_notebooks_the_one_most_like_the_release_is_found(tmp_path, h
     write(tmp_path / ".ipynb_checkpoints" / f"{A1}-checkpoint.ipynb", handed_in)
     found, (note,) = repair.find_notebook(tmp_path, A1, released)
     assert found == path
-    assert "of 4 notebooks the most like the release" in note
+    assert "the most like the release of 4 notebooks" in note
 
 
 def test_an_unreadable_notebook_is_found_if_there_is_no_other(tmp_path, released):
@@ -832,7 +832,7 @@ def test_an_unreadable_notebook_is_found_if_there_is_no_other(tmp_path, released
         (lambda path: path.symlink_to("elsewhere"), " (a symbolic link is in its place)."),
         (os.mkfifo, " (it is not an ordinary file)."),
         (lambda path: write(path.parent / "toy.ipynb", {"cells": []}),
-         " (toy.ipynb is there, and holds nothing of it)."),
+         " (toy.ipynb is there, but holds none of its cells)."),
     ],
 )  # fmt: skip
 def test_what_is_no_submission_is_not_found(make, reason, tmp_path, handed_in, released):

@@ -14,7 +14,7 @@ from autograder.notebook.cases import Case, CasesNotFound, KnownMistake, Recorde
 from autograder.notebook.evidence import MIME, TEXT_LIMIT, Outcome, observe, to_output
 from autograder.notebook.judge import Verdict
 
-NOT_JUDGED = new_output("error", ename="NotJudged", evalue="loss: recorded, and not judged")
+NOT_JUDGED = new_output("error", ename="NotJudged", evalue="loss: recorded, but not judged")
 RAISED = new_output("error", ename="ValueError", evalue="bad")
 
 

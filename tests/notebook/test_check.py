@@ -95,14 +95,14 @@ def test_an_unknown_assignment_is_one_line_in_a_notebook():
 
 
 def test_hidden_without_a_challenge_is_an_error(checker, shown):
-    with pytest.raises(NotJudged, match="only there when a grader provides them"):
+    with pytest.raises(NotJudged, match="there only when a grader provides them"):
         checker.hidden("doubling", double)
     assert shown == []
 
 
 def test_hidden_records_evidence_and_is_still_an_error(checker, shown, scratch):
     (scratch / CHALLENGE_FILE).write_bytes(cases.challenge({"doubling": doubling()}))
-    with pytest.raises(NotJudged, match="recorded, and not judged"):
+    with pytest.raises(NotJudged, match="recorded, but not judged"):
         checker.hidden("doubling", double)
     name, outcomes = evidence.from_output(shown[0][evidence.MIME])
     assert name == "doubling"

@@ -58,7 +58,7 @@ def find_notebook(
 ) -> tuple[Path, tuple[str, ...]]:
     """Find the submitted file of notebook `name`, with a note if it was renamed.
 
-    `named` is the folder as people know it.
+    `named` is the folder by the name that messages use.
 
     Looks in the folder and one level deeper, never through a symbolic link. The exact name
     wins if it can be read, then the notebook that holds most of the released cells.
@@ -78,7 +78,7 @@ def find_notebook(
     best = max(likely, key=lambda path: (shares[path], path in alike))
     if best == exact:
         return exact, ()
-    among = f", of {len(shares)} notebooks the most like the release" if len(shares) > 1 else ""
+    among = f", the most like the release of {len(shares)} notebooks" if len(shares) > 1 else ""
     found = clip(best.relative_to(folder).as_posix())
     return best, (f"The notebook was handed in as {found}{among}; it is graded as {exact.name}.",)
 
@@ -97,6 +97,6 @@ def _not_found(exact: Path, others: Iterable[Path], folder: Path) -> str:
     reason = submitted.refusal(exact) if lexists(exact) else ""
     unlike = [clip(path.name) for path in others]
     if unlike:
-        reason = f"{unlike[0]} is there, and holds nothing of it"
+        reason = f"{unlike[0]} is there, but holds none of its cells"
     place = "/".join(folder.parts[-2:])
     return f"{clip(place)}: there is no notebook {exact.name}" + (reason and f" ({reason})") + "."

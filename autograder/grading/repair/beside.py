@@ -41,7 +41,7 @@ def moved(
             alike = [other for other in found if _number(other, name) is not None]
             if alike := sorted(alike, key=lambda other: _rank(other, name, before)):
                 beside[name] = alike[0]
-                among = f", of {len(alike)} files with such names" if len(alike) > 1 else ""
+                among = f", one of {len(alike)} files with similar names" if len(alike) > 1 else ""
                 notes.append(f"The file {name} was handed in as {clip(alike[0])}{among}.")
     return {n: found[there] for n, there in beside.items() if n not in found}, notes
 
@@ -102,4 +102,4 @@ def _extract(archive: Path, into: Path, limit: int, most: int) -> str:
             return ""
         except UnsafeArchive as error:
             return clip(str(error)).rstrip(".")
-    return "it is damaged, or no zip archive"
+    return "it is damaged or not a zip archive"

@@ -14,8 +14,10 @@ from autograder.notebook.evidence import clip
 
 NAMED = 3  # cells that a note on many names
 FIELDS = ("grade_id", "grade", "solution", "locked", "task", "points")
-CHANGED = "the text of this locked cell was not the released one; the released text is back."
-EARLIER = "The notebook was of an earlier release; what has changed since is as released now."
+CHANGED = "the text of this locked cell was changed; the released text is back."
+EARLIER = (
+    "The notebook was from an earlier release; what has changed since then is now as released."
+)
 
 Plan = list[tuple[int | None, int | None]]  # of each cell, the place and the position in a Match
 
@@ -34,7 +36,7 @@ def notebook(match: Match, released: NotebookNode) -> tuple[NotebookNode, list[N
 def _plan(match: Match) -> tuple[Plan, list[Note]]:
     """List the repaired notebook's cells as positions in `wanted` and `held`.
 
-    The student's own cells stay behind the released cell that they followed.
+    The student's own cells stay after the released cell that they followed.
     """
     place_of = {position: place for place, position in match.found.items()}
     anchors, notes = _anchors(match, [place_of[p] for p in sorted(place_of)])
@@ -71,7 +73,7 @@ def _anchors(match: Match, order: Sequence[int]) -> tuple[set[int], list[Note]]:
     for before, after in pairwise(graded):
         if before > after:
             early, late = (match.wanted[place].grade_id for place in (before, after))
-            return set(order), [("", f"{early} stood before {late}; the released order is back.")]
+            return set(order), [("", f"{early} came before {late}; the released order is back.")]
     anchors, last = set(), -1
     for index, place in enumerate(order):
         following = next((p for p in order[index:] if match.wanted[p].nbgrader), place)
@@ -139,8 +141,8 @@ def _notes(match: Match, place: int | None, position: int | None) -> Iterator[No
         yield (
             name,
             (
-                f"pictures of this cell could not be kept: PNG, JPEG, GIF and WebP can, of at most "
-                f"{PICTURE_LIMIT // 2**20} MiB."
+                f"pictures of this cell could not be kept: only PNG, JPEG, GIF and WebP of at most "
+                f"{PICTURE_LIMIT // 2**20} MiB can."
             ),
         )
     if position in match.copies:
@@ -171,7 +173,7 @@ def _restored(match: Match, place: int) -> Note:
     wanted = match.wanted[place]
     name = wanted.grade_id or f"cell {wanted.number} of the release"
     if wanted.solution and match.is_elsewhere(place):
-        return name, "this cell was missing, and another one defines its function; it is empty."
+        return name, "this cell was missing; another cell defines its function, so it is empty."
     return name, "this cell was missing; it was put back."
 
 

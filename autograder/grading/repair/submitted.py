@@ -1,7 +1,7 @@
 """What a student handed in: files, read as plain JSON, and the cells in them.
 
-Nothing is believed and nothing else is taken than the cells' types, texts and ids, and the
-grade_ids that they claim. So it does not matter in which format a notebook was saved.
+Nothing is trusted, and nothing is used but the cells' types, texts and ids, and the grade_ids that
+they claim. So it does not matter in which format a notebook was saved.
 """
 
 import json
@@ -122,9 +122,9 @@ class Cell:
 def time_of(folder: Path) -> tuple[datetime | None, str]:
     """Read when a folder was handed in, from the file that nbgrader and platforms put there.
 
-    Returns the time in UTC, without a zone, as the gradebook has it; or none, with a note if
-    there is a text that is no sure date, time and zone. (nbgrader's reader would guess: "11:59
-    PM" would be 11:59, and an unknown zone none.)
+    Returns the time in UTC, without a zone, as the gradebook has it; or none, with a note if there
+    is a text that is not a clear date, time and zone. (nbgrader's reader would guess: "11:59 PM"
+    would be 11:59, and an unknown zone none.)
     """
     text = (files.read(folder / TIMESTAMP, 100) or b"").decode("utf-8-sig", "replace").strip()
     if not text:
@@ -138,7 +138,7 @@ def time_of(folder: Path) -> tuple[datetime | None, str]:
         return time.astimezone(UTC).replace(tzinfo=None), ""
     except (ValueError, OverflowError, OSError):
         return None, (
-            f"{TIMESTAMP} says {clip(text)!r}, which is no sure time; no time was recorded. "
+            f"{TIMESTAMP} says {clip(text)!r}, which is not a clear time; no time was recorded. "
             "Write it like this: 2026-11-29 23:59:00 UTC."
         )
 
@@ -301,7 +301,7 @@ def _cell(number: int, raw: Any, room: dict[str, int]) -> Cell | None:
 
 
 def _pictures(attachments: Any, room: dict[str, int]) -> dict[str, dict[str, str]]:
-    """Return of what is attached to a cell the pictures that can be kept."""
+    """Return the pictures attached to a cell that can be kept."""
     kept: dict[str, dict[str, str]] = {}
     for name, forms in attachments.items() if isinstance(attachments, dict) else ():
         for kind, data in forms.items() if isinstance(forms, dict) else ():

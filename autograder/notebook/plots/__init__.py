@@ -1,7 +1,7 @@
 """What pictures of any notebook are drawn with; those of one notebook are in its lesson.
 
-They are for people. While a notebook is graded nothing is drawn, and matplotlib is not
-even imported: that is a quarter of the time a submission takes.
+They are for the student to look at. While a notebook is graded nothing is drawn, and matplotlib
+is not even imported: that is a quarter of the time a submission takes.
 """
 
 from autograder.notebook.plots.accuracies import accuracies

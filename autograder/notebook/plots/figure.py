@@ -1,4 +1,4 @@
-"""A figure for people, and its colours."""
+"""A figure for the student to look at, and its colours."""
 
 import os
 from collections.abc import Callable, Generator
@@ -22,7 +22,7 @@ def for_people(draw: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Generator[Any]:
-    """Yield the axes of a new figure, inches wide and high, and show it in the end."""
+    """Yield the axes of a new figure, inches wide and high, and show it at the end."""
     import matplotlib.pyplot as plt
 
     _, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")

@@ -50,7 +50,7 @@ def extreme_cases(rng: Draws) -> Iterator[Sketch]:
     inputs["scores"] = inputs["scores"].clone()
     inputs["scores"][0] *= 10_000
     inputs["scores"][1] -= 10_000
-    yield case("mixed_extreme", "very large scores beside small ones", **inputs)
+    yield case("mixed_extreme", "very large scores next to small ones", **inputs)
     params, scores, y, reg = nets["plain"].inputs.values()
     wide = torch.full_like(scores, -395).scatter(1, ((y + 1) % scores.shape[1])[:, None], 395)
     for name, about, large in (

@@ -77,7 +77,7 @@ RUNS = [
     for name, title, records in (
         ("train_update", "parameters after training",
          {name: f"after.params.{name}" for name in PARAMS}),
-        ("train_histories", "histories of the training",
+        ("train_histories", "training histories",
          {name: f"return.{name}" for name in HISTORIES}),
     )
 ]  # fmt: skip
@@ -119,7 +119,7 @@ def toy_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 @check(
-    "toy_training", "a net trained on the toy data, on new points", {"scores": "return.0"},
+    "toy_training", "your net on new points of the toy data", {"scores": "return.0"},
     toy_cases, criterion="cross_entropy_below", threshold=0.6, by_hand=True,
 )  # fmt: skip
 def nearest_label(

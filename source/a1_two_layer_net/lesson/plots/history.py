@@ -1,4 +1,4 @@
-"""How a training went."""
+"""How training went."""
 
 from collections.abc import Mapping, Sequence
 
