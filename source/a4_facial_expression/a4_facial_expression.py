@@ -64,16 +64,16 @@ REAL = torch.cuda.is_available()  # True: the real FER2013, 35,887 photographs; 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
-# Without a GPU you work with faces drawn by this course: 6,000 to train on, 800 to validate and 800 to test, with the expressions as frequent as in the real set. `REAL = True` takes FER2013, which you download yourself (it needs a login; `python -m data_scripts.fer2013` says how); on a GPU each training below then takes minutes, on a CPU hours.
+# Without a GPU you work with faces drawn by this course: 6,000 to train on, 800 to validate and 800 to test, with the expressions as frequent as in the real set. `REAL = True` takes FER2013, which you download yourself (it needs a login; `python -m data_scripts.fer2013` says how). Each training run below then takes minutes on a GPU, and hours on a CPU.
 #
-# Much of what follows comes from **the report**: what a student of another course wrote about FER2013, network, tricks, mistakes and all. FER2013 was a competition on Kaggle. Everybody saw the scores on the *public test*, which is our validation part; the ranking was made by the *private test*, which is our test part.
+# Much of what follows comes from **the report**: a student of another course wrote it about FER2013, with a network, tricks and mistakes. FER2013 was a competition on Kaggle. Everybody saw the scores on the *public test*, which is our validation split. The final ranking used the *private test*, which is our test split.
 
 # %% [markdown]
 # ## 1 · A card for the data
 #
-# Before you train on a data set, write its card: how much there is of what, where it comes from, what is wrong with it. It takes half an hour, and it is the half hour that explains most of the surprises of the following days.
+# Before you train on a data set, write its card: how many samples each class has, where they come from, and what is wrong with them. It takes half an hour, and that half hour explains most of the surprises of the following days.
 #
-# FER2013 was collected in 2013 by searching the web for words of emotion and cropping the faces that were found: 35,887 grey photographs of 48 × 48 pixels, in seven classes, in three splits. People agree with its labels in about two thirds of the cases (65 ± 5 %, Goodfellow et al. 2013). The drawn faces that you work with offline imitate it: they have its size, its classes in the same proportions, and its vices.
+# FER2013 was collected in 2013 by searching the web for words of emotion and cropping the faces that were found: 35,887 grey photographs of 48 × 48 pixels, in seven classes, in three splits. People agree with its labels in about two thirds of the cases (65 ± 5 %, Goodfellow et al. 2013). The drawn faces that you work with offline imitate it: they have its size, its classes in the same proportions, and its faults.
 
 # %% nbgrader={"grade": false, "grade_id": "load_faces", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -92,11 +92,16 @@ plots.face_rows(first_ten, "the first ten training faces of each class")
 # %% [markdown]
 # Cover the names on the left and guess a row or two. Which rows do you mix up? Keep your answer: in section 5 you will see which ones your network mixes up.
 #
-# ### How much of what
+# ### How many of each class
 #
-# **Task** (10 min, easy). Write `class_counts`. It returns how many labels there are of each class 0…`num_classes` − 1, as an `int64` tensor, and the **imbalance ratio**: the largest count divided by the smallest one *among the classes that occur*. A class that does not occur has the count 0 and no part in the ratio. There is at least one label.
+# **Task** (10 min, easy). Write `class_counts`. It returns two things:
 #
-# <details><summary>Hint: a class that is not there</summary><code>torch.bincount(y)</code> ends at the largest label that it finds. It has an argument <code>minlength</code>.</details>
+# - the number of labels of each class 0…`num_classes` − 1, as an `int64` tensor,
+# - the **imbalance ratio**: the largest count divided by the smallest one *among the classes that occur*.
+#
+# A class that does not occur has the count 0 and is left out of the ratio. There is at least one label.
+#
+# <details><summary>Hint: a class without labels</summary><code>torch.bincount(y)</code> ends at the largest label that it finds. It has an argument <code>minlength</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "class_counts", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -128,16 +133,21 @@ for name, part in (("training", train), ("validation", val), ("test", test)):
 plots.class_shares(counts, CLASSES)
 
 # %% [markdown]
-# How to read it: a bar is the share of a class in a part. The three parts agree, so they were drawn alike; and there are more than sixteen happy faces for each disgusted one. A network that never says *disgust* loses hardly anything in accuracy. Sections 5 and 6 are about that.
+# How to read it: each bar is the share of a class in a split. The three splits agree, so they were drawn in the same way. There are more than sixteen happy faces for each disgusted one. A network that never says *disgust* loses hardly anything in accuracy. Sections 5 and 6 are about that.
 #
 # ### Faces that appear in two splits
 #
-# A test is worth something only if its images are new. Web searches find the same photograph under several words, so check it. Comparing every test image with every training image is 100 million comparisons of 2,304 pixels for FER2013. There is a better way: put all images of one part into a dictionary, with their *bytes* as the key, and look the others up.
+# A test set is worth something only if its images are new. Web searches find the same photograph under several words, so check for duplicates. Comparing every test image with every training image is 100 million comparisons of 2,304 pixels for FER2013. There is a better way: put all images of one split into a dictionary, with their *bytes* as the key, and look up the images of the other split.
 #
-# **Task** (20 min, medium). Write `find_duplicates`. It returns the list of all pairs `(i, j)`, two Python integers, such that `first[i]` and `second[j]` are identical in every pixel; sorted by `i`, then by `j`. An image may occur several times on either side: *every* pair is in the list, so an image that is twice in `first` and three times in `second` makes six. Both are `uint8` on the CPU, with images of the same shape. They may be views into something larger, as when images have been cropped, and are not to be modified.
+# **Task** (20 min, medium). Write `find_duplicates`. It returns the list of all pairs `(i, j)`, two Python integers, such that `first[i]` and `second[j]` are identical in every pixel.
+#
+# - The list is sorted by `i`, then by `j`.
+# - An image may occur several times on either side. *Every* pair is in the list, so an image that is twice in `first` and three times in `second` gives six pairs.
+# - Both tensors are `uint8`, on the CPU, with images of the same shape. They may be views of a larger tensor, as when images have been cropped.
+# - Do not modify them.
 #
 # <details><summary>Hint 1: what makes a key</summary>A tensor can be a key of a dictionary, but it only equals itself: its hash is its <code>id</code>. The bytes of its pixels can be compared: <code>image.numpy().tobytes()</code>. To save memory, keep a digest of them instead: <code>hashlib.blake2b(…).digest()</code>.</details>
-# <details><summary>Hint 2: more than one place</summary>Let the value be the <em>list</em> of all places where the image stands: <code>places.setdefault(key, []).append(i)</code>.</details>
+# <details><summary>Hint 2: more than one place</summary>Let the value be the <em>list</em> of all positions of the image: <code>places.setdefault(key, []).append(i)</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "find_duplicates", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -182,23 +192,23 @@ for name, (part, pairs) in pairs_of.items():
         print(f"{'':11}face {j}: {CLASSES[part.y[j]]} here, {CLASSES[train.y[i]]} in training")
 
 # %% [markdown]
-# For the real FER2013 we counted: 288 of the 3,589 test images appear in the training split too (415 pairs, since some of them appear there several times, and in 22 pairs the two labels differ), and 280 of the validation images (371 pairs, 19 with different labels). Within the training part, its 28,709 images are 27,473 different ones; eleven are of one constant colour. Nearly every published result on FER2013 includes them.
+# For the real FER2013 we counted: 288 of the 3,589 test images appear in the training split too (415 pairs, since some of them appear there several times, and in 22 pairs the two labels differ), and 280 of the validation images (371 pairs, 19 with different labels). The training set has 28,709 images, but only 27,473 different ones; eleven are of one constant colour. Nearly every published result on FER2013 includes them.
 #
 # **What it must not be used for.** The labels are what strangers read into a face, not what the person felt; the faces were taken from the web without asking; and a model that learned from them works unequally well for different groups of people. In the European Union, article 5 of the AI Act has prohibited systems that infer emotions at work and in education since February 2025, except for medical or safety reasons. Treat this notebook as what it is: a lesson in training on small, noisy, unbalanced data.
 #
-# What follows from it? A network with 40 million parameters can remember 28,709 faces. On a test image that it has seen it repeats the label that it was told, and that measures memory. Where the two labels differ, it even measures whose label is wrong.
+# What follows from it? A network with 40 million parameters can remember 28,709 faces. On a test image that it has seen, it repeats the label it was given, so the test measures memory. Where the two labels differ, it even measures which label is wrong.
 #
-# So they have to go, but from which side? If you remove them from the test, your figures can no longer be compared with anybody else's. If you remove them from *training*, the test is the official one and all of its images are new. And the pairs with two labels? They say something about the labels: somebody looked at the same face twice and saw two expressions.
+# So the duplicates must be removed, but from which split? If you remove them from the test set, nobody can compare your results with theirs. If you remove them from the *training set*, the test set is still the official one and all of its images are new. And the pairs with two labels? They say something about the labels: somebody looked at the same face twice and saw two expressions.
 
 # %% nbgrader={"grade": false, "grade_id": "remove_duplicates", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 stand_elsewhere = {i for part in (val, test) for i, _ in find_duplicates(train.X, part.X)}
 keep = [i for i in range(len(train.y)) if i not in stand_elsewhere]
 print(f"{len(train.y) - len(keep)} of {len(train.y):,} training faces removed")
-train = Faces(train.X[keep], train.y[keep])  # without those that stand in val or test
+train = Faces(train.X[keep], train.y[keep])  # without those that are in val or test
 
 # %% [markdown]
-# From here on you train on these. (What stands twice *within* the training part stays: it only counts double. And what you removed are exact copies; the same photograph with another crop or brightness is still there. For those you would compare features instead of pixels.)
+# From here on you train on these. (An image that occurs twice *within* the training set stays: it only counts twice. You have removed exact copies only. The same photograph with another crop or brightness is still there; to find it, you would compare features instead of pixels.)
 
 # %% [markdown]
 # ## 2 · The network of the report
@@ -223,19 +233,19 @@ def normalise(x: torch.Tensor) -> torch.Tensor:
 # 2. batch norm
 # 3. the activation: `RReLU` in the first block, `ReLU` in the other three
 # 4. max pooling, 2 × 2
-# 5. dropout of single numbers (not of whole maps) with probability 0.25
+# 5. dropout of single values (not of whole maps) with probability 0.25
 #
 # `head` takes the maps of the fourth block, flattened in the usual order (`nn.Flatten`):
 #
 # $$8192 \to \text{Dropout} \to 4096 \to \text{RReLU} \to \text{Dropout} \to 1024 \to \text{RReLU} \to 256 \to \text{RReLU} \to 7$$
 #
-# where each number with an arrow before it is a linear layer with bias, and dropout has probability 0.5. The seven outputs are logits: nothing comes behind them. Everything else is as torch has it by default, the bounds of `RReLU` too. The report counts **39,569,799 parameters**. Make this your first test, before the check: if you have another number, something is different from the report.
+# where each number after an arrow is the output of a linear layer with bias, and dropout has probability 0.5. The seven outputs are logits: nothing follows them. Everything else is torch's default, including the bounds of `RReLU`. The report counts **39,569,799 parameters**. Make this your first test, before the check: if your number differs, so does your network.
 #
-# `RReLU` is a leaky ReLU whose slope for negative numbers is drawn anew for each number while training, between 1/8 and 1/3. In evaluation mode it is their mean.
+# `RReLU` is a leaky ReLU with a random slope for negative values. In training mode, a new slope between 1/8 and 1/3 is drawn for each value. In evaluation mode the slope is the mean of these two bounds.
 #
 # <details><summary>Hint 1: four times the same</summary>Write a small function that makes one block from <code>c_in</code>, <code>c_out</code> and an activation, and call it four times.</details>
-# <details><summary>Hint 2: my number is too small</summary>A 3 × 3 convolution from c to d channels has 9cd + d parameters, a batch norm of d channels 2d, a linear layer from a to b has ab + b. By how much do you miss it: by the 960 biases of the convolutions, or by the 1,920 parameters of the batch norms?</details>
-# <details><summary>Hint 3: layers without parameters</summary>Dropout and RReLU behave differently in training and in evaluation mode. As modules they know the mode; as functions they have to be told: <code>F.dropout(x, 0.25, training=self.training)</code>.</details>
+# <details><summary>Hint 2: my number is too small</summary>A 3 × 3 convolution from c to d channels has 9cd + d parameters, a batch norm of d channels 2d, a linear layer from a to b has ab + b. How many are missing: the 960 biases of the convolutions, or the 1,920 parameters of the batch norms?</details>
+# <details><summary>Hint 3: layers without parameters</summary>Dropout and RReLU behave differently in training and in evaluation mode. A module knows its mode; a function must be told: <code>F.dropout(x, 0.25, training=self.training)</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "ReportCNN", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -276,11 +286,20 @@ class ReportCNN(nn.Module):
 
 
 # %% [markdown]
-# Two checks. Both first fill your network with given numbers: every weight, bias and running statistic takes a stretch of a long sequence, chosen by its kind and shape only, so the order in which you define your layers does not matter. The first check then looks at how the network is built and behaves: shapes, number of parameters, what dropout drops in each block (it runs the block twice on the same images: what is there once and missing the second time was dropped) and in front of each linear layer, whether the slopes of the first block and of the head's three activations are random, whether the running statistics of each batch norm move by torch's default in a training step, whether every parameter gets a gradient, and whether in evaluation mode the answer is always the same and does not depend on the other images in the batch. The second one looks at the logits.
+# There are two checks. Both first fill your network with given numbers: every weight, bias and running statistic takes a stretch of a long sequence. The stretch depends only on its type and shape, so you may define your layers in any order. The first check then looks at how the network is built and how it behaves:
+#
+# - the shapes and the number of parameters,
+# - what dropout drops in each block and before each linear layer (it runs the block twice on the same images: a value that is missing from one result only was dropped),
+# - whether the slopes of the first block and of the head's three activations are random,
+# - whether the running statistics of each batch norm move by torch's default in a training step,
+# - whether every parameter gets a gradient,
+# - whether the output in evaluation mode is always the same and does not depend on the other images in the batch.
+#
+# The second check looks at the logits.
 
 # %% nbgrader={"grade": false, "grade_id": "filled", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Undrawn(TorchFunctionMode):
-    """While it is on, matrices and filters are not drawn: forty million numbers take their time."""
+    """While it is on, matrices and filters are not drawn: forty million numbers take too long."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         given = *args, *(kwargs or {}).values()
@@ -300,7 +319,7 @@ def built(network: type) -> nn.Module:
 
 @torch.no_grad()
 def filled(model: nn.Module, sequence: torch.Tensor) -> nn.Module:
-    """Fill a network with numbers of a sequence (L,), by kind and shape; evaluation mode."""
+    """Fill a network with numbers of a sequence (L,), by type and shape; evaluation mode."""
     torch.manual_seed(0)  # what is dropped does not depend on what was computed before
     for name, values in model.eval().state_dict().items():
         C, kind = len(values) if values.dim() else 0, name.rsplit(".", 1)[-1]
@@ -345,7 +364,7 @@ def is_there(gradient):
 def look_at_head(model, maps):
     """Measure what share of its inputs each linear layer of the head misses while training.
 
-    And how its activations slope: 0 not at all, 1 all alike, 2 each number by chance.
+    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random.
     """
     matrices = [p for p in model.head.parameters() if p.dim() == 2]
     matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
@@ -457,33 +476,33 @@ def parameters_by_layer(model: nn.Module) -> dict[str, int]:
 plots.parameter_shares(parameters_by_layer(ReportCNN()))
 
 # %% [markdown]
-# How to read it: a bar is the share of a layer in all parameters. The four convolutions, which do the seeing, are hardly visible.
+# How to read it: each bar is the share of all parameters that belong to a layer. The four convolutions, which do the seeing, are hardly visible.
 #
-# **Question 1** (3 points). What is each kind of layer of this network there for, and where are its parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, its number and its share, with the calculation; and says how many parameters would be left of it if the maps were averaged over their places (global average pooling) before that layer, and what is lost.* (about 15 min)
+# **Question 1** (3 points). What does each type of layer do in this network, and where are the parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, their number and their share, with the calculation; and says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Convolution: the same small filter at every place, so a mouth corner is learned once and found anywhere, with few weights. Batch norm: keeps the numbers of each channel at a similar mean and spread in every layer, so that larger learning rates work; its noise from batch to batch regularises a little. (It also makes the biases of the convolutions before it useless: it subtracts them again. The report has them all the same.) Activation: without it, all layers together would be one linear map; ReLU is cheap and its gradient does not shrink; RReLU lets a gradient through for negative inputs too, and its random slope is a kind of noise that regularises. Max pooling: halves height and width, so later filters see a larger part of the face, the cost falls, and a shift by a pixel matters less. Dropout: numbers are missing at random while training, so no unit can rely on a single other one; it is there against overfitting, which a network of 40 million parameters and 28,709 faces needs. Parameters: the first linear layer has 8192 · 4096 + 4096 = 33,558,528 of 39,569,799, that is 85 %; all four convolutions together have 1,549,824, or 4 %. With global average pooling, the 512 × 4 × 4 maps become 512 numbers: 512 · 4096 + 4096 = 2,101,248 parameters, 31.5 million fewer. What is lost is where something was found: 4 × 4 places become one. After four blocks a place has seen a good part of the face, and training adapts to it, so it mostly costs little.
+# **Model answer.** Convolution: the same small filter at every position, so a mouth corner is learned once and found anywhere, with few weights. Batch norm: keeps the numbers of each channel at a similar mean and spread in every layer, so that larger learning rates work; its noise from batch to batch regularises a little. (It also makes the biases of the convolutions before it useless, because it subtracts them again. The report has them nevertheless.) Activation: without it, all layers together would be one linear map; ReLU is cheap and its gradient does not shrink; RReLU lets a gradient through for negative inputs too, and its random slope is a kind of noise that regularises. Max pooling: halves height and width, so later filters see a larger part of the face, the cost falls, and a shift by a pixel matters less. Dropout: random values are set to zero during training, so no unit can rely on a single other one; it reduces overfitting, which a network of 40 million parameters and 28,709 faces needs. Parameters: the first linear layer has 8192 · 4096 + 4096 = 33,558,528 of 39,569,799, that is 85 %; all four convolutions together have 1,549,824, or 4 %. With global average pooling, the 512 × 4 × 4 maps become 512 numbers: 512 · 4096 + 4096 = 2,101,248 parameters, 31.5 million fewer. What is lost is where something was found: 4 × 4 positions become one. After four blocks each position has seen a good part of the face, and training adapts to the pooling, so it usually costs little.
 #
-# **Marking.** 1 point: the five kinds of layer, each with a reason (0.5 for three or four). 1 point: the first linear layer, 33.6 million, 85 %, calculated. 1 point: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the places are lost (0.5 for the number alone).
+# **Marking.** 1 point: the five types of layer, each with a reason (0.5 for three or four). 1 point: the first linear layer, 33.6 million, 85 %, calculated. 1 point: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the positions are lost (0.5 for the number alone).
 # ### END SOLUTION
 
 # %% [markdown]
 # ### One of your own
 #
-# Forty million parameters need a GPU, and they need dropout everywhere not to learn the faces by heart. Can you do it with less than a hundredth? This is the network that you will train from section 4 on, so think about speed as well: its cost is in the number of places times the number of weights, and a first layer that keeps 48 × 48 places is expensive.
+# Forty million parameters need a GPU, and without dropout everywhere they learn the faces by heart. Can you do it with less than a hundredth? You will train this network from section 4 on, so think about speed as well. The cost of a layer is the number of positions times the number of weights, so a first layer that keeps 48 × 48 positions is expensive.
 #
-# **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. What is in it is up to you. It has to
+# **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. The layers are up to you. The network must
 #
-# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 places*, for section 10 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
+# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 10 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
 # 2. have at most **300,000** parameters, all of which affect the output.
 # 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
 #
-# What goes in comes normalised; what comes out are logits, not probabilities.
+# The inputs are already normalised. The outputs are logits, not probabilities.
 #
 # <details><summary>Hint 1: where to save</summary>You have just seen where the 40 million are. With global average pooling (<code>nn.AdaptiveAvgPool2d(1)</code>, then <code>nn.Flatten</code>) the head is a single linear layer.</details>
 # <details><summary>Hint 2: counting</summary>Without biases in the convolutions, whose batch norm has one: 3 × 3 from 64 to 128 channels is 73,728; from 128 to 128 it is 147,456.</details>
-# <details><summary>Hint 3: a plan that works</summary>5 × 5 with stride 2 to 24 channels, pool; 3 × 3 to 48, pool; 3 × 3 to 96. A batch norm and a ReLU behind each convolution. Head: pool to 3 × 3 places, flatten, dropout, linear. That is 58,831 parameters, and fast on a laptop. With a GPU and the real faces spend the rest of the budget: 32, 64 and 128 channels, two convolutions of each, 295,463.</details>
+# <details><summary>Hint 3: a plan that works</summary>5 × 5 with stride 2 to 24 channels, pool; 3 × 3 to 48, pool; 3 × 3 to 96. A batch norm and a ReLU after each convolution. Head: pool to 3 × 3 positions, flatten, dropout, linear. That is 58,831 parameters, and fast on a laptop. With a GPU and the real faces spend the rest of the budget: 32, 64 and 128 channels, two convolutions of each, 295,463.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "SmallCNN", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -520,7 +539,7 @@ class SmallCNN(nn.Module):
 # %% nbgrader={"grade": false, "grade_id": "small_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @torch.no_grad()
 def disturb(model, begin, strength):
-    """Move parameters from where they began: what is 0 on purpose is no mistake."""
+    """Move parameters from where they began: a 0 that was set on purpose is no mistake."""
     for parameter, value in zip(model.parameters(), begin, strict=True):
         spread = 0.02 + strength * value.std(correction=0)
         parameter.copy_(value + spread * torch.randn_like(value))
@@ -573,16 +592,16 @@ for model, side in ((ReportCNN(), 64), (SmallCNN(), 48)):
     print(f"{type(model).__name__}: {count:10,} parameters, {1000 * seconds / 32:.1f} ms an image")
 
 # %% [markdown]
-# The time is that of one forward and one backward pass, without the step. Multiply it by the number of training faces, and by the 300 epochs of the report.
+# The time covers one forward and one backward pass, without the optimiser's step. Multiply it by the number of training faces, and by the 300 epochs of the report.
 
 # %% [markdown]
 # ## 3 · Augmentation
 #
-# In the report, validation accuracy stops at 55 % without augmentation and reaches 70 % with it; no other single trick comes near. (Keep a doubt: the report validated on a random 12 % of the training images, and you know how many of those have a twin. On the private test the same network had 65.3 %.) The idea: a face that is mirrored, tilted by a few degrees or partly covered shows the same expression. If you show the network another version in every epoch, it cannot learn the pixels by heart.
+# In the report, validation accuracy stops at 55 % without augmentation and reaches 70 % with it; no other single trick comes near. (Be a little sceptical: the report validated on a random 12 % of the training images, and you know how many of those have a twin. On the private test the same network had 65.3 %.) The idea: a face that is mirrored, tilted by a few degrees or partly covered shows the same expression. If you show the network another version in every epoch, it cannot learn the pixels by heart.
 #
-# It is for **training only**. What you validate and test on is left as it is: you want to know how the network does on real images, and to get the same figure twice.
+# Augmentation is for **training only**. Leave the validation and test images as they are: you want to know how the network does on real images, and you want the same number if you measure twice.
 #
-# **Task** (20 min, easy). Write `make_augmentation`. It returns a transform built from `torchvision.transforms.v2`, for float images (n, 1, 48, 48) in 0…1. It does the following, each by chance; choose the strengths within these bounds:
+# **Task** (20 min, easy). Write `make_augmentation`. It returns a transform built from `torchvision.transforms.v2`, for float images (n, 1, 48, 48) in 0…1. It applies the following, each at random; choose the strengths within these bounds:
 #
 # | what | how often | how much |
 # |---|---|---|
@@ -593,7 +612,12 @@ for model, side in ((ReportCNN(), 64), (SmallCNN(), 48)):
 # | Gaussian noise | 20…50 % | sigma between 0.02 and 0.1 |
 # | a rectangle erased | 20…50 % | black (the default), 2…10 % of the area |
 #
-# A face is never upside down. The result has the shape and dtype of the images, its values stay in 0…1, and the images themselves are not modified. Chance comes from torch, as it does in `v2`: the same seed gives the same result.
+# Further rules:
+#
+# - A face is never upside down.
+# - The result has the shape and dtype of the images, and its values stay in 0…1.
+# - The images themselves are not modified.
+# - Random numbers come from torch's global generator, as they do in `v2`: the same seed gives the same result.
 #
 # <details><summary>Hint 1: names</summary><code>v2.RandomHorizontalFlip</code>, <code>v2.RandomRotation</code>, <code>v2.RandomPerspective</code>, <code>v2.GaussianBlur</code>, <code>v2.GaussianNoise</code>, <code>v2.RandomErasing</code>; <code>v2.Compose</code> puts them in a row.</details>
 # <details><summary>Hint 2: those without a p</summary>Blur and noise have no argument <code>p</code>. <code>v2.RandomApply([transform], p=0.3)</code> has.</details>
@@ -616,7 +640,7 @@ def make_augmentation() -> v2.Transform:
 
 
 # %% [markdown]
-# How does one check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; on the flat one patches and noise show. It looks at how often and at how strongly, on both sides of the bounds above, and all thresholds are far from what you would have within them. (Blur it cannot tell from a smooth rotation, so it does not look for it. Your network will.)
+# How do you check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; the flat image shows patches and noise. The check measures how often and how strongly each happens. Its thresholds lie well outside the bounds above, so a transform within them is safe. (It cannot tell blur from a smooth rotation, so it does not test blur. Your network will.)
 
 # %% nbgrader={"grade": false, "grade_id": "measure_ramps", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def slopes(images):
@@ -657,7 +681,7 @@ def undisturbed(ramps):
 
 
 def at_least(values):
-    """Compute what the mean of random values is at least, but for once in 30,000 times."""
+    """Compute a lower bound of the mean of random values, wrong once in 30,000 times."""
     return values.mean() - 4 * values.std() / len(values) ** 0.5
 
 
@@ -751,11 +775,11 @@ faces = {name: spoilt(train.X[train.y == k][1:2].float() / 255) for k, name in e
 plots.face_rows(faces, columns)
 
 # %% [markdown]
-# Mirrored, a face is as happy as before. Upside down it still is, for somebody who turns the picture, but no test image is upside down, so the network learns something that it never needs. Without its mouth, a surprised face may be an afraid one, and a happy face no longer is anything. (With digits it would be the other way round: erasing does little harm, but a mirrored 2 is no 2.) This is why your patches are small, and rare.
+# Mirrored, a face is as happy as before. Upside down it is still happy, if you turn the picture. But no test image is upside down, so the network would learn something that it never needs. Without its mouth, a surprised face may look afraid, and a happy face shows no expression at all. (With digits it is the other way round: erasing does little harm, but a mirrored 2 is not a 2.) This is why your patches are small and rare.
 #
 # ### Batches
 #
-# A fact that is easy to overlook: a transform of `v2` draws its random numbers **once for each call**. If you call it with 128 images, all 128 are tilted by the same 7 degrees and erased at the same place. Image by image, each has its own chance, but most of the time is then spent on the calls themselves. Between the two lies a compromise: small groups. Measure it:
+# A fact that is easy to overlook: a transform of `v2` draws its random numbers **once for each call**. If you call it with 128 images, all 128 are tilted by the same 7 degrees and erased at the same place. If you call it once for each image, every image gets its own random numbers, but the calls themselves take most of the time. Small groups are a compromise. Measure it:
 
 # %% nbgrader={"grade": false, "grade_id": "time_groups", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -768,17 +792,17 @@ for group in (1, 10, 128):
     print(f"groups of {group:3}: {seconds:.2f} s for {len(images):,} faces")
 
 # %% [markdown]
-# For 600 faces on one core we measured 2.8 s image by image, 0.45 s in groups of ten, and 0.25 s in batches of 128. Groups of ten are nearly as varied as single images, over many epochs, and nearly as fast as whole batches.
+# For 600 faces on one core we measured 2.8 s image by image, 0.45 s in groups of ten, and 0.25 s in batches of 128. Over many epochs, groups of ten are nearly as varied as single images, and they are nearly as fast as whole batches.
 #
-# **Task** (30 min, medium). Write `training_batches`, a generator that goes through the training part once and yields pairs `(images, labels)`. `X` is `uint8` (N, 1, H, W), `y` is (N,).
+# **Task** (30 min, medium). Write `training_batches`, a generator that goes through the training set once and yields pairs `(images, labels)`. `X` is `uint8` (N, 1, H, W), `y` is (N,).
 #
-# 1. **Order.** Without `weights`, every sample comes exactly once, in random order. With `weights` (N,), N samples are drawn *with replacement*, each with a probability in proportion to its weight (you will need it in section 6; `torch.utils.data.WeightedRandomSampler` does it, or `torch.multinomial`). Chance comes from torch's global generator: after `torch.manual_seed` it is the same again.
-# 2. **Batches** of `batch_size`; the last one has what is left. A label stays with its image.
-# 3. **Images** become `float32` in 0…1. If there is an `augmentation`, it is called with groups of at most `group` images of the batch, on as few groups as that takes, and what it returns is used instead. Then the images are normalised with `normalise`.
+# 1. **Order.** Without `weights`, every sample comes exactly once, in random order. With `weights` (N,), N samples are drawn *with replacement*, each with a probability in proportion to its weight (you will need it in section 6; `torch.utils.data.WeightedRandomSampler` does it, or `torch.multinomial`). Random numbers come from torch's global generator: the same `torch.manual_seed` gives the same order.
+# 2. **Batches** of `batch_size`; the last one has the remaining samples. A label stays with its image.
+# 3. **Images** become `float32` in 0…1. If there is an `augmentation`, call it with groups of at most `group` images of the batch, with as few groups as possible, and use what it returns instead. Then the images are normalised with `normalise`.
 #
-# A batch is prepared when it is asked for and not before: all augmented faces at once would take much memory, and in the next epoch they would be others anyway. `X` and `y` are not modified, and what you yield is on their device.
+# Prepare each batch only when it is requested: all augmented faces at once would take much memory, and the next epoch needs new ones anyway. Do not modify `X` and `y`, and yield tensors on their device.
 #
-# <details><summary>Hint 1: a generator</summary>A function with <code>yield</code> in it. Each time somebody asks for the next batch, it continues after the last <code>yield</code>.</details>
+# <details><summary>Hint 1: a generator</summary>A function with <code>yield</code> in it. Each time the caller requests the next batch, it continues after the last <code>yield</code>.</details>
 # <details><summary>Hint 2: order first</summary>Make one tensor of row numbers for the whole epoch, <code>torch.randperm(len(X))</code> or that of the sampler. <code>rows.split(batch_size)</code> are the batches; <code>X[rows]</code> and <code>y[rows]</code> belong together.</details>
 # <details><summary>Hint 3: groups</summary><code>torch.cat([augmentation(part) for part in images.split(group)])</code></details>
 
@@ -803,11 +827,11 @@ def training_batches(
 
 
 # %% [markdown]
-# The check hands your generator an augmentation that turns images into their negatives and writes down what it was given. Most of its samples have labels that are all different, so it can see which image came with which label.
+# The check hands your generator an augmentation that turns images into their negatives and records its inputs. Most of the check's samples have labels that are all different, so the check can see which image came with which label.
 
 # %% nbgrader={"grade": false, "grade_id": "watch_batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def by_label(y, images, labels, weights):
-    """Return the mean image that came with each label, and how often it came, against what is due."""
+    """Return the mean image that came with each label, and how often it came, against what is right."""
     share = torch.ones(len(y)) if weights is None else weights / weights.mean()
     means, counts = [], []
     for label in y.unique():
@@ -865,15 +889,15 @@ check.hidden("training_batches_values", watch_batches)
 # %% [markdown]
 # ## 4 · Training that survives
 #
-# A real training takes an hour, and Colab takes the machine away when it likes. So this loop has four duties besides learning: to show how it goes, to keep the best epoch and not the last one, to stop when nothing improves any more, and to go on after a lost connection *as if nothing had happened*.
+# A real training run takes an hour, and Colab may take the machine away at any time. So this loop has four duties besides learning: show the progress, keep the best epoch rather than the last one, stop when nothing improves any more, and resume after a lost connection *as if nothing had happened*.
 #
 # ### Two small pieces
 #
-# **The learning rate.** A high rate is right in the middle of training, and wrong at both ends: in the first steps the batch norms and the optimiser's averages have seen nothing yet, and near the end a large step only bounces around a good minimum. So: a linear **warm-up**, then half a **cosine** down to zero. With `steps` steps in all, of which `warmup` warm up, step $s = 0, 1, …, \text{steps} - 1$ has the rate
+# **The learning rate.** A high rate is right in the middle of training, but wrong at both ends. In the first steps the batch norms and the optimiser's averages have seen nothing yet; near the end a large step only bounces around a good minimum. The remedy is a linear **warm-up**, then half a **cosine** down to zero. With `steps` steps in all, of which `warmup` warm up, step $s = 0, 1, …, \text{steps} - 1$ has the rate
 #
 # $$\eta_s = \begin{cases} \eta_\text{peak} \, \dfrac{s + 1}{\text{warmup}} & s < \text{warmup} \\[2ex] \dfrac{\eta_\text{peak}}{2} \left(1 + \cos \pi \, \dfrac{s - \text{warmup}}{\text{steps} - \text{warmup}} \right) & \text{otherwise} \end{cases}$$
 #
-# **Smooth labels.** Cross-entropy is satisfied only by a probability of 1, which needs a logit of infinity. In FER2013 two people agree on about two faces of three; to be that certain is to be wrong. **Label smoothing** asks for $1 - \epsilon$ on the label, and shares $\epsilon$ out over *all* classes, the label among them: $t_c = (1 - \epsilon) \, [c = y] + \epsilon / C$.
+# **Smooth labels.** Cross-entropy is satisfied only by a probability of 1, which needs a logit of infinity. In FER2013 two people agree on about two faces in three, so nobody should be that certain. **Label smoothing** asks for $1 - \epsilon$ on the label, and distributes $\epsilon$ equally over *all* classes, including the label: $t_c = (1 - \epsilon) \, [c = y] + \epsilon / C$.
 #
 # **Task** (15 min, easy). Write both. `warmup` may be 0, and is less than `steps`.
 #
@@ -916,14 +940,14 @@ check.hidden("smooth_label_values", smooth_labels)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### What a training consists of
+# ### What a training run consists of
 #
-# A `Run` is everything that a training has at hand. The **scaler** is for mixed precision on a GPU: there the network computes in 16 bits, whose smallest gradients would become zero, so the loss is multiplied by a large number first, and the gradients are divided by it before the step. Without a GPU it does nothing.
+# A `Run` holds everything that a training run needs. The **scaler** is for mixed precision on a GPU. There the network computes in 16 bits, where the smallest gradients would become zero. So the loss is first multiplied by a large number, and the gradients are divided by it before the step. Without a GPU the scaler does nothing.
 
 
 # %% nbgrader={"grade": false, "grade_id": "run_and_epoch", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Run:
-    """A training: what is trained, by what, and what became of it so far."""
+    """A training run: what is trained, with what, and the results so far."""
 
     def __init__(self, model: nn.Module, weight_decay: float = 0.02):
         self.model = model
@@ -967,21 +991,21 @@ def predict_logits(model, X):
 # **Task** (30 min, medium). Write `fit`, the loop itself. Its argument `one_epoch(run, epoch)` trains for one epoch (the first is number 0) and returns a dict of numbers. One of them is `"score"`, measured on the *validation* faces: the higher the better.
 #
 # - After every epoch the dict is appended to `run.history`. If its score is higher than every one before, `run.best` gets the number of this epoch, its score, and a **copy** of `run.model.state_dict()`.
-# - Training ends when `run.history` has `epochs` entries, or when the last `patience` epochs in a row brought no new best score.
-# - With a `path`, the run is saved after every epoch (when history and best are up to date), by `save_run(run, path)`, which you write next. If the file exists when `fit` begins, `load_run(run, path)` comes first, and training continues after the last saved epoch. A finished run does not train again.
-# - At the end the model gets the weights of the best epoch, and is returned.
+# - Training ends when `run.history` has `epochs` entries, or when none of the last `patience` epochs brought a new best score.
+# - With a `path`, the run is saved after every epoch (when history and best are up to date), by `save_run(run, path)`, which you write next. If the file exists when `fit` begins, call `load_run(run, path)` first; training then continues after the last saved epoch. A finished run does not train again.
+# - At the end the model gets the weights of the best epoch; return the model.
 #
 # Write `fit` first; `save_run` and `load_run` are called only if there is a path.
 #
-# <details><summary>Hint 1: a copy</summary><code>state_dict()</code> holds the very tensors that the next step changes. Clone each of them, or use <code>copy.deepcopy</code>.</details>
-# <details><summary>Hint 2: when to stop, without a counter</summary>The number of the epoch that would come next is <code>len(run.history)</code>. Since the best one, <code>len(run.history) - 1 - run.best["epoch"]</code> epochs have gone by: also after loading, and also (with −1) before the first.</details>
+# <details><summary>Hint 1: a copy</summary><code>state_dict()</code> holds the same tensors that the next step will change. Clone each of them, or use <code>copy.deepcopy</code>.</details>
+# <details><summary>Hint 2: when to stop, without a counter</summary>The number of the epoch that would come next is <code>len(run.history)</code>. Since the best one, <code>len(run.history) - 1 - run.best["epoch"]</code> epochs have gone by. This is true after loading too, and (with −1) before the first epoch.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit(run: Run, one_epoch, epochs: int, patience: int, path: Path | None = None) -> nn.Module:
     """Train until `epochs` epochs are done, or `patience` in a row brought no new best score.
 
-    Goes on from `path` if that file is there, and saves the run to it after every epoch.
+    Resumes from `path` if that file exists, and saves the run to it after every epoch.
     Returns run.model, with the weights of the best epoch.
     """
     ### BEGIN SOLUTION
@@ -1037,20 +1061,29 @@ check.hidden("fit_keeps_the_best", watch_fit)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ### Go on as if nothing had happened
+# ### Resume as if nothing had happened
 #
-# What does a training consist of, besides the weights? Everything that decides what the next step does: the optimiser's averages, the scaler, the history and the best epoch so far, and the state of the **random numbers**, which choose the next batches, the next augmentation and the next dropout. Forget one of them, and training goes on all the same, only differently: a mistake that no error message will ever show.
+# What belongs to a training run, besides the weights? Everything that decides what the next step does:
 #
-# **Task** (25 min, medium). Write `save_run` and `load_run`. After a lost connection a new process builds a new `Run`, with new random weights; `load_run` makes it the old one. Use `torch.save`, and `torch.load(…, weights_only=True)`, which refuses to run code that somebody hid in a file: such a file must raise an error, and its code must not run. All of it goes into the *one* file: nothing else outlives the old machine.
+# - the optimiser's averages and the scaler,
+# - the history and the best epoch so far,
+# - the **generator state**, that is the state of the random numbers, which choose the next batches, the next augmentation and the next dropout.
+#
+# If you forget one of them, training still continues, only differently. No error message will ever show this mistake.
+#
+# **Task** (25 min, medium). Write `save_run` and `load_run`. After a lost connection a new process builds a new `Run`, with new random weights; `load_run` turns it into the old one.
+#
+# - Save with `torch.save`, and load with `torch.load(…, weights_only=True)`, which refuses to run code that somebody hid in a file. Such a file must raise an error, and its code must not run.
+# - Put everything into the *one* file: nothing else survives the old machine.
 #
 # <details><summary>Hint 1: random numbers</summary><code>torch.get_rng_state()</code> is a tensor, and <code>torch.set_rng_state(…)</code> takes it back. With a GPU there is one state for each: <code>torch.cuda.get_rng_state_all()</code>, an empty list without.</details>
-# <details><summary>Hint 2: who has a state</summary>The model, the optimiser and the scaler each have <code>state_dict()</code> and <code>load_state_dict(…)</code>. <code>history</code> and <code>best</code> are plain and can be saved as they are. <code>run</code> itself cannot: weights_only refuses objects.</details>
-# <details><summary>Hint 3: cut off while saving</summary>A connection can also be lost while the file is being written. Write to another name first, then <code>replace</code> the old file: it is whole at every moment. (Not graded.)</details>
+# <details><summary>Hint 2: who has a state</summary>The model, the optimiser and the scaler each have <code>state_dict()</code> and <code>load_state_dict(…)</code>. <code>history</code> and <code>best</code> are plain Python data and can be saved as they are. <code>run</code> itself cannot: <code>weights_only</code> refuses objects.</details>
+# <details><summary>Hint 3: cut off while saving</summary>A connection can also be lost while the file is being written. Write to another name first, then <code>replace</code> the old file. This way the file is complete at every moment. (Not graded.)</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "save_run", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def save_run(run: Run, path: Path) -> None:
-    """Write all that training needs in order to go on into one file."""
+    """Write everything that training needs in order to resume into one file."""
     ### BEGIN SOLUTION
     state = {
         "model": run.model.state_dict(),
@@ -1069,7 +1102,7 @@ def save_run(run: Run, path: Path) -> None:
 
 # %% nbgrader={"grade": false, "grade_id": "load_run", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def load_run(run: Run, path: Path) -> None:
-    """Make a new run, of a model of the same shape, the one that save_run has written."""
+    """Turn a new run, of a model of the same shape, into the one that save_run has written."""
     ### BEGIN SOLUTION
     state = torch.load(path, map_location="cpu", weights_only=True)
     run.model.load_state_dict(state["model"])
@@ -1082,7 +1115,7 @@ def load_run(run: Run, path: Path) -> None:
 
 
 # %% [markdown]
-# The check trains a small network with dropout and batch norm twice: once in peace, and once with the connection lost in the middle of the epochs that `lost_in` names, each time with new objects and other random numbers afterwards, and with the file, and no other one, moved to another folder. The two must end up equal, to the last digit. Its scaler is switched on even without a GPU, and doubles its number every few steps. And `load_run` is given a file with code in it, which must not run.
+# The check trains a small network with dropout and batch norm twice: once without interruption, and once with the connection lost in the middle of the epochs that `lost_in` names. After each loss it continues with new objects and other random numbers, and only the one file is moved to another folder. The two results must be equal, to the last digit. The scaler is switched on even without a GPU, and doubles its factor every few steps. Finally, `load_run` is given a file with code in it, which must not run.
 
 
 # %% nbgrader={"grade": false, "grade_id": "lose_connection", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1091,7 +1124,7 @@ class Disconnected(Exception):
 
 
 class Code:
-    """Code in a file: whoever reads it back makes a folder."""
+    """Code in a file: reading it back makes a folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -1110,7 +1143,7 @@ def refuses_code(folder):
 
 
 def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
-    """Fit a small network to x, y, in one session more than connections get lost."""
+    """Fit a small network to x, y; each lost connection begins a new session."""
     trained, path = [], Path(folder, "run.pt")
     for session, lost in enumerate([*lost_in, None]):
         torch.manual_seed(10 + session)
@@ -1141,7 +1174,7 @@ def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
 
 # %% nbgrader={"grade": false, "grade_id": "compare_sessions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
-    """Say whether lost connections change what becomes of a training run.
+    """Say whether lost connections change the result of a training run.
 
     `ends` more sessions begin after the last epoch.
     """
@@ -1180,7 +1213,7 @@ check.hidden("fit_resumes", compare_sessions)
 # %% [markdown]
 # ### The first two networks
 #
-# Now all pieces come together: your batches, your augmentation, your schedule and your loop. Unfinished training runs are kept in the folder `runs`; stop one in the middle (the black square), run the cell again, and watch where it goes on. With other settings, or another network, it begins anew; only what `print(model)` does not show goes unnoticed, and then you delete the folder. In Colab, set `RUNS` to a folder of your Google Drive, which outlives the machine.
+# Now all the pieces come together: your batches, your augmentation, your schedule and your loop. Unfinished training runs are kept in the folder `runs`. Stop one in the middle (the black square), run the cell again, and watch where it resumes. With other settings, or another network, it starts again. A change that `print(model)` does not show goes unnoticed: then delete the folder. In Colab, set `RUNS` to a folder of your Google Drive, which outlives the machine.
 
 
 # %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1199,7 +1232,7 @@ def evaluate(logits, y):
 
 
 def unfinished(name, *settings):
-    """Name the file that keeps a training: another one for other settings."""
+    """Name the file that keeps a training run: another one for other settings."""
     RUNS.mkdir(parents=True, exist_ok=True)
     text = re.sub(r" at 0x\w+", "", repr(settings))  # where an object lies in memory
     return RUNS / f"{name.replace(' ', '_')}-{zlib.crc32(text.encode()):08x}.pt"
@@ -1246,7 +1279,7 @@ def train_net(
 
 
 # %% [markdown]
-# Two networks, the same but for the augmentation, on few faces, so that the difference shows within a minute: 2,400 drawn ones. `FEW` is for this and the next sections; the network that you hand in learns from all of them.
+# Train two networks that differ only in the augmentation. They see few faces, 2,400 drawn ones, so that the difference shows within a minute. `FEW` is for this and the next sections; the network that you hand in learns from all of them.
 
 # %%
 # not run when graded
@@ -1272,24 +1305,29 @@ net = nets["augmented"]
 plots.training_runs({name: run.history for name, run in runs.items()})
 
 # %% [markdown]
-# Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these training runs in the middle, and go on.
+# Without augmentation the training loss goes to zero, while the loss on the validation faces stops falling after a few epochs: the network learns its 2,400 faces by heart. With augmentation it never sees the same face twice; its training loss stays higher, and the validation loss lower. In the panel on the right the dots are the epochs that were kept. Now stop one of these training runs in the middle, and resume it.
 
 # %% [markdown]
 # ## 5 · What accuracy hides
 #
-# Of FER2013's 3,589 test images, 55 show disgust. A network that never once says *disgust* loses 1.5 points of accuracy for it. One that says *happy* whatever it sees is right in 24.5 % of all cases. Accuracy is a single number, and it does not say who pays.
+# Of FER2013's 3,589 test images, 55 show disgust. A network that never says *disgust* loses only 1.5 points of accuracy. A network that always says *happy* is right in 24.5 % of all cases. Accuracy is a single number, and it does not say which class pays.
 #
-# The **confusion matrix** does. `confusion[t, p]` counts the images of class $t$ that were taken for class $p$: a row for each truth, a column for each prediction, and what is right on the diagonal.
+# The **confusion matrix** does. `confusion[t, p]` counts the images of class $t$ that were predicted as class $p$: a row for each true class, a column for each prediction, and the correct answers on the diagonal.
 #
-# **Task** (10 min, easy). Write `confusion_matrix`, with tensor operations or a loop. `y` and `predictions` are (N,), `int64`, from 0 to `num_classes` − 1, N ≥ 1. The result is `int64` and always `num_classes` × `num_classes`: a class that is never seen has its row, and one that is never predicted its column. (scikit-learn has this function. Yours should give the same numbers.)
+# **Task** (10 min, easy). Write `confusion_matrix`, with tensor operations or a loop.
+#
+# - `y` and `predictions` are (N,), `int64`, from 0 to `num_classes` − 1, N ≥ 1.
+# - The result is `int64` and always `num_classes` × `num_classes`. A class that never occurs still has its row, and a class that is never predicted still has its column.
+#
+# (scikit-learn has this function. Yours should give the same numbers.)
 #
 # <details><summary>Hint 1: a trap</summary><code>table[y, predictions] += 1</code> counts each pair once, however often it occurs: PyTorch reads all entries, adds 1, and writes them back.</details>
-# <details><summary>Hint 2: pairs as numbers</summary>t · C + p is another number for every pair (t, p), from 0 to C² − 1. <code>torch.bincount(…, minlength=…)</code> counts numbers.</details>
+# <details><summary>Hint 2: pairs as numbers</summary>t · C + p is a different number for every pair (t, p), from 0 to C² − 1. <code>torch.bincount(…, minlength=…)</code> counts numbers.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "confusion_matrix", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def confusion_matrix(y: torch.Tensor, predictions: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Count which class (row) was taken for which (column).
+    """Count which true class (row) was predicted as which class (column).
 
     `y` and `predictions` are labels (N,). Returns (num_classes, num_classes), int64.
     """
@@ -1307,9 +1345,9 @@ check.hidden("confusion_values", confusion_matrix)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# 200 happy faces and 12 disgusted ones: counts cannot be compared between rows. Shares can.
+# With 200 happy faces and 12 disgusted ones, counts cannot be compared between rows. Shares can.
 #
-# **Task** (5 min, easy). Write `normalise_rows`. It divides each row of a confusion matrix (C, C), `int64`, by its sum; the row of a class that does not occur stays all zeros. Nothing is added below the line. The result is `float64`. The matrix itself is not changed.
+# **Task** (5 min, easy). Write `normalise_rows`. It divides each row of a confusion matrix (C, C), `int64`, by its sum; the row of a class that does not occur stays all zeros. Add nothing to the denominator. The result is `float64`. The matrix itself is not changed.
 #
 # <details><summary>Hint: broadcasting</summary>Dividing by a tensor of shape (C,) divides <em>columns</em>: the last dimension is the one that is matched. With <code>keepdim=True</code> it has shape (C, 1) and belongs to the rows.</details>
 
@@ -1330,14 +1368,18 @@ check.hidden("row_share_values", normalise_rows)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Three numbers sum up a class $c$. Its **precision**: of the images that were *called* $c$, how many are? Its **recall**: of those that *are* $c$, how many were found? And **F1**, the harmonic mean of the two, which is close to the smaller one:
+# Three numbers summarise a class $c$. Its **precision** is the share of the images *predicted* as $c$ that really are $c$. Its **recall** is the share of the images that *are* $c$ that were found. **F1** is the harmonic mean of the two, which is close to the smaller one:
 #
 # $$P_c = \frac{n_{cc}}{\sum_t n_{tc}} \qquad R_c = \frac{n_{cc}}{\sum_p n_{cp}} \qquad F_c = \frac{2 P_c R_c}{P_c + R_c}$$
 #
-# **Task** (15 min, medium). Write `class_scores`. It returns the three as tensors (C,), `float64`, in this order. Whatever is not defined is 0: the precision of a class that was never predicted, the recall of one that does not occur, F1 where both are 0. Avoid 0 / 0 by choosing, not by adding something small below the line: 1e-6 added there is seen by the check.
+# **Task** (15 min, medium). Write `class_scores`. It returns the three as tensors (C,), `float64`, in this order. Handle 0 / 0 explicitly; do not add a small constant to the denominator: the check notices even 1e-6. Whatever is not defined is 0:
 #
-# <details><summary>Hint 1: which sum is which</summary>What was called c stands in <em>column</em> c, what is c in <em>row</em> c.</details>
-# <details><summary>Hint 2: 0 / 0</summary>A count is 0 or at least 1. If the sum below the line is 0, so is the count above it: <code>.clamp(min=1)</code> makes 0 / 1 of it. And F = 2 n<sub>cc</sub> / (row sum + column sum) needs no P and no R.</details>
+# - the precision of a class that was never predicted,
+# - the recall of a class that does not occur,
+# - F1 where both are 0.
+#
+# <details><summary>Hint 1: which sum is which</summary>The images predicted as c are in <em>column</em> c; the images that are c are in <em>row</em> c.</details>
+# <details><summary>Hint 2: 0 / 0</summary>A count is 0 or at least 1. If the denominator is 0, so is the numerator: <code>.clamp(min=1)</code> turns 0 / 0 into 0 / 1. And F = 2 n<sub>cc</sub> / (row sum + column sum) needs no P and no R.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "class_scores", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1369,7 +1411,7 @@ check.hidden("class_score_values", scores_by_name)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Macro-F1** is the mean of F1 over *all* C classes, each counting the same: disgust is a seventh of it, although it is 1.5 % of the images. A class that is neither there nor predicted counts as 0. Two other things go by similar names. The harmonic mean of the mean precision and the mean recall is another number, and can be far higher (for a class with P = 1, R = 0.1 and another with P = 0.1, R = 1 it says 0.55, and macro-F1 0.18). And *micro*-F1 is nothing but the accuracy.
+# **Macro-F1** is the mean of F1 over *all* C classes, each counting the same: disgust is a seventh of it, although it is 1.5 % of the images. A class that neither occurs nor is predicted counts as 0. Two other measures have similar names. The harmonic mean of the mean precision and the mean recall is a different number, and can be far higher (for a class with P = 1, R = 0.1 and another with P = 0.1, R = 1 it is 0.55, and macro-F1 is 0.18). And *micro*-F1 is simply the accuracy.
 #
 # **Task** (5 min, easy). Write `macro_f1`. Return a Python number, or a tensor of shape ().
 
@@ -1390,10 +1432,15 @@ check.hidden("macro_f1_values", macro_f1)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Task** (15 min, medium). Write `most_confused`. A pair $(t, p)$ with $t \neq p$ is confused by the share of class $t$ that was taken for $p$; of the *whole* class, what was right included. Return the `k` most confused pairs, the largest share first. Of equal shares, the smaller $t$ comes first, then the smaller $p$. Only pairs that happened count: if fewer than `k` have a share above 0, return those, and none at all for a perfect network. The result is a tensor (n, 2) of integers, or a list of pairs (t, p). The matrix is not changed.
+# **Task** (15 min, medium). Write `most_confused`. The confusion of a pair $(t, p)$ with $t \neq p$ is the share of class $t$ that was predicted as $p$. It is a share of the *whole* class, correct answers included.
 #
-# <details><summary>Hint 1: without the diagonal</summary>Work on the shares, not on <code>confusion</code> itself: <code>fill_diagonal_(0)</code> changes the matrix it is called on. And take shares first: without the diagonal the rows have other sums.</details>
-# <details><summary>Hint 2: the order of equals</summary><code>topk</code> promises no order of equal values. <code>torch.sort(…, descending=True, stable=True)</code> keeps the one they had, and so does Python's <code>sorted</code>.</details>
+# - Return the `k` most confused pairs, the largest share first. Of equal shares, the smaller $t$ comes first, then the smaller $p$.
+# - Only pairs that happened count: if fewer than `k` have a share above 0, return only those, and none at all for a perfect network.
+# - The result is a tensor (n, 2) of integers, or a list of pairs (t, p).
+# - The matrix is not changed.
+#
+# <details><summary>Hint 1: without the diagonal</summary>Work on the shares, not on <code>confusion</code> itself: <code>fill_diagonal_(0)</code> changes the matrix it is called on. And take shares first: without the diagonal the rows have different sums.</details>
+# <details><summary>Hint 2: the order of equals</summary><code>topk</code> does not guarantee any order of equal values. <code>torch.sort(…, descending=True, stable=True)</code> keeps the one they had, and so does Python's <code>sorted</code>.</details>
 # <details><summary>Hint 3: back to rows and columns</summary>The flattened matrix has t · C + p as index: divide by C with <code>//</code> and <code>%</code>.</details>
 
 
@@ -1428,7 +1475,7 @@ check.hidden("most_confused_pairs", pairs_as_tensor)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now your network, on the validation faces: what it makes of each class, the scores, and the worst pairs in words.
+# Now look at your network on the validation faces: its predictions for each class, the scores, and the most confused pairs by name.
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_confusion", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1437,7 +1484,7 @@ confusion = confusion_matrix(val.y, predictions, len(CLASSES))
 plots.confusion_matrix(normalise_rows(confusion), CLASSES)
 
 # %% [markdown]
-# How to read it: a row is a true class and adds up to 100 %; its square on the diagonal is the recall. Dark squares beside the diagonal are confusions, and a column that is tinted all the way down is a class that the network says too often.
+# How to read it: each row is a true class and adds up to 100 %; its square on the diagonal is the recall. Dark squares off the diagonal are confusions. A column that is tinted from top to bottom is a class that the network predicts too often.
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_classes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1452,16 +1499,16 @@ for true, predicted in most_confused(confusion, 5):
     print(f"{share:.0%} of {CLASSES[true]} were taken for {CLASSES[predicted]}")
 
 # %% [markdown]
-# In the report behind this notebook *happy* and *surprise* were found best, and *disgust*, *angry*, *fear* and *neutral* in about half of the cases. Compare. Then ask of each of the five pairs whether *you* could tell the two apart, and which part of a face you would look at: brows, eyes or mouth? A network errs where the faces are alike, and, between two that are alike, in favour of the one it has seen more often. The second is what the next section is about. And do not read too much into the row of *disgust*: among the 800 drawn ones it has 12, so one face is eight points of its recall.
+# In the report, *happy* and *surprise* were found best, and *disgust*, *angry*, *fear* and *neutral* in about half of the cases. Compare. Then ask of each of the five pairs whether *you* could tell the two apart, and which part of a face you would look at: brows, eyes or mouth? A network errs where faces are alike, and then in favour of the class it has seen more often. The next section is about the second effect. And do not read too much into the row of *disgust*: only 12 of the 800 drawn faces show it, so one face is eight points of its recall.
 
 # %% [markdown]
 # ## 6 · Fair to the rare
 #
-# Cross-entropy is a mean over images. Where 1.5 % of them are disgust, so is 1.5 % of what the network is asked for, and it learns to be polite to the majority. There are three places to step in: the loss, the batches, and the prediction.
+# Cross-entropy is a mean over images. If 1.5 % of the images show disgust, disgust is 1.5 % of the loss, and the network learns to please the majority. There are three places to intervene: the loss, the batches, and the prediction.
 #
 # **The loss.** `F.cross_entropy(…, weight=w)` multiplies the loss of each image by the weight of its class. The obvious weight is the inverse of the class's number of images: then each class has the same say.
 #
-# **Task** (10 min, easy). Write `inverse_frequency`. `counts` (C,), `int64`, are numbers of images; at least one is above 0. The weights (C,), `float64`, are proportional to 1 / count and average 1 **over the classes that occur**; the weight of a class that does not occur is 0.
+# **Task** (10 min, easy). Write `inverse_frequency`. `counts` (C,), `int64`, holds the number of images of each class; at least one is above 0. The weights (C,), `float64`, are proportional to 1 / count, and their mean is 1 **over the classes that occur**. The weight of a class that does not occur is 0.
 #
 # <details><summary>Hint: which precision?</summary>A Python number and an <code>int64</code> tensor make a <code>float32</code> tensor. Begin with <code>counts.double()</code>.</details>
 
@@ -1486,11 +1533,11 @@ check.hidden("inverse_frequency_values", inverse_frequency)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# That may be too much of a good thing: with FER2013's 4,965 neutral faces the last thousand hardly add anything new, so *neutral* need not pay for all of them. Cui et al. (CVPR 2019) count with returns that diminish. If the next image adds β times as much as the one before, $n$ images are worth
+# That may be too much of a good thing. Of FER2013's 4,965 neutral faces, the last thousand hardly add anything new, so *neutral* need not pay for all of them. Cui et al. (CVPR 2019) count with diminishing returns. If the next image adds β times as much as the one before, $n$ images are worth
 #
 # $$E_n = 1 + \beta + \beta^2 + \dots + \beta^{n-1} = \frac{1 - \beta^n}{1 - \beta}$$
 #
-# the **effective number** of images; and the weights are proportional to $1 / E_n$. With β = 0 all that counts is whether there is a class; with β close to 1 every image counts in full, and we are back at the inverse frequency.
+# the **effective number** of images; and the weights are proportional to $1 / E_n$. With β = 0 it only matters whether a class occurs at all; with β close to 1 every image counts in full, and we are back at the inverse frequency.
 #
 # **Task** (15 min, medium). Write `effective_number`, with 0 ≤ β < 1 and counts as before. Again `float64`, mean 1 over the classes that occur, 0 for the others. It has to be right for β = 0 and for β = 0.999999 with 20 images, which it is if you use double precision from the start.
 #
@@ -1528,9 +1575,9 @@ for name, n, row in zip(CLASSES, counts.tolist(), torch.stack(columns, dim=1), s
     print(f"{name:10}{n:6}{row[0]:8.2f}" + "".join(f"{weight:12.2f}" for weight in row[1:]))
 
 # %% [markdown]
-# How to read it: $E_n$ never exceeds 1 / (1 − β). With β = 0.99 a class cannot be worth more than 100 images, so whatever has some hundreds gets nearly the same weight; with β = 0.9999 it could be worth 10,000, more than any class has, and the column comes close to 1 / n. So β sets how far you go.
+# How to read it: $E_n$ never exceeds 1 / (1 − β). With β = 0.99 a class cannot be worth more than 100 images, so all classes with a few hundred images get nearly the same weight; with β = 0.9999 it could be worth 10,000, more than any class has, and the column comes close to 1 / n. So β sets how far you go.
 #
-# **The batches.** Or leave the loss as it is and *draw* the rare more often. `torch.utils.data.WeightedRandomSampler` draws image $i$ with a probability proportional to its weight, with replacement.
+# **The batches.** Or leave the loss as it is, and *draw* the rare classes more often. `torch.utils.data.WeightedRandomSampler` draws image $i$ with a probability proportional to its weight, with replacement.
 #
 # **Task** (10 min, easy). Write `sample_weights`: weights (N,), `float64`, one for each image, that add up to 1, such that every class that occurs is drawn equally often, and all images of a class as well. `y` (N,) are labels from 0 to `num_classes` − 1, N ≥ 1.
 #
@@ -1554,18 +1601,23 @@ check.hidden("sample_weight_values", sample_weights)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# On average the two ask for the same. But they do not do the same. A weight makes a rare face a rare and *large* step. A sampler shows it often: of 5,900 draws an epoch each of seven classes gets 843, so each of the 90 disgusted faces comes about nine times, and only augmentation makes another picture of it each time.
+# On average, class weights and the sampler ask for the same. But they do not act in the same way. With a weight, a rare face gives a rare but *large* step. A sampler shows the face often: of 5,900 draws in an epoch each of the seven classes gets 843, so each of the 90 disgusted faces comes about nine times. Only augmentation makes it a different picture each time.
 #
-# **The prediction.** Or train as usual, and correct what the network says. It has learned $p(y \mid x) \propto p(x \mid y)\, \pi_y$, with $\pi_y$ the share of class $y$ in training (Bayes). Where classes come in other shares $\pi'_y$, and the faces of each class look as before, the right answer is
+# **The prediction.** Or train as usual, and correct the network's predictions. It has learned $p(y \mid x) \propto p(x \mid y)\, \pi_y$, with $\pi_y$ the share of class $y$ in training (Bayes). If the classes later occur with other shares $\pi'_y$, and the faces of each class look as before, the right answer is
 #
 # $$p'(y \mid x) \;\propto\; p(x \mid y)\, \pi'_y \;\propto\; p(y \mid x)\, \frac{\pi'_y}{\pi_y}$$
 #
-# The **balanced error**, the mean over classes of each class's error, is the error in a world where all classes are equally frequent. So it asks for $\pi'_y = 1/C$: divide by the prior, which in logits means to subtract its logarithm. Menon et al. (ICLR 2021) do this with a knob τ: 0 leaves everything as it is, 1 is the formula above, and between the two you may choose.
+# The **balanced error**, the mean over classes of each class's error, is the error in a world where all classes are equally frequent. So it asks for $\pi'_y = 1/C$: divide by the prior, which in logits means to subtract its logarithm. Menon et al. (ICLR 2021) do this with a parameter τ: 0 leaves everything as it is, 1 is the formula above, and you may choose any value between them.
 #
-# **Task** (15 min, medium). Write `adjust_logits`: logits − τ · log π, with π the counts divided by their sum. `counts` (C,), `int64`, not all 0. A class with count 0 has no prior to divide by: its logits stay as they are, while the others are adjusted. The result has the shape and dtype of `logits` (N, C), which are not modified; they are not normalised before or after.
+# **Task** (15 min, medium). Write `adjust_logits`: logits − τ · log π, where π is the counts divided by their sum.
 #
-# <details><summary>Hint 1: does the sum matter?</summary>Not for the arg-max: dividing all counts by one number adds the same constant to all logits. But it does for the numbers, and beside a class that is not adjusted. Shares are asked for.</details>
-# <details><summary>Hint 2: nothing</summary>log 0 = −∞. <code>torch.where(counts &gt; 0, …, 0.0)</code> chooses between two tensors entry by entry.</details>
+# - `counts` (C,) is `int64`, and not all counts are 0.
+# - A class with count 0 has no prior to divide by: its logits stay as they are, while the others are adjusted.
+# - The result has the shape and dtype of `logits` (N, C).
+# - Do not modify `logits`, and do not normalise them before or after.
+#
+# <details><summary>Hint 1: does the sum matter?</summary>Not for the arg-max: dividing all counts by one number adds the same constant to all logits. But it changes the numbers, and it matters next to a class that is not adjusted. Use shares.</details>
+# <details><summary>Hint 2: a count of 0</summary>log 0 = −∞. <code>torch.where(counts &gt; 0, …, 0.0)</code> chooses between two tensors entry by entry.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "adjust_logits", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1589,7 +1641,7 @@ check.hidden("adjusted_logits", adjust_logits)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now compare. The same network, trained with the same augmentation: as it is (you have that one already), with class weights by the effective number, and with the sampler. It takes half a minute.
+# Now compare three networks, all trained with the same augmentation: the plain one (you have it already), one with class weights by the effective number, and one with the sampler. This takes half a minute.
 
 # %% nbgrader={"grade": false, "grade_id": "train_fair_runs", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1603,7 +1655,7 @@ for name, scheme in schemes.items():
     nets[name] = train_net(name, new_net(), FEW, val, **settings).model
 
 # %% [markdown]
-# The adjustment needs no training. It needs a τ, which is chosen like everything else: on the validation faces.
+# The adjustment needs no training. It needs a τ, which you choose like everything else: on the validation faces.
 
 # %% nbgrader={"grade": false, "grade_id": "measured", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1627,7 +1679,7 @@ tau = max(zip(taus, swept, strict=True), key=lambda found: found[1][1])[0]  # by
 plots.prior_adjustment(taus, dict(zip(NAMES, zip(*swept, strict=True), strict=True)), tau)
 
 # %% [markdown]
-# How to read it: from left to right the network is told to expect rare classes more and more. The recall of the rarest class rises in steps, one for each of its few faces, and accuracy pays for it: slowly at first, then quickly. The dotted line is the τ with the best macro-F1. Where macro-F1 is nearly flat, as it often is, a face or two decide which τ wins, and the winner need not win again on the test faces. It is often below 1: the formula promises the best *balanced* error, which is about recall alone, while macro-F1 also counts the false alarms.
+# How to read it: from left to right, τ grows. The recall of the rarest class rises in steps, one for each of its few faces. Accuracy pays for it, slowly at first, then quickly. The dotted line is the τ with the best macro-F1. Where the curve is nearly flat, one or two faces decide which τ wins, and it may not win on the test faces. The best τ is often below 1: τ = 1 gives the best *balanced* error, which is about recall alone; macro-F1 also counts the false alarms.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_fairness", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1642,13 +1694,13 @@ for name, found in table.items():
     print(f"{name:20}" + "".join(f"{value:20.1%}" for value in measured(found, test.y)))
 
 # %% [markdown]
-# How to read it: what is gained in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on it. Do not rank rows that differ by a point or two: each training is one throw of the dice, and on the drawn faces the last column counts 12 of them. One thing not to do is to add up: a network that was trained with weights or with the sampler has balanced priors in it already, and adjusting its logits once more overshoots.
+# How to read it: a gain in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on that. Do not rank rows that differ by a point or two: each training run is one throw of the dice, and with drawn faces the last column counts only 12. Do not combine remedies either: a network trained with weights or with the sampler already has balanced priors, and adjusting its logits as well overshoots.
 #
-# **Question 2** (3 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, with what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
+# **Question 2** (3 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, and what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** The arg-max of p(y | x) minimises the expected 0–1 loss, so it is best for accuracy, if the probabilities are right (calibrated: among faces that get 0.7, 70 % are that class; only their order matters for the arg-max) and if classes are as frequent where the network is used as in training. It is not best (1) for the balanced error or macro-F1, where every class counts the same: divide by the prior, predict arg max p(y | x) / π_y, that is of logits − log π (for macro-F1 part of the way, with a τ chosen on validation images); (2) where classes come in other shares than in training: multiply by π′_y / π_y; (3) where mistakes cost differently: predict the class with the smallest expected cost, Σ_y p(y | x) cost(y, ŷ), or refuse to answer when all are expensive. The remedies: class weights need a new training, make rare steps large and so training noisier, and their probabilities are no longer those of the data; a sampler needs a new training too and repeats the few rare images, which overfits without augmentation, or drops many of the frequent ones; adjusting needs no training and can be changed at any time, but needs good probabilities and the priors, and cannot help where the features never learned the class. All of them pay with accuracy and with the precision of the rare classes: more false alarms.
+# **Model answer.** The arg-max of p(y | x) minimises the expected 0–1 loss, so it is best for accuracy, if the probabilities are right (calibrated: among faces that get 0.7, 70 % are that class; only their order matters for the arg-max) and if classes are as frequent where the network is used as in training. It is not best (1) for the balanced error or macro-F1, where every class counts the same: divide by the prior, predict arg max p(y | x) / π_y, that is of logits − log π (for macro-F1 only partly, with a τ chosen on validation images); (2) where the class shares differ from those in training: multiply by π′_y / π_y; (3) where mistakes cost differently: predict the class with the smallest expected cost, Σ_y p(y | x) cost(y, ŷ), or refuse to answer when all are expensive. The remedies: class weights need a new training run, make rare steps large and so training noisier, and their probabilities are no longer those of the data; a sampler needs a new training run too and repeats the few rare images, which overfits without augmentation, or drops many of the frequent ones; adjusting needs no training and can be changed at any time, but needs good probabilities and the priors, and cannot help where the features never learned the class. All of them pay with accuracy and with the precision of the rare classes: more false alarms.
 #
 # **Marking.** 1 point: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 1 point: two situations, each with what to predict instead (half each). 1 point: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns the first half point only.
 # ### END SOLUTION
@@ -1656,9 +1708,13 @@ for name, found in table.items():
 # %% [markdown]
 # ## 7 · Two looks and several opinions
 #
-# The third trick of the report: ask more than once. If several networks err *independently*, their mean errs less than each of them: of the squared error of one network, bias stays and variance is divided by their number. They are not independent, since they saw the same faces; but random weights and random batches make them differ, and that is enough to help, and to make the probabilities more honest (Lakshminarayanan et al., NeurIPS 2017). The price is plain: M networks cost M times as much, to train and at every prediction.
+# The third trick of the report is to ask more than once. If several networks err *independently*, their mean errs less than each of them: of the squared error, the bias stays and the variance is divided by the number of networks. They are not independent, since they saw the same faces. But random weights and random batches make them differ. That is enough to help, and to make the probabilities more honest (Lakshminarayanan et al., NeurIPS 2017). The price is plain: M networks cost M times as much, to train and at every prediction.
 #
-# **Task** (10 min, easy). Write `average_probabilities`. `logits_of_all` is a list of M ≥ 1 tensors (N, C), one of each network. Turn each network's logits into probabilities over the classes, then average over the networks. The result is (N, C), of their dtype; logits of ±10,000 are no problem, and the logits are not modified.
+# **Task** (10 min, easy). Write `average_probabilities`. `logits_of_all` is a list of M ≥ 1 tensors (N, C), one from each network. Turn each network's logits into probabilities over the classes, then average over the networks.
+#
+# - The result is (N, C), with the dtype of the logits.
+# - It must be right even for logits of ±10,000.
+# - The logits are not modified.
 #
 # <details><summary>Hint: what to average</summary>Probabilities. The mean of the <em>logits</em> is another rule: a network that shouts (logits of 50) would outvote all the others.</details>
 
@@ -1684,12 +1740,16 @@ check.hidden("ensemble_values", average_of_stack)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A second opinion from the same network costs no training: show it the mirror image. It is a fair second look because a face seen in a mirror has the same expression, and because the network has met such faces if you trained it with flips. It would not be fair for digits or text, where a mirrored image means something else or nothing; nor for a scan with the heart on one side.
+# A second opinion from the same network costs no training: show it the mirror image. It is a fair second look because a face seen in a mirror has the same expression, and because the network has met such faces if you trained it with flips. It would not be fair for digits or text, where a mirrored image means something else or nothing. Nor would it be fair for a scan that shows the heart on one side.
 #
-# **Task** (15 min, medium). Write `flip_probabilities`: the mean of the *probabilities* that `model` gives to images `x` (N, 1, H, W) and to their left-right mirror images. `x` is what the model expects (normalised already) and is not modified. The model runs in evaluation mode and is then put back, with `model.train(…)` or `model.eval()`, into the mode that `model.training` showed before. No gradients are recorded meanwhile; afterwards they are again, if they were before.
+# **Task** (15 min, medium). Write `flip_probabilities`: the mean of the *probabilities* that `model` gives to images `x` (N, 1, H, W) and to their left-right mirror images.
+#
+# - `x` is what the model expects (already normalised) and is not modified.
+# - Run the model in evaluation mode. Then put it back, with `model.train(…)` or `model.eval()`, into the mode that `model.training` showed before.
+# - Run it without recording gradients, and restore the previous setting afterwards.
 #
 # <details><summary>Hint 1: left and right</summary>Columns are the last dimension: <code>x.flip(-1)</code>. <code>flip(-2)</code> is upside down.</details>
-# <details><summary>Hint 2: nearly the answer</summary>Two looks are two opinions: you have just written what averages them.</details>
+# <details><summary>Hint 2: nearly the answer</summary>Two looks are two opinions: you have just written the function that averages them.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "flip_probabilities", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1710,7 +1770,7 @@ def flip_probabilities(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 # %% nbgrader={"grade": false, "grade_id": "watch_flipping", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def watch_flipping(weights, x, training):
-    """Flip with a small network of given weights; return what came out, and in what state it is."""
+    """Flip with a small network of given weights; return its results, and the state it is left in."""
     maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
     model = nn.Sequential(
         nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
@@ -1737,7 +1797,7 @@ check.hidden("flip_values", watch_flipping)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What is it worth? A single network, the three that were augmented together, and both with a second look.
+# What is it worth? Compare a single network with the three augmented networks together, both with one look and with two.
 
 # %% nbgrader={"grade": false, "grade_id": "opinions_of_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1774,12 +1834,12 @@ for name, found in rows.items():
     print(f"{name:25}" + "".join(f"{value:10.1%}" for value in found))
 
 # %% [markdown]
-# How to read it: *one network* is the mean over the networks, what you get if you pick one blindly. A second look should cost no training and help a little; the networks together usually help more, the more they differ. A gain of one point on 800 faces is eight faces: look whether it shows in all four columns before you believe it.
+# How to read it: *one network* is the mean over the networks, what you get if you pick one blindly. A second look costs no training and should help a little. The networks together usually help more, and the more they differ, the more they help. A gain of one point on 800 faces is eight faces: check whether it shows in all four columns before you believe it.
 
 # %% [markdown]
 # ## 8 · What was it good for?
 #
-# An **ablation** takes one ingredient away, or adds one, and leaves all else as it is. Every network in the table below has the same architecture and saw the same faces for the same number of epochs. Each row adds one thing to the row above it; the ensemble is the augmented network with those of section 6 that had class weights and the sampler.
+# An **ablation** removes or adds one ingredient and leaves everything else as it is. Every network in the table below has the same architecture and saw the same faces for the same number of epochs. Each row adds one thing to the row above it; the ensemble is the augmented network with those of section 6 that had class weights and the sampler.
 
 
 # %% nbgrader={"grade": false, "grade_id": "ablation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1800,15 +1860,15 @@ for name, found in ablation.items():
 # %% [markdown]
 # Read it from the top: which step gains most, and in which column? (If the first two rows are alike, the last epoch was as good as the best one: with a rate that falls to zero it often is.) Then count: how many test faces show disgust, and what does one of them do to the last column, and to macro-F1?
 #
-# **Question 3** (3 points). Which of the differences in your table would you show to somebody who decides by them, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, with what to do about each; and gives a likely cause for 70 against 65.3 %, from the card of section 1, and what is wrong with the threshold.* (about 15 min)
+# **Question 3** (3 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, and what to do about each; gives a likely cause for 70 against 65.3 %, from the card of section 1; and says what is wrong with the threshold.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** On 800 faces an accuracy near 75 % has a standard error of √(0.75 · 0.25 / 800) = 1.5 points, so a 95 % interval of ± 3 points. (All rows are measured on the same faces, so a difference is known a little better than that; a paired test would say how much.) Only 12 of them show disgust: one face more or less is 8 points of recall, and the interval reaches from nearly nothing to a half. Its F1 is a seventh of macro-F1, so that macro-F1 jumps by a point or more for a single face. I would show the steps of 3 points and more in accuracy, and disgust only with its counts.
 #
-# Other reasons: each row is one training with one seed, and another seed moves it by a point or two: train with several and report mean and spread. The order decides: what an ingredient gains depends on what is there already; take single ones away from the full set too. All settings were found for one of the rows, and suit that one best. The best of many rows is too good, since it was chosen for its luck.
+# Other reasons: each row is one training run with one seed, and another seed moves it by a point or two: train with several and report mean and spread. The order decides: what an ingredient gains depends on what is there already; take single ones away from the full set too. All settings were found for one of the rows, and suit that one best. The best of many rows is too good, since it was chosen for its luck.
 #
-# The report: 12 % of 28,709 are 3,445 faces, so noise explains 1.5 points and not 4.7. But those 28,709 images are only 27,473 different ones. Split at random, many a validation face has its twin in training, and is remembered, not recognised: a leak. (Remove duplicates before you split.) The threshold was taken from a leaderboard: scores on test faces decided when to stop, so they served as validation, and the number says when *others* were good, not when this network is at its best. Stop at the best validation epoch, and look at a test set once.
+# The report: 12 % of 28,709 are 3,445 faces, so noise explains 1.5 points and not 4.7. But those 28,709 images are only 27,473 different ones. Split at random, many a validation face has its twin in training, and is remembered, not recognised: a leak. (Remove duplicates before you split.) The threshold was taken from a leaderboard. So scores on test faces decided when to stop, and served as validation. And the number says when *other* networks were good, not when this network is at its best. Stop at the best validation epoch, and look at the test set only once.
 #
 # **Marking.** 1: a standard error or an interval, or what one face of disgust changes, in numbers. 1: two reasons with a remedy each (half for reasons alone). 1: the report: duplicates between training and validation (half); a stopping rule that was taken from test scores (half).
 # ### END SOLUTION
@@ -1816,23 +1876,26 @@ for name, found in ablation.items():
 # %% [markdown]
 # ### The network that you hand in
 #
-# **Task** (20 min, and training; 8 points by what it reaches on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.** Your `SmallCNN`, `flip_probabilities` and `adjust_logits` are used in the prediction, so mend those first; and `SmallCNN()`, without arguments, must stay what it was when you trained.
+# **Task** (20 min, plus training; 8 points, depending on the results on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.**
 #
-# `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "beta": 0.0, "tau": 0.0}` is a recipe, and a poor one. `beta` is for class weights by the effective number (0 means none), `tau` is how far the logits are adjusted by the class priors (0 means not at all). Choose by the validation faces: the last cell before the checks prints what you need.
+# - The prediction uses your `SmallCNN`, `flip_probabilities` and `adjust_logits`, so fix those first.
+# - `SmallCNN()`, without arguments, must stay what it was when you trained.
+#
+# An example of a recipe, and a poor one, is `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "beta": 0.0, "tau": 0.0}`. `beta` is for class weights by the effective number (0 means none), and `tau` is how far the logits are adjusted by the class priors (0 means not at all). Choose by the validation faces: the last cell before the checks prints what you need.
 #
 # | | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
-# | 4 points: accuracy, 800 drawn faces with the shares of the training part (`tau` is not used) | 60 % | 67 % | 73 % |
+# | 4 points: accuracy, 800 drawn faces with the class shares of the training set (`tau` is not used) | 60 % | 67 % | 73 % |
 # | 4 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
 # | real faces, if your teacher has them: accuracy on the private test | 64.114 % | 65.285 % | 69.914 % |
 # | real faces: macro-F1 there | 57 % | 61 % | 66 % |
 #
-# 64.114 % was called a strong baseline, 65.285 % is the report, 69.914 % the best of its class. Where there are drawn and real faces, the better of the two results counts. What is measured of you may differ from what you measure by 3 points, since hidden faces are other faces: aim above the level you want. Unless your teacher says otherwise, **hand in a network trained on drawn faces** (`REAL = False`): a network knows the kind of faces it has seen.
+# 64.114 % was called a strong baseline, 65.285 % is the report, 69.914 % the best of its class. Where there are drawn and real faces, the better of the two results counts. Hidden faces are other faces, so your graded result may differ from your own measurement by 3 points: aim above the level you want. Unless your teacher says otherwise, **hand in a network trained on drawn faces** (`REAL = False`): a network only knows the type of faces it has seen.
 
 
 # %% nbgrader={"grade": false, "grade_id": "my_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def my_recipe() -> dict[str, float]:
-    """Choose how the network is trained that you hand in: epochs, peak, smoothing, beta, tau."""
+    """Choose how to train the network that you hand in: epochs, peak, smoothing, beta, tau."""
     ### BEGIN SOLUTION
     return {"epochs": 20, "peak": 4e-3, "smoothing": 0.05, "beta": 0.999, "tau": 0.5}
     ### END SOLUTION
@@ -1930,7 +1993,7 @@ check.hidden("faces_macro_f1", predict_fairly)
 # %% [markdown]
 # ### The long run
 #
-# With a GPU and the real faces, the cell below trains the network of the report five times, for 50 epochs each, in mixed precision, and measures one of them, all of them, and all of them with mirror images. The report reached 65.3 % on the private test, the best of its class 69.9 %. It takes a while. If the machine is taken away, run the notebook again: networks that are finished are read from `RUNS`, and the one that was not goes on with the epoch that was lost.
+# With a GPU and the real faces, the cell below trains the network of the report five times, for 50 epochs each, in mixed precision, and measures one of them, all of them, and all of them with mirror images. The report reached 65.3 % on the private test, the best of its class 69.9 %. It takes a while. If the machine is taken away, run the notebook again: finished networks are read from `RUNS`, and the unfinished one resumes with the epoch that was lost.
 
 
 # %% nbgrader={"grade": false, "grade_id": "long_run", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1972,20 +2035,20 @@ if REAL and DEVICE == "cuda":
 # %% [markdown]
 # ## 9 · The mathematics
 #
-# Four formulas that everybody uses and few have derived: the size of a convolution's output, the gradient of batch norm, the gradient of softmax with cross-entropy, and what Adam has to do with Adagrad. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads. About two hours for all four; they do not depend on each other.
+# Everybody uses these four formulas, and few have derived them: the size of a convolution's output, the gradient of batch norm, the gradient of softmax with cross-entropy, and the relation between Adam and Adagrad. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads. All four take about two hours; they do not depend on each other.
 #
-# *By hand* means here: tensor operations only (`torch.softmax`, `torch.logsumexp`, `x.mean(…)` and so on are fine), no `torch.nn`, no `torch.optim`, no autograd, and no operation that is the whole answer, such as `torch.batch_norm`. Your functions must not modify their inputs, and results have the dtype of the inputs.
+# Here, *by hand* means tensor operations only (`torch.softmax`, `torch.logsumexp`, `x.mean(…)` and so on are fine), no `torch.nn`, no `torch.optim`, no autograd, and no operation that is the whole answer, such as `torch.batch_norm`. Your functions must not modify their inputs, and results have the dtype of the inputs.
 #
 # For the derivations, type LaTeX between dollar signs (`$\frac{a}{b}$`) or plain text (`a/b`, `sum over n`): clear beats pretty. Say in half a sentence why each step holds. Double-click the answer cell to write, and run it to see it set; double-click a text of this section to see how its formulas are typed, and copy what you need.
 #
 # ### The size of a convolution's output
 #
-# You met this in section 2: a network does not run before the sizes fit. Frameworks differ in the order of the axes; the report's exercise has an input of shape $(B, W, H, C)$, channels last and *width before height*. So the index 1 of every pair belongs to $W$, the index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
+# You met this in section 2: a network does not run until the sizes fit. Frameworks differ in the order of the axes; the report's exercise has an input of shape $(B, W, H, C)$, channels last and *width before height*. So index 1 of every pair belongs to $W$, and index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
 #
-# **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The kernel fits into the padded input in every case that is checked (where it does not, libraries raise an error).
+# **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The check only has cases in which the kernel fits into the padded input (where it does not, libraries raise an error).
 #
 # <details><summary>Hint 1: how long is the kernel?</summary>Five taps with dilation 1 cover 5 cells. Three taps with dilation 2 also cover 5. Draw it.</details>
-# <details><summary>Hint 2: count the places</summary>Put the kernel at the left end. How many cells remain at its right? Each stride uses up s of them and gives one more place. The first place needs no stride.</details>
+# <details><summary>Hint 2: count the positions</summary>Put the kernel at the left end. How many cells remain to its right? Each stride uses up s of them and gives one more position. The first position needs no stride.</details>
 # <details><summary>Hint 3: whole numbers</summary><code>7 // 2</code> is 3: division that rounds down.</details>
 
 
@@ -2018,7 +2081,7 @@ check.hidden("conv_sizes", conv_output_shape)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See it along one axis. Each row is one place of the kernel, as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read; which, and why? Change the numbers until you can predict the picture.
+# Here it is along one axis. Each row is one position of the kernel, and there are as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read; which, and why? Change the numbers until you can predict the picture.
 #
 # <details><summary>Which two?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
 
@@ -2041,25 +2104,25 @@ plots.kernel_places(W, k, p, s, d, places)
 #
 # $$i\,s_1 + e_1 - 1 \le W + 2 p_1 - 1 \quad\Longleftrightarrow\quad i \le \frac{W + 2 p_1 - e_1}{s_1}.$$
 #
-# $i$ is a whole number, so the largest one allowed is this fraction rounded down: a remainder shorter than a stride gives no further place. The $i$ run from 0 to it, and that is one more than the largest, because the place $i = 0$ counts as well:
+# $i$ is a whole number, so the largest one allowed is this fraction rounded down: a remainder shorter than a stride gives no further position. $i$ runs from 0 to this number, so there is one position more than the number says, because $i = 0$ counts as well:
 #
 # $$W' = \left\lfloor \frac{W + 2 p_1 - d_1 (k_1 - 1) - 1}{s_1} \right\rfloor + 1, \qquad H' = \left\lfloor \frac{H + 2 p_2 - d_2 (k_2 - 1) - 1}{s_2} \right\rfloor + 1.$$
 #
-# Every sample is treated by itself, so $B$ stays. Every filter reaches over all $C$ input channels and gives one number at each place, so the last entry is the number of filters and $C$ is gone: the shape is $(B, W', H', \text{filters})$.
+# Every sample is treated separately, so $B$ stays. Every filter covers all $C$ input channels and gives one number at each position, so the last entry is the number of filters and $C$ is gone: the shape is $(B, W', H', \text{filters})$.
 #
 # With $s = 1$, $W' = W + 2p - d(k-1)$, and this is $W$ for $p = d(k-1)/2$. For odd $k$ that is a whole number, $(k-1)/2$ without dilation, 1 for the report's $3 \times 3$. For even $k$ and $d = 1$ the total padding would have to be the odd number $k - 1$, which cannot be split equally between two sides. (With an even dilation it can.)
 #
-# **Marking.** 1 point: the extent of the kernel, with its reason. 1 point: the condition for a place, the rounding down and the $+1$, each with its reason (half of it for a right formula without). 0.5 points: $B$ and the number of filters. 0.5 points: padding $d(k-1)/2$ (or $(k-1)/2$ for $d = 1$), and why not for even $k$. No loss for another way of counting (last place minus first place, by stride), or for $i$ from 1.
+# **Marking.** 1 point: the extent of the kernel, with its reason. 1 point: the condition for a position, the rounding down and the $+1$, each with its reason (half of it for a right formula without). 0.5 points: $B$ and the number of filters. 0.5 points: padding $d(k-1)/2$ (or $(k-1)/2$ for $d = 1$), and why not for even $k$. No deduction for another way of counting (last position minus first position, by stride), or for $i$ from 1.
 # ### END SOLUTION
 
 # %% [markdown]
 # ### Batch norm
 #
-# For a batch $x$ of shape $(N, D)$, batch norm (Ioffe & Szegedy 2015) normalises each column by itself, and then lets the network undo it:
+# For a batch $x$ of shape $(N, D)$, batch norm (Ioffe & Szegedy 2015) normalises each column separately, and then lets the network undo this:
 #
 # $$\mu = \frac1N \sum_n x_n \qquad \sigma^2 = \frac1N \sum_n (x_n - \mu)^2 \qquad \hat x_n = \frac{x_n - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_n = \gamma\,\hat x_n + \beta$$
 #
-# All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all places of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ stands inside the root. A batch of one has the variance 0, and its output is $\beta$.
+# All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all positions of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ is inside the root. A batch of one has the variance 0, and its output is $\beta$.
 #
 # **Task** (5 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
 #
@@ -2088,7 +2151,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three ways: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$, and by the last two it changes the output of *every* sample in the batch.
+# Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three paths: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$. By the last two it changes the output of *every* sample in the batch.
 #
 # **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
 #
@@ -2097,15 +2160,15 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 # | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
 # | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
 # | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$, and $\sigma^2$ too, with $x$ held fixed |
-# | `"dx"` | (N, D) | $x$, by all three ways |
+# | `"dx"` | (N, D) | $x$, by all three paths |
 # | `"dgamma"` | (D,) | $\gamma$ |
 # | `"dbeta"` | (D,) | $\beta$ |
 #
 # All of them follow the formulas above to the letter, with $\varepsilon$ inside the root and no approximation. For $N = 1$ `dx` is 0: the one sample is its own mean.
 #
-# <details><summary>Hint 1: a parameter that many use</summary>γ and β have shape (D,), and each sample uses them. What is used N times collects N gradients: sum over the batch.</details>
+# <details><summary>Hint 1: a parameter that all samples use</summary>γ and β have shape (D,), and each sample uses them. A parameter that is used N times collects N gradients: sum over the batch.</details>
 # <details><summary>Hint 2: the order</summary>Go back step by step: with respect to x̂ first, then σ², then μ, then x. Each needs only those before it.</details>
-# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the way through σ² contains Σ(x − μ). What is that?</details>
+# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the path through σ² contains Σ(x − μ). What is that?</details>
 # <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
 
 
@@ -2150,7 +2213,7 @@ check.hidden("batchnorm_gradient_x", batchnorm_backward)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# See for yourself, on a batch that nobody chose: your gradients beside those of autograd through torch's own batch norm.
+# See for yourself, on a random batch: your gradients beside those of autograd through torch's own batch norm.
 
 # %%
 # not run when graded
@@ -2167,7 +2230,7 @@ print(f"Σ dx = {yours['dx'].sum(dim=0).abs().max():.0e} at most, over the batch
 print(f"Σ dx · x̂ = {(yours['dx'] * x_hat).sum(dim=0).abs().max():.0e} at most")
 
 # %% [markdown]
-# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly at right angles to $\hat x$: if the whole batch is stretched, the output stays as well, up to something of the size of $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
+# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly orthogonal to $\hat x$: if the whole batch is stretched, the output stays as well, up to a term of order $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
 #
 # What it takes out of the activations, $\gamma$ and $\beta$ can put back.
 #
@@ -2196,7 +2259,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those with respect to $\gamma$, $\beta$ and $\hat x_n$; those with respect to $\sigma^2$ and $\mu$, with the reason why the way from $\mu$ through $\sigma^2$ adds nothing; that with respect to $x_n$ as the sum of three ways; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
+# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those with respect to $\gamma$, $\beta$ and $\hat x_n$; those with respect to $\sigma^2$ and $\mu$, with the reason why the path from $\mu$ through $\sigma^2$ adds nothing; that with respect to $x_n$ as the sum of three paths; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -2226,13 +2289,13 @@ check.hidden("batchnorm_identity", identity_parameters)
 #
 # In **training mode** $\mu$ and $\sigma^2$ are those of the batch, so given $\gamma > 0$ and $\beta$ do it only for batches whose mean is $\beta$ and whose variance is $\gamma^2 - \varepsilon$ (and, with any $\gamma$, for a column that is $\beta$ throughout). The next batch has another mean and variance, and there batch norm changes it. (With $\gamma = 1$, $\beta = 0$: batches of mean 0 and variance $1 - \varepsilon$.) In **evaluation mode** the running mean $m$ and variance $v$ are constants, batch norm is one fixed affine map, and with $\gamma = \sqrt{v + \varepsilon}$, $\beta = m$ it is the identity for every input.
 #
-# **Marking.** 1 point: the gradients with respect to $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three ways from $x_n$ and their derivatives; the last simplification is not asked for. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
+# **Marking.** 1 point: the gradients with respect to $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three paths from $x_n$ and their derivatives; the last simplification is not needed. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
 # ### END SOLUTION
 
 # %% [markdown]
 # ### Softmax with cross-entropy
 #
-# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (section 4), or where two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
+# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (section 4), or when two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
 #
 # $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
 #
@@ -2273,7 +2336,7 @@ check.hidden("softmax_gradient", softmax_cross_entropy)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A gradient says where the descent ends: where it is 0. Follow yours for one sample of seven classes, with the right class smoothed more and more.
+# Gradient descent ends where the gradient is 0. Follow your gradient for one sample of seven classes, with more and more smoothing.
 
 # %%
 # not run when graded
@@ -2288,7 +2351,7 @@ for smoothing in (0.0, 0.1, 0.3):
     print(f"smoothing {smoothing}: largest logit above the others by {' → '.join(gaps)}")
 
 # %% [markdown]
-# With a one-hot target the gap grows and grows, ever more slowly: $\hat y$ comes as near to 1 as you like and is never there, so the logits, and the weights behind them, are never done. With a smoothed target it stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
+# With a one-hot target the gap keeps growing, ever more slowly: $\hat y$ comes as close to 1 as you like and never reaches it, so the logits, and the weights behind them, never stop growing. With a smoothed target the gap stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
 #
 # **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
 
@@ -2312,7 +2375,7 @@ for smoothing in (0.0, 0.1, 0.3):
 #
 # For a mean over $N$ samples, the logits of sample $n$ occur in its own term only, which has the factor $1/N$: $\partial L / \partial z_{n,i} = (\hat y_{n,i} - y_{n,i}) / N$.
 #
-# (By the Jacobian it is as good: $\partial \hat y_k / \partial z_i = \hat y_k(\delta_{ki} - \hat y_i)$, hence $\partial L / \partial z_i = -\sum_k \frac{y_k}{\hat y_k}\, \hat y_k (\delta_{ki} - \hat y_i) = -y_i + \hat y_i \sum_k y_k$.)
+# (A derivation by the Jacobian is just as good: $\partial \hat y_k / \partial z_i = \hat y_k(\delta_{ki} - \hat y_i)$, hence $\partial L / \partial z_i = -\sum_k \frac{y_k}{\hat y_k}\, \hat y_k (\delta_{ki} - \hat y_i) = -y_i + \hat y_i \sum_k y_k$.)
 #
 # **Marking.** 1.5 points: the derivation, by log-sum-exp or by the Jacobian (0.75 if only the case $i = k$ of the Jacobian, or only a one-hot target, is done). 1 point: where $\sum y = 1$ is used and what the gradient is without it. 0.5 points: why the entries sum to 0, and the factor $1/N$ (0.25 each).
 # ### END SOLUTION
@@ -2320,7 +2383,7 @@ for smoothing in (0.0, 0.1, 0.3):
 # %% [markdown]
 # ### Adam and Adagrad
 #
-# Two optimisers that give every weight a step size of its own. **Adagrad** (Duchi et al. 2011) divides by the root of *all* squared gradients so far. **Adam** (Kingma & Ba 2015) divides by the root of a moving average of them, and replaces the gradient by a moving average too. For $t = 1, 2, \dots, T$, entry by entry, starting from $s_0 = m_0 = v_0 = 0$:
+# These two optimisers give every weight its own step size. **Adagrad** (Duchi et al. 2011) divides by the root of *all* squared gradients so far. **Adam** (Kingma & Ba 2015) divides by the root of a moving average of them, and replaces the gradient by a moving average too. For $t = 1, 2, \dots, T$, entry by entry, starting from $s_0 = m_0 = v_0 = 0$:
 #
 # $$\text{Adagrad:} \qquad s_t = s_{t-1} + g_t^2 \qquad w_t = w_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \varepsilon}$$
 #
@@ -2328,9 +2391,14 @@ for smoothing in (0.0, 0.1, 0.3):
 #
 # $$\hat m_t = \frac{m_t}{1 - \beta_1^t} \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t} \qquad w_t = w_{t-1} - \eta_t\, \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}$$
 #
-# The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ stands outside the root here, not inside as in batch norm.
+# The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ is outside the root here, not inside as in batch norm.
 #
-# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand. To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are. Adam's `rates` has a step size $\eta_t$ for each step, Adagrad's `rate` is one number. Return all iterates: row $t$ of the result is $w_t$, so the last row is the end, and the $w$ you were given is not among them. `beta1` and `beta2` are in $[0, 1)$; a gradient may be 0 where `eps` is not.
+# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand.
+#
+# - To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are.
+# - Adam's `rates` has a step size $\eta_t$ for each step; Adagrad's `rate` is one number.
+# - Return all iterates: row $t$ of the result is $w_t$. The last row is the final one, and the $w$ you were given is not included.
+# - `beta1` and `beta2` are in $[0, 1)$. If `eps` is not 0, a gradient may be 0.
 #
 # <details><summary>Hint 1: counting from 1</summary><code>for t, g in enumerate(gradients, start=1):</code></details>
 # <details><summary>Hint 2: every row is the same?</summary><code>w -= …</code> changes a tensor that you have already put into your list, and the input too. <code>w = w - …</code> makes a new one.</details>
@@ -2427,9 +2495,9 @@ distances = [10 ** (-k / 2) for k in range(2, 17)]
 plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distances])
 
 # %% [markdown]
-# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, 1,000, and Adagrad never.
+# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
 #
-# **Derivation 4** (3 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. *A full answer solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$; finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$; puts it together with the step size, taking $\varepsilon = 0$; and says what would go wrong without the bias correction, and what becomes of $\varepsilon$ if it is not 0.* (about 10 min)
+# **Derivation 4** (3 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. *A full answer solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$; finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$; combines it with the step size, taking $\varepsilon = 0$; and says what would go wrong without the bias correction, and what happens to $\varepsilon$ if it is not 0.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_adagrad", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -2445,7 +2513,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 #
 # $$\hat v_t \;\to\; \frac1t \sum_{s=1}^t g_s^2 ,$$
 #
-# a plain average in the place of a moving one. With the step size,
+# a plain average instead of a moving one. With the step size,
 #
 # $$\eta_t \frac{\hat m_t}{\sqrt{\hat v_t}} \;\to\; \frac{\eta_0}{\sqrt t} \cdot \frac{g_t}{\sqrt{\frac1t \sum_{s \le t} g_s^2}} = \eta_0\, \frac{g_t}{\sqrt{\sum_{s \le t} g_s^2}} ,$$
 #
@@ -2461,7 +2529,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # %% [markdown]
 # ## 10 · Where does it look?
 #
-# A network with a good score may have it for a bad reason: the frame of the photograph, a watermark, the hand that people hold to their face when they are sad. Two classic ways to see which pixels an answer depends on. Both explain one logit of one image, and both only need gradients.
+# A network may have a good score for a bad reason: the frame of the photograph, a watermark, the hand that people hold to their face when they are sad. There are two classic ways to see which pixels a prediction depends on. Both explain one logit of one image, and both only need gradients.
 #
 # **Saliency** (Simonyan et al. 2014): how much would the logit $s_c$ change if this pixel changed a little?
 #
@@ -2469,9 +2537,9 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 #
 # **Task** (20 min, medium). Write `saliency` for grey images: one map of the image's size for each image, on the device of `x`, without gradients attached. The rules for both functions of this section:
 #
-# - The answer explained is the *logit* of `classes[n]` for image n, not a probability. (A probability also depends on all other logits, and where it is nearly 1 its gradient vanishes.)
-# - It is explained in evaluation mode, whatever mode the model is in. Afterwards `model.training` is what it was (`model.train(…)` may be used to put it back).
-# - Nothing else changes: not the `.grad` of the parameters, nor that they need one; not `x`, which needs no gradient, and has none, before or after.
+# - Explain the *logit* of `classes[n]` for image n, not a probability. (A probability also depends on all other logits, and where it is nearly 1 its gradient vanishes.)
+# - Explain it in evaluation mode, whatever mode the model is in. Afterwards `model.training` is what it was (you may use `model.train(…)` to put it back).
+# - Nothing else changes: neither `.grad` nor `requires_grad` of the parameters. `x` needs no gradient, and has none, before and after.
 #
 # <details><summary>Hint 1: a batch at once</summary>In evaluation mode, image n only affects the logits of image n. So the gradient of the <em>sum</em> of the chosen logits with respect to <code>x</code> holds all maps at once.</details>
 # <details><summary>Hint 2: the chosen logits</summary><code>logits.gather(1, classes[:, None])</code>, or <code>logits[torch.arange(len(x)), classes]</code>.</details>
@@ -2493,17 +2561,21 @@ def saliency(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 
 
 # %% [markdown]
-# A saliency map is speckled: single pixels stand out by accident. **Grad-CAM** (Selvaraju et al. 2017) asks the last maps of the network instead, which are coarse but say *what* was found *where*. With the maps $A^k$ of `model.features`, $k = 1 \dots K$, of $h \times w$ places:
+# A saliency map is speckled: single pixels stand out by accident. **Grad-CAM** (Selvaraju et al. 2017) asks the last maps of the network instead, which are coarse but say *what* was found *where*. With the maps $A^k$ of `model.features`, $k = 1 \dots K$, of $h \times w$ positions:
 #
 # $$\alpha_k = \frac{1}{h w} \sum_{ij} \frac{\partial s_c}{\partial A^k_{ij}}, \qquad L = \mathrm{ReLU}\left( \sum_k \alpha_k A^k \right)$$
 #
 # $\alpha_k$ says how much the class likes what channel $k$ finds; ReLU keeps only what speaks *for* the class.
 #
-# **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order: $L$, of shape (N, h, w); enlarged to the size of the image, bilinearly, with `align_corners=False`; then divided by its largest value, for each image by itself, so that the largest number of each result is 1. Nothing is added below the line, so that this holds for faint maps as well; a map that is zero everywhere stays zero.
+# **Task** (25 min, medium). Write `grad_cam`, by the same rules. The steps, in this order:
 #
-# <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and let the head go on from there: you need the gradient with respect to the maps only.</details>
+# 1. Compute $L$, of shape (N, h, w).
+# 2. Enlarge it to the size of the image, bilinearly, with `align_corners=False`.
+# 3. Divide each image's map by its own largest value, so that the largest number of each result is 1. Add nothing to the denominator, so that this is true for faint maps as well. A map that is zero everywhere stays zero.
+#
+# <details><summary>Hint 1: the maps</summary>The model has <code>features</code> and <code>head</code>. Compute the maps once, cut them off (<code>.detach().requires_grad_()</code>), and continue with the head from there: you need the gradient with respect to the maps only.</details>
 # <details><summary>Hint 2: enlarging</summary><code>F.interpolate</code> wants a channel: (N, 1, h, w).</details>
-# <details><summary>Hint 3: nothing divided by nothing</summary>Clamp the largest value to at least something tiny before you divide: <code>.clamp(min=1e-12)</code>. <code>amax(dim=(1, 2), keepdim=True)</code> finds it for each image.</details>
+# <details><summary>Hint 3: 0 divided by 0</summary>Clamp the largest value to at least something tiny before you divide: <code>.clamp(min=1e-12)</code>. <code>amax(dim=(1, 2), keepdim=True)</code> finds it for each image.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "grad_cam", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2527,7 +2599,7 @@ def grad_cam(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 
 
 # %% [markdown]
-# The checks use a tiny network with given weights, small enough to do it by hand. It has dropout and batch norm, so that the mode matters, and in some cases it arrives in training mode.
+# The checks use a tiny network with given weights, small enough to compute by hand. It has dropout and batch norm, so that the mode matters, and in some cases it arrives in training mode.
 
 # %% nbgrader={"grade": false, "grade_id": "tiny_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class TinyNet(nn.Module):
@@ -2590,7 +2662,7 @@ check.hidden("grad_cam_values", try_grad_cam)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the augmented network of section 4, on three faces it has never seen. It explains the answer that it *gave*, right or wrong.
+# Now explain the augmented network of section 4, on three faces it has never seen. The maps explain the answer that it *gave*, right or wrong.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_attention", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2607,7 +2679,7 @@ maps = {"saliency": saliency(net, x, answers), "Grad-CAM": grad_cam(net, x, answ
 plots.attention(test.X[rows], maps, titles)
 
 # %% [markdown]
-# How to read it: a row is a face. In the middle, bright pixels are those to which the logit reacts most; on the right, warm regions are those whose maps speak for the class. A network that learned expressions looks at mouth, eyes and brows. One that looks at a corner or at the edge of the hair has found something else that goes with the labels, and you should find out what. A Grad-CAM that is dark everywhere is possible too: nothing spoke for the class, it only had the least against it.
+# How to read it: each row is a face. In the middle, the logit reacts most to the bright pixels; on the right, warm regions speak for the class. A network that learned expressions looks at mouth, eyes and brows. If it looks at a corner or at the edge of the hair, it has found something else that goes with the labels: find out what. A Grad-CAM can also be dark everywhere: nothing spoke for the class, but less spoke against it than against the others.
 #
 # Before you believe such a picture, do what Adebayo et al. (2018, *Sanity checks for saliency maps*) did: draw it for a network that has learned *nothing*.
 
@@ -2619,6 +2691,6 @@ maps = {"saliency": saliency(untrained, x, answers), "Grad-CAM": grad_cam(untrai
 plots.attention(test.X[rows], maps, ["untrained"] * len(rows))
 
 # %% [markdown]
-# Compare the two pictures. In our runs the saliency of the untrained network was speckle all over the image, and its Grad-CAM lit up a corner or the background: so what the first picture showed *was* learned. If yours look alike, the first one showed you the photograph, whose eyes and mouth have the strongest edges, and not your network. Adebayo and others found popular methods whose maps hardly change when all weights are replaced by random ones; plain gradients and Grad-CAM passed their test.
+# Compare the two pictures. In our runs the saliency of the untrained network was speckle all over the image, and its Grad-CAM lit up a corner or the background: so what the first picture showed *was* learned. If your two pictures look alike, the first one showed you the photograph, whose eyes and mouth have the strongest edges, and not your network. Adebayo et al. found popular methods whose maps hardly change when all weights are replaced by random ones; plain gradients and Grad-CAM passed their test.
 #
-# Three more ways to be misled. You look for what you expect: a warm mouth convinces, a warm forehead is overlooked, so write down before you look what would surprise you. A map says *where*, not *what*: a bright mouth does not mean that the network sees a smile. And three faces are three faces: to claim that a network looks at mouths, hide the mouths of the whole test part and measure what happens to the accuracy.
+# There are three more ways to be misled. First, you look for what you expect: a warm mouth convinces you, and you overlook a warm forehead. So write down what would surprise you before you look. Second, a map says *where*, not *what*: a bright mouth does not mean that the network sees a smile. Third, three faces are only three faces. Before you claim that a network looks at mouths, hide the mouths of the whole test set and measure what happens to the accuracy.

@@ -20,7 +20,7 @@ RECORDS = {
 FROM_KINK = 1e-3  # how far every pre-activation is from 0, at least
 FROM_ZERO = 1e-4  # and every place of a weighted sum of maps
 FAINT = 1e-3  # the largest number of a map before it is divided by it
-CLOSE = Tolerance(rtol=1e-4, atol=1e-5)  # largest + 1e-8 below the line does no harm
+CLOSE = Tolerance(rtol=1e-4, atol=1e-5)  # largest + 1e-8 in the denominator does no harm
 SINGLE = Tolerance(rtol=1e-4, atol=2e-5)
 
 

@@ -14,7 +14,7 @@ from autograder.notebook.cases import FLOAT32, Tolerance
 Tensors = dict[str, torch.Tensor]
 WEIGHTS = Tolerance(rtol=1e-6, atol=1e-9)
 ADJUSTED = Tolerance(rtol=1e-6, atol=1e-6)  # a prior in float32 is right enough
-REPORTED = (3542, 393, 3651, 6419, 4245, 2820, 4351)  # the training part of the report
+REPORTED = (3542, 393, 3651, 6419, 4245, 2820, 4351)  # the training set of the report
 
 
 def numbers(rng: Draws, *ranges: tuple[int, int]) -> torch.Tensor:

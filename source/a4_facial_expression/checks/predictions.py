@@ -40,7 +40,7 @@ def labelled(
 
 
 def as_frequent(seed: int, size: int) -> Faces:
-    """Draw 160 faces for each unit of size, with the class shares of the training part."""
+    """Draw 160 faces for each unit of size, with the class shares of the training set."""
     images, labels = faces.draw(0, 0, 160 * size, seed=seed)["test"]
     return images, labels.long()
 

@@ -93,7 +93,7 @@ def score_cases(rng: Draws) -> Iterator[Sketch]:
         ("equal", "an equal score is no new best one", [0.2, 0.4, 0.4, 0.3, 0.4, 0.5], 6, 3),
         ("worse", "every epoch is worse than the first", [0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.3, 0.2],
          8, 4),
-        ("recovers", "patience begins anew", [0.1, 0.3, 0.2, 0.4, 0.3, 0.2, 0.6], 7, 2),
+        ("recovers", "patience starts again", [0.1, 0.3, 0.2, 0.4, 0.3, 0.2, 0.6], 7, 2),
         ("impatient", "patience 1", [0.1, 0.2, 0.15, 0.12, 0.1, 0.9], 6, 1),
         ("single", "a single epoch", [0.3, 0.2], 1, 3),
         ("negative", "scores below zero", [-0.9, -0.7, -0.8, -0.75], 4, 4),
@@ -136,12 +136,12 @@ def lost_connection_cases(rng: Draws) -> Iterator[Sketch]:
     turning = [0.1, 0.5, 0.3, 0.2, 0.4, 0.1, 0.9]
     for name, about, scores, epochs, patience, lost_in, ends in (
         ("once", "lost once", rising, 5, 3, [2], 0),
-        ("behind_the_best", "lost behind the best epoch", turning, 6, 9, [4], 0),
+        ("behind_the_best", "lost after the best epoch", turning, 6, 9, [4], 0),
         ("before_the_best", "lost between a good epoch and the best", turning, 7, 9, [4], 0),
         ("twice", "lost twice", rising, 6, 3, [1, 4], 0),
         ("patience", "patience counts across sessions", turning, 7, 4, [3], 0),
-        ("ended", "begun again behind the end", rising, 4, 3, [2], 1),
-        ("stopped", "begun again behind an early stop", turning, 7, 2, [], 1),
+        ("ended", "started again after the end", rising, 4, 3, [2], 1),
+        ("stopped", "started again after an early stop", turning, 7, 2, [], 1),
     ):
         N, D = 10 + rng.randint(3), 4
         x = torch.tensor(rng.randn(N, D).round(3))

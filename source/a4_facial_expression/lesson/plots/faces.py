@@ -32,7 +32,7 @@ def face_rows(rows: Mapping[str, torch.Tensor], across: str | Sequence[str]) -> 
 
 @for_people
 def class_shares(counts: Mapping[str, torch.Tensor], classes: Sequence[str]) -> None:
-    """Draw the share of each class in each part, from counts (C,) by part."""
+    """Draw the share of each class in each split, from counts (C,) by split."""
     width = 0.8 / len(counts)
     with figure(8, 3.4) as axes:
         for place, (name, count) in enumerate(counts.items()):
@@ -40,7 +40,7 @@ def class_shares(counts: Mapping[str, torch.Tensor], classes: Sequence[str]) -> 
             label = f"{name}, {int(count.sum()):,} faces"
             axes.bar(left, (100 * count / count.sum()).tolist(), width, color=COLOURS[place],
                      label=label)  # fmt: skip
-        axes.set(xlabel="class", ylabel="share of the part [%]")
+        axes.set(xlabel="class", ylabel="share of the split [%]")
         axes.set_xticks(range(len(classes)), classes)
         axes.legend()
 

@@ -1,4 +1,4 @@
-"""What the formulas say: places of a kernel, and how Adam comes near to Adagrad."""
+"""What the formulas say: positions of a kernel, and how Adam comes near to Adagrad."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from autograder.notebook.plots import COLOURS, figure, for_people
 def kernel_places(
     size: int, kernel: int, padding: int, stride: int, dilation: int, places: int
 ) -> None:
-    """Draw the taps of a kernel at each of its places along a padded axis, a row for each."""
+    """Draw the taps of a kernel at each of its positions along a padded axis, a row for each."""
     first, last = -padding, size + padding - 1
     with figure(7, 1.3 + 0.35 * places) as axes:
         for low, high in ((first, 0), (size, last + 1)):
