@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Anomaly detection: few defects, many good parts
 #
-# **After this notebook you can** split a small data set so that nothing leaks, say whether one classifier is better than another or only luckier, train with a long tail of rare classes, find defects when there is not one of them to train on (autoencoder, PaDiM, PatchCore), measure how well you find them and where, turn a heat map into boxes and masks, train a U-Net, and make defects of your own.
+# **After this notebook you can** split a small data set so that nothing leaks, say whether one classifier is better than another or only luckier, train with a long tail of rare classes, find defects without a single defect to train on (autoencoder, PaDiM, PatchCore), measure how well you find them and where, turn a heat map into boxes and masks, train a U-Net, and make synthetic defects.
 #
 # **Time** about 12 hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 85 for code and for the detector that you hand in, graded by hidden checks, and 15 for written answers
 #
@@ -62,9 +62,9 @@ SIZE = 192  # pixels: images are squares of this side, a multiple of 32
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
-# Without a GPU you work with parts drawn by this course: capsules with five kinds of defects, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). Whatever the category, the training set holds good parts only, and the test set good parts and defective ones, with a mask of each defect.
+# Without a GPU you work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
 #
-# Much of what follows comes from **two reports** that students of another course wrote, one about the category capsule and one about bottle, figures, findings, mistakes and all.
+# Much of what follows comes from **two reports** that students of another course wrote, one about the category capsule and one about bottle, including their numbers, findings and mistakes.
 
 # %% [markdown]
 # ## 1 · A card and a split
@@ -74,7 +74,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 class Parts(NamedTuple):
     X: torch.Tensor  # (N, 3, SIZE, SIZE), uint8
     masks: torch.Tensor  # (N, 1, SIZE, SIZE), bool: where the defect is
-    y: torch.Tensor  # (N,), int64: which kind of defect; 0 is good
+    y: torch.Tensor  # (N,), int64: which class; 0 is good
 
 
 def load_parts(split):
@@ -86,33 +86,34 @@ def load_parts(split):
 (train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
 
 # %% [markdown]
-# ### What lies on the disk
+# ### What is on the disk
 #
-# Somebody gives you a folder of photographs. Once they are tensors they all have one size and three channels, so look before that. MVTec AD has one layout for all of its fifteen categories, and the drawn ones are written to disk in the same way:
+# Somebody gives you a folder of photographs. Once they are tensors, they all have one size and three channels, so look at the files first. MVTec AD has the same layout for all of its fifteen categories, and the drawn ones are written to disk in the same way:
 #
 # ```
 # capsule/train/good/000.png                  good parts to train on
 # capsule/test/good/000.png                   good parts to test on
-# capsule/test/crack/000.png                  defective ones, a folder for each kind
+# capsule/test/crack/000.png                  defective ones, a folder for each type of defect
 # capsule/ground_truth/crack/000_mask.png     where the defect of test/crack/000.png is
-# capsule/license.txt, capsule/readme.txt     and what else lies about
+# capsule/license.txt, capsule/readme.txt     and other files
 # ```
 #
-# A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect. Some categories (screw, zipper, grid) are grey: their images have one channel and not three.
+# A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect. Some categories (screw, zipper, grid) are grey: their images have one channel, not three.
 #
 # Files are numbered, but some numbers may be missing.
 #
 # **Task** (25 min, medium). Write `card_from_disk`. It returns a dictionary with four keys:
 #
-# - `"images"`: how many images there are, by split and kind: `{"train/good": 219, "test/good": 23, "test/crack": 23, …}`. Masks are no images.
-# - `"heights"`: the smallest and the largest height of all images, of training and test together, as two whole numbers. `"widths"`: the same.
-# - `"covered"`: for each kind of defect, which share of an image is defect, from 0 to 1. Take of *each mask* the share of pixels that are not 0, and then the mean over the masks of this kind.
+# - `"images"`: the number of images in each split and class: `{"train/good": 219, "test/good": 23, "test/crack": 23, …}`. Masks do not count as images.
+# - `"heights"`: the smallest and the largest height of all images, training and test together, as two whole numbers.
+# - `"widths"`: the same for the widths.
+# - `"covered"`: for each type of defect, the mean share of the image that is defective, from 0 to 1. For *each mask* take the share of pixels that are not 0, then average over the masks of this type.
 #
-# Kinds are called what their folders are called, and one name may begin like another (`broken`, `broken_large`). The images of a category may have several sizes.
+# The classes are named after their folders, and one name may begin like another (`broken`, `broken_large`). The images of a category may have several sizes.
 #
 # <details><summary>Hint 1: finding files</summary><code>folder.glob("*/*/*.png")</code> yields the paths of all images and masks, and <code>path.parts[-3:-1]</code> are the names of the two folders that each one is in.</details>
-# <details><summary>Hint 2: a size without pixels</summary><code>with Image.open(path) as image:</code> reads only the header until you ask for pixels, and <code>image.size</code> is there at once. Mind its order: (width, height). The shape of an array is the other way round.</details>
-# <details><summary>Hint 3: a mask as numbers</summary><code>np.asarray(image) &gt; 0</code> is an array of truth values, and its mean is the share of true ones. Collect these shares in a list for each kind.</details>
+# <details><summary>Hint 2: a size without pixels</summary><code>with Image.open(path) as image:</code> reads only the header until you access the pixels; <code>image.size</code> is available at once. Mind its order: (width, height). The shape of an array is the other way round.</details>
+# <details><summary>Hint 3: a mask as numbers</summary><code>np.asarray(image) &gt; 0</code> is an array of Booleans, and its mean is the share of true ones. Collect these shares in a list for each type of defect.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "card_from_disk", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -120,7 +121,7 @@ def card_from_disk(folder: Path) -> dict:
     """Describe the files of a category: numbers of images, sizes in pixels, shares of defects.
 
     Returns {"images": {"train/good": number, …}, "heights": (smallest, largest),
-    "widths": (smallest, largest), "covered": {kind of defect: mean share in 0..1, …}}.
+    "widths": (smallest, largest), "covered": {type of defect: mean share in 0..1, …}}.
     """
     ### BEGIN SOLUTION
     images, sizes, shares = {}, [], {}
@@ -206,27 +207,27 @@ three = {name: (test.y == kind).nonzero().flatten()[:3] for kind, name in enumer
 plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in three.items()})
 
 # %% [markdown]
-# How to read it: a row is a kind. Each part stands there twice, the second time with a blue line along the edge of its mask. Which kinds could you tell apart without the line?
+# How to read it: each row is a class. Each part appears twice, the second time with a blue line along the edge of its mask. Which classes could you tell apart without the line?
 #
-# ### Two halves that know nothing of each other
+# ### A stratified split without leakage
 #
-# To *classify* defects one needs examples of each kind. In MVTec AD they are all in the test part, so the report about capsules cut that in two: 66 images to learn from, 66 to measure with. Two things can go wrong with such a cut.
+# To *classify* defects, you need examples of each class. In MVTec AD they are all in the test set, so the report about capsules split it into two halves: 66 images to learn from, 66 to measure with. Two things can go wrong with such a split.
 #
-# The first is bad luck. Cut 20 images at random, and one half may get 14 and the other 6. So we split each class separately: the split is **stratified**.
+# The first is bad luck. Split 20 images at random, and one half may get 14 and the other 6. So we split each class separately: the split is **stratified**.
 #
-# The second is **leakage**, and it is worse, because the result looks so good. In a factory a part passes the camera more than once; somebody takes three photographs of it, turns it a little, changes the light. If one of them is in the training half and another one in the other half, the network need not know what a crack is: it only has to recognise the part. So what is divided is not images but **groups**: all photographs of one part go to the same side.
+# The second is **leakage**. It is worse, because the result looks so good. In a factory a part may pass the camera more than once: somebody takes three photographs of it, turns it a little, changes the light. If one photograph is in the training half and another in the test half, the network need not know what a crack is. It only has to recognise the part. So we divide not images but **groups**: all photographs of one part go to the same side.
 #
-# **Task** (35 min, hard). Write `stratified_split`. `y` (N,) says which kind each image is, and `groups` (N,) to which group it belongs; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group are of one kind. It returns two index tensors, `first` and `second`, `int64` and sorted in ascending order, such that
+# **Task** (35 min, hard). Write `stratified_split`. `y` (N,) holds the class of each image, and `groups` (N,) the group it belongs to; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group have the same class. The function returns two index tensors, `first` and `second`, `int64` and sorted in ascending order, with these properties:
 #
-# 1. every index from 0 to N − 1 is in exactly one of them. (One of the two may be empty: then it has the shape (0,).)
-# 2. a group is never on both sides.
-# 3. a kind that has at least two groups is on both sides. A kind with only one is on whichever side you like.
-# 4. of the $n$ images of a kind, about `share` · $n$ are on the first side, with 0 < `share` < 1: not further from it than the number of images in the largest group of this kind.
-# 5. within each kind chance decides which groups go where, and `seed` decides about chance: the same seed gives the same split whatever was drawn before, and other seeds give others. So where all groups of a kind have the same size, each of them is sometimes on one side and sometimes on the other; and where there are three or more, any two are sometimes together and sometimes apart.
+# 1. Every index from 0 to N − 1 is in exactly one of them. (One of the two may be empty: then it has the shape (0,).)
+# 2. A group is never on both sides.
+# 3. A class with at least two groups is on both sides. A class with only one group is on whichever side you like.
+# 4. Of the $n$ images of a class, about `share` · $n$ are on the first side, with 0 < `share` < 1. The difference is at most the number of images in the largest group of this class.
+# 5. Within each class the groups are assigned at random, and `seed` determines the random numbers: the same seed gives the same split whatever was drawn before, and other seeds give other splits. So if all groups of a class have the same size, each of them is sometimes on one side and sometimes on the other; and if there are three or more, any two are sometimes together and sometimes apart.
 #
-# <details><summary>Hint 1: groups first</summary>For each kind: <code>groups[y == kind].unique(return_counts=True)</code> are its groups and how many images each has. Put them in random order and take one after the other.</details>
-# <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n. Then see to it that at least one group is taken, and at least one is left, if there are two. That keeps promises 3 and 4.</details>
-# <details><summary>Hint 3: chance with a seed of its own</summary><code>generator = torch.Generator().manual_seed(seed)</code>, and then <code>torch.randperm(n, generator=generator)</code>. Nobody else draws from it.</details>
+# <details><summary>Hint 1: groups first</summary>For each class, <code>groups[y == kind].unique(return_counts=True)</code> returns its groups and how many images each has. Put the groups in random order and take one after the other.</details>
+# <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n. Then make sure that at least one group is taken, and at least one is left, if there are two. That fulfils properties 3 and 4.</details>
+# <details><summary>Hint 3: a generator of your own</summary><code>generator = torch.Generator().manual_seed(seed)</code>, and then <code>torch.randperm(n, generator=generator)</code>. No other code draws from it.</details>
 # <details><summary>Hint 4: from groups to images</summary><code>torch.isin(groups, chosen)</code> says of each image whether its group is among the chosen ones.</details>
 
 
@@ -234,10 +235,10 @@ plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in thre
 def stratified_split(
     y: torch.Tensor, groups: torch.Tensor, share: float, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Divide images into two sides, kind by kind, and never a group.
+    """Divide images into two sides, class by class, and never divide a group.
 
     y (N,) are kinds, groups (N,) say which images belong together; both int64. About `share`
-    of each kind is on the first side. Returns two sorted index tensors, int64.
+    of each class is on the first side. Returns two sorted index tensors, int64.
     """
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)
@@ -257,12 +258,12 @@ def stratified_split(
 
 
 # %% [markdown]
-# Many splits keep these promises, so the check does not compare yours with another one. It makes several, with different seeds, and says for each promise whether it was kept in all of them: 1 for yes, 0 for no.
+# Many splits have these properties, so the check does not compare yours with a given one. It makes several splits, with different seeds, and says for each property whether all of them have it: 1 for yes, 0 for no.
 
 
 # %% nbgrader={"grade": false, "grade_id": "keeps_promises", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def keeps_promises(y, groups, share, is_first):
-    """Say whether promises 2, 3 and 4 are kept; is_first (S, N) is 1 for images of that side."""
+    """Say whether properties 2, 3 and 4 hold; is_first (S, N) is 1 for images of that side."""
     together, both_sides, near = True, True, True
     for kind in y.unique():
         side, of_kind = is_first[:, y == kind].double(), groups[y == kind]
@@ -275,14 +276,14 @@ def keeps_promises(y, groups, share, is_first):
 
 
 def always_apart(y, is_first):
-    """Count the pairs of images of one kind that no seed puts on the same side."""
+    """Count the pairs of images of one class that no seed puts on the same side."""
     together = (is_first[:, :, None] == is_first[:, None]).any(dim=0)
     return int(((y[:, None] == y) & ~together).sum()) // 2
 
 
 # %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def promises_of_split(y, groups, share, seed, times):
-    """Split with `times` seeds in a row. Returns which promises were kept, and two counts of 0."""
+    """Split with `times` seeds in a row. Returns which properties hold, and two counts of 0."""
     every = torch.arange(len(y))
     splits = [stratified_split(y, groups, share, seed + n) for n in range(times)]
     torch.manual_seed(seed + 100)
@@ -319,7 +320,7 @@ check.hidden("split_values", promises_of_split)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Does leakage matter that much? Try it. Each part of the test stops in front of the camera and is photographed three times: the light flickers a little, and each photograph has noise of its own. Then take the simplest classifier there is. Its answer for an image is the kind of the most similar training image, pixel by pixel.
+# Does leakage matter that much? Try it. Each part of the test set stops in front of the camera and is photographed three times: the light flickers a little, and each photograph has its own noise. Then take the simplest classifier there is. It predicts the class of the most similar training image, pixel by pixel.
 
 # %% nbgrader={"grade": false, "grade_id": "try_leakage", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -340,9 +341,9 @@ for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)
     print(f"split {name:15}{hits:6.1%} of {len(theirs)} photographs on the other side are right")
 
 # %% [markdown]
-# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing. Nearly 100 % say that another photograph of the same part was on the other side nearly always. In MVTec AD nobody tells you which photographs show the same part; if a result is too good, look at the nearest neighbours of a few test images first.
+# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing. Nearly 100 % only says that another photograph of the same part was nearly always on the other side. MVTec AD does not say which photographs show the same part. If a result is too good, look at the nearest neighbours of a few test images first.
 #
-# From here on each image is a photograph of a part of its own, so each is its own group, and scikit-learn's stratified split can do what yours does. We take that one here, so that you and we measure on the same images and you can compare your figures with ours. Whatever in sections 2, 3, 5 and 7 learns from defects learns from `learn`, and is measured on `held_out`: two lists of indices into `test`.
+# From here on each image shows a different part, so each is its own group, and scikit-learn's stratified split can do what yours does. We use scikit-learn's here, so that you measure on the same images as we did and can compare your numbers with ours. Every model of sections 2, 3, 5 and 7 that learns from defects learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -358,28 +359,28 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 # %% [markdown]
 # ## 2 · Which defect is it?
 #
-# The report about capsules trained three networks to name the defects, in six classes: a ResNet of its own from scratch, a ResNet and a vision transformer that had been trained on ImageNet. 66 images to learn from, 66 to measure with. The results: **74.24 %**, **86.36 %** and **89.39 %**. The report about bottles had four classes and tried four improvements one after the other. You will do both, with your own hands, and then ask how much of it you should believe.
+# The report about capsules trained three networks to name the defects, in six classes: a ResNet of its own from scratch, a ResNet and a vision transformer that had been trained on ImageNet. 66 images to learn from, 66 to measure with. The results: **74.24 %**, **86.36 %** and **89.39 %**. The report about bottles had four classes and tried four improvements one after the other. You will repeat both, and then ask how much of it you should believe.
 #
 # ### A small residual network
 #
-# In a deep network of plain layers each layer has to pass on all that the later ones need, and learning to do *nothing* is hard for a convolution. A **residual block** (He et al., CVPR 2016) makes it easy: what comes in goes on unchanged, and the layers only learn what to add.
+# In a deep network of plain layers, each layer must pass on everything that the later ones need, and learning to do *nothing* is hard for a convolution. A **residual block** (He et al., CVPR 2016) makes it easy: the input passes through unchanged, and the layers only learn what to add.
 #
 # $$\text{block}(x) = \mathrm{relu}\big(\text{residual}(x) + \text{shortcut}(x)\big)$$
 #
 # **Task** (40 min, medium). Write two classes. `ResidualBlock(c_in, c_out, stride)` has two sub-modules, and computes the formula above:
 #
-# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut, but can learn to. (Goyal et al. 2017: a deep network then begins as a shallow one.) Apart from this scale and the shifts nothing begins at 0, and there is no dropout.
+# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut, but can learn to. (Goyal et al. 2017: a deep network then begins as a shallow one.) Only this scale and the shifts begin at 0. There is no dropout.
 # - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere the shapes do not fit, so it is a convolution 1 × 1 with this stride and without bias, and a batch norm. `x` itself stays as it is.
 #
-# `SmallResNet(num_classes)` takes normalised images (N, 3, H, W) to logits (N, `num_classes`). What is in it is up to you, but
+# `SmallResNet(num_classes)` takes normalised images (N, 3, H, W) to logits (N, `num_classes`). The layers are up to you, within these rules:
 #
-# 1. its two sub-modules are `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`. From 128 × 128 on, maps have more than one row and column: nothing is pooled over all places before the head.
-# 2. `head` takes the mean of each map over all its places (global average pooling), and then a single linear layer, with or without bias. So images may have any size from 32 × 32 on.
-# 3. it has at most **150,000** parameters, and all of them matter for the output.
-# 4. in evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits, not probabilities.
+# 1. It has two sub-modules: `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`. For images of 128 × 128 or more, maps have more than one row and column: nothing is pooled over all positions before the head.
+# 2. `head` takes the mean of each map over all its positions (global average pooling), and then a single linear layer, with or without bias. So images may have any size from 32 × 32 on.
+# 3. It has at most **150,000** parameters, all of which affect the output.
+# 4. In evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits, not probabilities.
 #
 # <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> returns what it is given, and is a sub-module, as a <code>lambda</code> is not.</details>
-# <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(norm.weight)</code>, when the layer is there. In an <code>nn.Sequential</code> the last one is <code>self.residual[-1]</code>.</details>
+# <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(norm.weight)</code>, once the layer exists. In an <code>nn.Sequential</code> the last one is <code>self.residual[-1]</code>.</details>
 # <details><summary>Hint 3: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes that makes 78,486 parameters.</details>
 
 
@@ -435,7 +436,7 @@ class SmallResNet(nn.Module):
 
 
 # %% [markdown]
-# The check trains a new block for three steps and looks whether each of its parameters gets a gradient, and whether all filters of a convolution begin at 0. Then it fills a block with given numbers, by kind and shape, and compares what it computes. Of the network it looks at the promises: 1 is kept, 0 is not.
+# The check trains a new block for three steps. It tests whether each parameter gets a gradient, and whether all filters of a convolution begin at 0. Then it fills a block with given numbers, by type and shape, and compares the output. For the network it tests the rules above: 1 means kept, 0 means broken.
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -473,7 +474,7 @@ def every_part_learns(block, x):
 
 # %% nbgrader={"grade": false, "grade_id": "look_at_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def fill(block, sequence):
-    """Fill a block with given numbers, by kind and shape."""
+    """Fill a block with given numbers, by type and shape."""
     for name, values in block.state_dict().items():
         C, kind = len(values) if values.dim() else 0, name.rpartition(".")[2]
         if values.dim() == 4:  # filter k is sequence[k : k + fan_in]
@@ -504,7 +505,7 @@ def look_at_block(x, c_out, stride, sequence):
 # %% nbgrader={"grade": false, "grade_id": "look_at_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @torch.no_grad()
 def shaken(model, begin, strength=1.0):
-    """Move all parameters from where they began: what is 0 on purpose is no mistake."""
+    """Move all parameters from where they began: a 0 that was set on purpose is no mistake."""
     for parameter, value in zip(model.parameters(), begin, strict=True):
         spread = strength * (0.05 + value.std(correction=0))
         parameter.copy_(value + spread * torch.randn_like(value))
@@ -582,7 +583,7 @@ check.hidden("small_resnet", resnet_properties)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train it. The images are made smaller (64 × 64; you know from the card what that costs), and there are only 66 of them, so an epoch is over in no time.
+# Train the network. The images are made smaller (64 × 64; you know from the card what that costs), and there are only 66 of them, so an epoch takes almost no time.
 
 # %% nbgrader={"grade": false, "grade_id": "prepare_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -601,7 +602,7 @@ def mirrored(x):
 
 @contextmanager
 def one_thread():
-    """Compute with one thread: where there is little to do, two only wait for each other."""
+    """Compute with one thread: for small tasks, two threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -640,11 +641,11 @@ def train_resnet(size=64, epochs=30, peak=3e-3, augment=False, dropout=0.0, seed
 right = {"own ResNet": train_resnet()}
 
 # %% [markdown]
-# ### Features somebody else learned
+# ### Pretrained features: a linear probe
 #
-# The other way: take a network that was trained on something else, leave it as it is, and train a linear classifier on what it says about an image. Each of its stages gives maps; their means over all places are a description of a few hundred numbers.
+# The alternative is a **linear probe**: take a network that was pretrained on something else, keep it frozen, and train a linear classifier on its features. Each of its stages gives maps; their means over all positions describe an image with a few hundred numbers.
 #
-# There is a second description, and it uses what we have plenty of: good parts. Of each number of each map, at each place, the good training parts have a mean and a spread. How far is *this* part from them? Keep, for each map, the mean of the eight places that are furthest away. (You will meet the same idea again, done properly, as PaDiM.)
+# There is a second description, and it uses the good parts, of which we have plenty. The good training parts have a mean and a spread for each map at each position. How far is *this* part from that mean? For each map, keep the mean of the eight positions that are furthest away. (You will meet the same idea again, done properly, as PaDiM.)
 
 # %% nbgrader={"grade": false, "grade_id": "describe_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -704,15 +705,20 @@ for name in names:
         right[f"{name}, against good"] = right_of_linear(descriptions[name][0])
 
 # %% [markdown]
-# Before you read the results, two tools to read them with.
+# Before you read the results, you need two tools.
 #
 # ### How many were right?
 #
-# The report about bottles, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them is not true. You can find out which without knowing anything about the networks: of 16 images a whole number was right.
+# The report about bottles, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them cannot be true. You can find out which without knowing anything about the networks: the number of right images is a whole number out of 16.
 #
-# **Task** (15 min, easy). Write `right_counts`. `reported` is a percentage as it was printed, a string without the sign: `"74.24"`, `"65"`. It was rounded to the digits that it shows. Return all whole numbers $k$ from 0 to `total` such that $k$ right of `total` would have been printed like that, in ascending order, as a list or an `int64` tensor. If there are none, it is empty. (No percentage in the check lies exactly between two, as 62.5 would with no digits behind the point; so it does not matter which way you round there.)
+# **Task** (15 min, easy). Write `right_counts`.
 #
-# <details><summary>Hint 1: how many digits?</summary>As many as stand behind the point: <code>reported.partition(".")[2]</code> is the text behind it, empty if there is none. <code>"70.0"</code> was printed with one.</details>
+# - `reported` is a percentage as it was printed, a string without the sign: `"74.24"`, `"65"`. It was rounded to the digits that it shows.
+# - Return all whole numbers $k$ from 0 to `total` such that $k$ right out of `total` would have been printed like that. They are in ascending order, in a list or an `int64` tensor, which may be empty.
+#
+# (No percentage in the check lies exactly between two printed ones, as 62.5 would with no decimals, so it does not matter which way you round there.)
+#
+# <details><summary>Hint 1: how many digits?</summary>As many as there are decimals: <code>reported.partition(".")[2]</code> is the text after the point, empty if there is none. <code>"70.0"</code> was printed with one.</details>
 # <details><summary>Hint 2: try them all</summary>Format each candidate the same way and compare the <em>texts</em>: <code>f"{value:.{digits}f}"</code>.</details>
 
 
@@ -747,19 +753,23 @@ for total, percentages in reports.items():
         print(f"{reported:>6} % of {total}: {counts or 'cannot be'}")
 
 # %% [markdown]
-# How to read it: each percentage of 66 belongs to one number of images, and the transformer beat the ResNet by two images. And 65 % of 16 cannot be: 10 right are 62.5 %, 11 are 68.75 %. Perhaps another test set, perhaps the training images, perhaps a typing error. It was the best of the five, and it is the one that the report builds on.
+# How to read it: each of these percentages corresponds to exactly one count out of 66, and the transformer beat the ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %. Perhaps it was another test set, perhaps the training images, perhaps a typing error. It was the best of the five, and the report builds on it.
 #
 # ### Is one better than the other?
 #
-# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. All that counts are the images where only one of them is right: $b$ where it is only the first, $c$ where it is only the second. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is **McNemar's test** in its exact, binomial form:
+# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. Only the images count where exactly one of them is right: $b$ is the number where only the first is right, $c$ the number where only the second is. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is **McNemar's test** in its exact, binomial form:
 #
 # $$p = \min\Big(1, \; 2 \sum_{i=0}^{\min(b, c)} \binom{n}{i} \frac{1}{2^n}\Big)$$
 #
-# **Task** (20 min, medium). Write `paired_difference`. `right_a` and `right_b` (N,), `bool`, say of each of the same N images whether a network was right. Return `b`, the number of images that only the first has right; `c`, that only the second has right; and `p`: Python numbers, or tensors of shape (). Where no image makes a difference, `p` is 1. It has to be right for thousands of images, too.
+# **Task** (20 min, medium). Write `paired_difference`. `right_a` and `right_b` (N,), `bool`, say for each of the same N images whether a network was right. Return three Python numbers, or tensors of shape ():
+#
+# - `b`, the number of images that only the first network has right,
+# - `c`, the number of images that only the second has right,
+# - `p`, which is 1 if b = c = 0. It must be right for thousands of images, too.
 #
 # <details><summary>Hint 1: only one of them</summary><code>right_a &amp; ~right_b</code></details>
 # <details><summary>Hint 2: large numbers</summary><code>0.5 ** 1100</code> is 0 for a computer, and <code>math.comb(1100, 550)</code> fits into no float. But Python's whole numbers have no limit: add up the whole numbers first, and divide by <code>2**n</code> at the end.</details>
-# <details><summary>Hint 3: somebody has written it</summary>SciPy's <code>stats</code> has an exact test for tosses of a coin. Read what it takes and gives, whether it looks at both sides, and what it says to no toss at all.</details>
+# <details><summary>Hint 3: somebody has written it</summary>SciPy's <code>stats</code> has an exact test for tosses of a coin. Read its arguments and its result, whether it is two-sided, and what it does without any toss.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "paired_difference", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -784,9 +794,9 @@ check.hidden("paired_difference_values", paired_difference)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A small p says: of two equally good networks one would seldom see so much. A large one does *not* say that they are equally good; perhaps there are too few images to tell.
+# A small p says: two equally good networks would seldom differ so much. A large p does *not* say that they are equally good; perhaps there are too few images to tell.
 #
-# Beside it we put the 95 % interval of each accuracy by itself, by Wilson's formula, which is given here.
+# Next to p, the table shows the 95 % interval of each accuracy, by Wilson's formula, which is given here.
 
 # %% nbgrader={"grade": false, "grade_id": "print_answers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -812,13 +822,13 @@ def print_answers(right):
 print_answers(right)
 
 # %% [markdown]
-# How to read it: a bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 12 right for the own ResNet (guessing gives 11), which had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55. Neither of these two networks had ever been shown such a capsule. And note that the *training* part with its good capsules, which a classifier cannot use at all, was worth some images to both backbones.
+# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 12 right for our own ResNet (guessing gives 11). It had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55, and neither had ever seen such a capsule. Even the good capsules of the *training* set, which a classifier alone cannot use, were worth a few images to both backbones.
 #
-# How much of that hangs on this one split? We tried four others. The own ResNet had 10 to 15 right, `resnet_drawn` 24 to 31 and 31 to 36, MobileNetV2 46 to 51 and 49 to 55. That pretraining beats the own ResNet came out each time, with p of 0.02 at most for the weakest of the four, and of 6e-8 at most for MobileNetV2. That good parts help MobileNetV2 did not: in one split it had 51 without them and 49 with them.
+# How much of that depends on this one split? We tried four others. Our own ResNet had 10 to 15 right, `resnet_drawn` 24 to 31 and 31 to 36, MobileNetV2 46 to 51 and 49 to 55. Pretraining beat our own ResNet each time, with p of 0.02 at most for the weakest of the four, and of 6e-8 at most for MobileNetV2. Good parts did not help MobileNetV2 each time: in one split it had 51 right without them and 49 with them.
 #
 # ### Four attempts
 #
-# The report about bottles did what one does with a bad network: it tried things. Do the same with your own ResNet. Each attempt changes *one* thing of the first training.
+# The report about bottles did what everybody does with a bad network: it tried things. Do the same with your own ResNet. Each attempt changes *one* thing in the first training run.
 
 # %% nbgrader={"grade": false, "grade_id": "four_attempts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -830,33 +840,42 @@ attempts["larger images"] = train_resnet(size=96)
 print_answers(attempts)
 
 # %% [markdown]
-# How to read it: look at the columns on the right first. We measured from 11 to 16 right, and no p below 0.4. An attempt differs from the first training in some ten images, and it is better on about as many as it is worse on. (Augmentation has not even learned its training images in 30 epochs; nothing says that it would not, given more.) Is that what the attempt does, or what any other training would do? Try `train_resnet(seed=1)`, which changes nothing but chance. In four other splits the attempts had from 9 to 19 right, a different one was best nearly each time, and the smallest p of all sixteen was 0.12.
+# How to read it: look at the columns on the right first. We measured 11 to 16 right, and no p below 0.4. An attempt differs from the first run in some ten images, and is better on about as many as it is worse on. (With augmentation, 30 epochs do not even suffice to learn the training images; more might.) Is that the effect of the attempt, or of any other training run? Try `train_resnet(seed=1)`, which only changes the seed.
 #
-# **Question: which differences are real** (3 points). Which of those in this section do you believe? *A full answer (1) says for the report about capsules whether 57 against 59 of 66, and 49 against 57 of 66, are differences that you believe, with a number that supports it, and what the report should have published besides accuracies; (2) says for the report about bottles what is wrong with 65 % of 16 images, and what its five accuracies show; (3) says for your own table which attempt helped, and why it would be wrong to choose the best of the five on the held-out half and to report its accuracy there, and what to do instead.* (about 20 min)
+# In four other splits the attempts had from 9 to 19 right, a different one was best nearly each time, and the smallest p of all sixteen was 0.12.
+#
+# **Question: which differences are real** (3 points). Which of the differences in this section do you believe? *A full answer (1) says for the report about capsules whether 57 against 59 of 66, and 49 against 57 of 66, are differences that you believe, with a number that supports it, and what the report should have published besides accuracies; (2) says for the report about bottles what is wrong with 65 % of 16 images, and what its five accuracies show; (3) says for your own table which attempt helped, why it would be wrong to choose the best of the five on the held-out half and to report its accuracy there, and what to do instead.* (about 20 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_differences", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** (1) 57 against 59: the two differ by two images. Even if the transformer was right wherever the ResNet was (b = 0, c = 2), p = 0.5; with more disagreement it is larger. The intervals are 76 to 93 % and 80 to 95 %. No difference has been shown. 49 against 57: eight images; p depends on how often they disagree, which the report does not say. In the best case (b = 0, c = 8) p = 0.008, but already with b = 3, c = 11 it is 0.057, and with b = 7, c = 15, what two networks would have whose errors are independent, 0.13. It is likely that pretraining helped, and not proved. The report should have published the predictions for each image (or the table of who was right where), or accuracies of several trainings and splits. (2) Of 16 images 10 right are 62.5 % and 11 are 68.75 %: 65 % is impossible, so it was measured on something else or written down wrongly, and it is just the number that was called the best. The others lie between 5 and 9 of 16, with intervals of 14 to 56 % and 33 to 77 %; even 5 against 9 has p = 0.125 at best. Five trainings on 16 images show nothing. (3) None of the four attempts can be told from the first (all p large; another seed changes as much). The best of five equally good networks is better than each of them by chance alone: with 66 images and a true accuracy of 18 % it has 24 % on average. Whoever chooses by the held-out half has used it for training, in a way, and its accuracy is no longer that of new images. Choose by a validation part or by cross-validation within the images to learn from, and use the held-out half once, for the one that was chosen. (And average over seeds.) The pretrained features are another matter: there p is so small that it survives having compared several.
+# **Model answer.** (1) 57 against 59: the two differ by two images. Even if the transformer was right wherever the ResNet was (b = 0, c = 2), p = 0.5; with more disagreement it is larger. The intervals are 76 to 93 % and 80 to 95 %. No difference has been shown. 49 against 57: eight images; p depends on how often they disagree, which the report does not say. In the best case (b = 0, c = 8) p = 0.008, but already with b = 3, c = 11 it is 0.057, and with b = 7, c = 15, which two networks with independent errors would have, 0.13. It is likely that pretraining helped, but it is not proved. The report should have published the predictions for each image (or a table of which network was right where), or accuracies of several training runs and splits. (2) Of 16 images 10 right are 62.5 % and 11 are 68.75 %: 65 % is impossible, so it was measured on something else or written down wrongly, and this very number was called the best. The others lie between 5 and 9 of 16, with intervals of 14 to 56 % and 33 to 77 %; even 5 against 9 has p = 0.125 at best. Five training runs on 16 images show nothing. (3) None of the four attempts can be told from the first (all p large; another seed changes as much). The best of five equally good networks is better than each of them by chance alone: with 66 images and a true accuracy of 18 % it has 24 % on average. If you choose by the held-out half, you have used it for training, in a way, and its accuracy is no longer that of new images. Choose by a validation set or by cross-validation within the images to learn from, and use the held-out half once, for the network that was chosen. (And average over seeds.) The pretrained features are another matter: there p is so small that it survives having compared several.
 #
-# **Marking.** 1 point: two images are no difference, with a number (p ≥ 0.5, or intervals that overlap nearly wholly) (half); 49 against 57 depends on the disagreements, so predictions by image are missing (half). 1 point: 65 % is no whole number of 16, shown by 10 and 11 (half); 16 images cannot tell five attempts apart, with a number (half). 1 point: own table read by p or by another seed, not by rank (half); the best of several is too good by chance, or the held-out half is used up, and what to do instead (half).
+# **Marking.** 1 point: two images are no difference, with a number (p ≥ 0.5, or intervals that overlap nearly wholly) (half); 49 against 57 depends on the disagreements, so predictions by image are missing (half). 1 point: 65 % is no whole number of 16, shown by 10 and 11 (half); 16 images cannot tell five attempts apart, with a number (half). 1 point: the student's own table read by p or by another seed, not by rank (half); the best of several is too good by chance, or the held-out half is used up, and what to do instead (half).
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 3 · The long tail
 #
-# In a factory defects are rare, and some are rarer than others: many good parts, some of the kind that the machine makes every Monday, two photographs of the kind that nobody has seen since. Sort the classes by how often they occur, and the curve has a **long tail**. Assignment a4 fights it with weights, sampling and adjusted logits; you need none of it here. The report about bottles adds one more remedy, a loss "for long tails", from a paper that we could not find. What there is: the **focal loss** of Lin et al. (ICCV 2017), made for something a little different, and the **class-balanced loss** of Cui et al. (CVPR 2019), which combines the two.
+# In a factory defects are rare, and some are rarer than others: many good parts, some with the defect that the machine makes every Monday, two photographs of a defect that nobody has seen since. Sort the classes by how often they occur, and the curve has a **long tail**. Assignment a4 fights it with weights, sampling and adjusted logits; you need none of that here. The report about bottles adds one more remedy, a loss "for long tails", from a paper that we could not find. We use the **focal loss** of Lin et al. (ICCV 2017), made for something a little different, and the **class-balanced loss** of Cui et al. (CVPR 2019), which combines the two.
 #
 # ### The focal loss
 #
-# Lin et al. were training a detector. It looks at a hundred thousand places in an image, and at nearly all of them there is nothing, as it says itself with $p = 0.99$. The cross-entropy of each of these is tiny, but there are so many that together they drown the few places that matter. So they multiply the loss by a factor which is small where the network is right already. With $p_y$ the probability that the network gives to the true class $y$:
+# Lin et al. were training a detector. It looks at a hundred thousand places in an image. At nearly all of them there is nothing, and the detector says so, with $p = 0.99$. The cross-entropy of each of these is tiny, but there are so many that together they drown the few places that matter. So Lin et al. multiply the loss by a factor that is small where the network is already right. With $p_y$ the probability that the network gives to the true class $y$:
 #
 # $$L = -\,\alpha_y \, (1 - p_y)^\gamma \, \log p_y$$
 #
-# γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is a weight for each class: 1, or more for a class that is to count more.
+# γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is a weight for each class: 1, or more for a class that should count more.
 #
-# **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$ and the **mean over the N images**: the sum of the losses divided by N, also if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.) `logits` (N, C), `y` (N,), `int64`, `weights` (C,) of the dtype of the logits. It returns a tensor of shape () of this dtype, and has to be right and finite for logits of ±10,000, also in `float32`, where a number of that size keeps only three digits behind the point: subtract logits from each other before anything else happens to them. Gradients flow through it, for a network is to learn from it. You may use all of `torch.nn.functional`.
+# **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$.
 #
-# <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> knows the logarithm without the detour, and <code>exp</code> of it is the probability.</details>
+# - The inputs are `logits` (N, C), `y` (N,), `int64`, and `weights` (C,) of the dtype of the logits.
+# - Take the **mean over the N images**: the sum of the losses divided by N, even if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.)
+# - Return a tensor of shape (), with the dtype of the logits.
+# - The loss must be right and finite for logits of ±10,000, even in `float32`, where a number of that size keeps only three decimals: subtract logits from each other before you do anything else with them.
+# - Gradients must flow through it, because a network will learn from it.
+# - You may use all of `torch.nn.functional`.
+#
+# <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> computes the logarithm directly, and <code>exp</code> of it is the probability.</details>
 # <details><summary>Hint 2: the entry of the true class</summary><code>log_p[torch.arange(len(y)), y]</code>, or <code>log_p.gather(1, y[:, None])</code>, or the negative of <code>F.cross_entropy(logits, y, reduction="none")</code>.</details>
 
 
@@ -894,29 +913,33 @@ check.hidden("focal_loss_value", focal_loss_and_slope)
 # %% [markdown]
 # ### Its gradient
 #
-# What the network feels of a loss is the gradient, and there the focal loss does something that its formula does not show. Take one image, write $p = p_y$, and go from the loss back to the logits $z_c$.
+# The network learns from the gradient of the loss, and there the focal loss does something that its formula does not show. Take one image, write $p = p_y$, and go from the loss back to the logits $z_c$.
 #
 # 1. The softmax. The probability of the true class depends on *all* logits:
 #    $$\frac{\partial p}{\partial z_c} = p \, ([c = y] - p_c)$$
-#    where $[c = y]$ is 1 for the true class, and else 0.
-# 2. The loss. $p$ is in it twice, in the factor and in the logarithm, so the product rule has two terms:
+#    where $[c = y]$ is 1 for the true class, and 0 otherwise.
+# 2. The loss. It contains $p$ twice, in the factor and in the logarithm, so the product rule gives two terms:
 #    $$\frac{\partial L}{\partial p} = \alpha_y \Big( \gamma \, (1 - p)^{\gamma - 1} \log p \; - \; \frac{(1 - p)^\gamma}{p} \Big)$$
-# 3. Multiply the two (chain rule), and take $-(1 - p)^\gamma$ out of the brackets. What is left in them is 1 for γ = 0, and the whole is $\alpha_y (p_c - [c = y])$, the gradient of cross-entropy.
+# 3. Multiply the two (chain rule), and take $-(1 - p)^\gamma$ out of the brackets. The term left in them is 1 for γ = 0, and the whole gradient is then $\alpha_y (p_c - [c = y])$, the gradient of cross-entropy.
 #
-# Do step 3 on paper before you go on. Then look at the ends. At $p \to 0$ the logarithm goes to −∞, but it is multiplied by $p$, and $p \log p \to 0$. At $p \to 1$ there is $\log p / (1 - p)$ in the brackets, 0 divided by 0, with the limit −1. The brackets go to $1 + \gamma$; and what stands before and behind them goes to 0. So **at $p = 1$ the gradient is 0**, for every γ ≥ 0. Your computer will say NaN, unless you do something about it.
+# Do step 3 on paper before you continue. Then look at the two limits. At $p \to 0$ the logarithm goes to −∞, but it is multiplied by $p$, and $p \log p \to 0$. At $p \to 1$ there is $\log p / (1 - p)$ in the brackets, 0 divided by 0, with the limit −1. The brackets go to $1 + \gamma$, and the factors before and after them go to 0. So **at $p = 1$ the gradient is 0**, for every γ ≥ 0. Your computer will say NaN, unless you handle this case.
 #
-# **Task** (35 min, hard). Write `focal_gradient`: the gradient of `focal_loss` by the logits, (N, C), of their dtype, with the same arguments. By hand: no autograd, and nothing of `torch.nn` but `F.one_hot`. (`torch.softmax`, `torch.log_softmax` and `torch.where` are allowed.) For logits of ±10,000 it has to be right, too, whether the network is right with $p = 1$ or wrong with $p = 0$, for every γ ≥ 0. The inputs are not modified.
+# **Task** (35 min, hard). Write `focal_gradient`: the gradient of `focal_loss` with respect to the logits, (N, C), of their dtype, with the same arguments.
 #
-# <details><summary>Hint 1: step 3</summary>([c = y] − p<sub>c</sub>) is the last factor, for all c the same number stands before it, and p of step 1 goes into both terms of step 2: it cancels in one of them. Check what you get: γ = 0 has to give α<sub>y</sub> (p<sub>c</sub> − [c = y]), and the brackets have to go to 1 + γ where p goes to 1. And the loss is a mean over N images.</details>
-# <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry; in a forward pass the NaN that is not chosen does no harm. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
-# <details><summary>Hint 3: shapes</summary>Everything but the last bracket is one number for each image: keep it as (N, 1), and it is multiplied with (N, C) as it should be.</details>
+# - Write it by hand: no autograd, and nothing from `torch.nn` except `F.one_hot`. (`torch.softmax`, `torch.log_softmax` and `torch.where` are allowed.)
+# - It must be right even for logits of ±10,000, whether the network is right with $p = 1$ or wrong with $p = 0$, for every γ ≥ 0.
+# - The inputs are not modified.
+#
+# <details><summary>Hint 1: step 3</summary>([c = y] − p<sub>c</sub>) is the last factor; the number before it is the same for all c. Multiply both terms of step 2 by the p of step 1: it cancels in one of them. Check your result: γ = 0 must give α<sub>y</sub> (p<sub>c</sub> − [c = y]), and the brackets must go to 1 + γ as p goes to 1. And remember that the loss is a mean over N images.</details>
+# <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry. In a forward pass a NaN that is not chosen does no harm. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
+# <details><summary>Hint 3: shapes</summary>Everything but the last bracket is one number for each image: keep it as (N, 1), and it broadcasts against (N, C).</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "focal_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def focal_gradient(
     logits: torch.Tensor, y: torch.Tensor, gamma: float, weights: torch.Tensor
 ) -> torch.Tensor:
-    """Compute the gradient of the focal loss by the logits (N, C), by hand."""
+    """Compute the gradient of the focal loss with respect to the logits (N, C), by hand."""
     ### BEGIN SOLUTION
     log_probabilities = torch.log_softmax(logits, dim=1)
     error = log_probabilities.exp() - F.one_hot(y, logits.shape[1])
@@ -947,15 +970,15 @@ for gamma in (0, 0.5, 2, 5):
 plots.focal_losses(z.sigmoid().tolist(), losses, slopes)
 
 # %% [markdown]
-# How to read it: on the left the loss, on the right how hard an image pulls at the logit of its class. The more certain the network is already (to the right), the less an image pulls for γ > 0: with γ = 2 and $p = 0.9$, a thirty-fifth of what cross-entropy does. And where the network is wrong, the pull is even a bit *stronger* than that of cross-entropy: that is the other term of the product rule.
+# How to read it: on the left is the loss, on the right how hard an image pulls at the logit of its class. The more certain the network already is (to the right), the less an image pulls for γ > 0: with γ = 2 and $p = 0.9$, a thirty-fifth of the pull of cross-entropy. And where the network is wrong, the pull is even a bit *stronger* than that of cross-entropy: that is the other term of the product rule.
 #
 # ### What a class is worth
 #
-# Which α? Cui et al. take the **effective number** of images: if each further image of a class adds β times as much as the one before, $n$ images are worth $E_n = (1 - \beta^n) / (1 - \beta)$, and the weight of a class is proportional to $1 / E_n$. That leaves the size of the weights open. In the paper they add up to the number of classes. That changes the size of our loss, which is divided by N, and with it the length of every step: with 60 images of one class and 5 of another, most *images* have a small weight. You would have to find a new learning rate for each β, and could not say whether it was the weights that helped, or the rate. So here they average 1 **over the training images**:
+# Which α? Cui et al. take the **effective number** of images: if each further image of a class adds β times as much as the one before, $n$ images are worth $E_n = (1 - \beta^n) / (1 - \beta)$, and the weight of a class is proportional to $1 / E_n$. That leaves the size of the weights open. In the paper they add up to the number of classes. That changes the size of our loss, which is divided by N, and with it the length of every step: with 60 images of one class and 5 of another, most *images* have a small weight. You would have to find a new learning rate for each β, and could not say whether the weights helped or the rate. So here the weights average 1 **over the training images**:
 #
 # $$\sum_c n_c \, w_c = \sum_c n_c$$
 #
-# **Task** (15 min, easy). Write `class_balanced_weights` with this normalisation. `counts` (C,), `int64`, are numbers of training images, at least one of them above 0; $0 \le \beta < 1$. A class without images has the weight 0. The result is (C,), `float64`, and precise for β = 0.999999 as well.
+# **Task** (15 min, easy). Write `class_balanced_weights` with this normalisation. `counts` (C,), `int64`, holds the number of training images of each class, at least one of them above 0; $0 \le \beta < 1$. A class without images has the weight 0. The result is (C,), `float64`, and precise for β = 0.999999 as well.
 #
 # <details><summary>Hint 1: precision</summary><code>beta ** counts</code> with an <code>int64</code> tensor is <code>float32</code>. Begin with <code>counts.double()</code>.</details>
 # <details><summary>Hint 2: the size</summary>The mean over the training images of weights w is <code>(n * w).sum() / n.sum()</code>. Divide by it. With β = 0 all classes that occur have the weight 1.</details>
@@ -984,7 +1007,7 @@ check.hidden("class_balanced_weight_values", class_balanced_weights)
 # %% [markdown]
 # ### Does it help?
 #
-# Now a long tail of your own: 60 good parts, then 11, 7, 5, 3 and 2 images of the kinds of defect, or as many kinds as there are. They are described by their distances from good parts (section 2), and a linear classifier is trained with each of four losses, and measured on `held_out`, where all kinds are about equally frequent. Which images are in the tail is chance, and 2 images are a small sample of anything; so all of it happens ten times, with other images.
+# Now make a long tail: 60 good parts, then 11, 7, 5, 3 and 2 images of the types of defect, as many types as there are. The images are described by their distances from good parts (section 2). A linear classifier is trained with each of four losses, and measured on `held_out`, where all classes are about equally frequent. The images in the tail are chosen at random, and 2 images are a very small sample. So we repeat everything ten times, with other images.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_tail", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1054,36 +1077,42 @@ def compare_losses(penalty):
 compare_losses(penalty=0.3)
 
 # %% [markdown]
-# How to read it: the last column is the mean of the ten differences, tail by tail, and its standard error: all four losses see the same ten tails, so what counts is by how much they differ on each (section 2). On the drawn capsules we measured for cross-entropy an accuracy of 36 % and a macro-F1 of 26 %. 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: there are no hundred thousand easy places here, only 88 images, and hardly one of them is easy.
+# How to read it: all four losses see the same ten tails, so the last column is the mean of the ten differences, with its standard error (section 2).
 #
-# A success for the weights, then? The table has a catch. The penalty, which keeps the linear classifier small, was the same for all four, and nobody has asked whether it was a good one for the first.
+# On the drawn capsules, cross-entropy had an accuracy of 36 % and a macro-F1 of 26 %; 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: there are no hundred thousand easy places here, only 88 images, and hardly one of them is easy.
+#
+# Is that a success for the weights? The table has a catch. The penalty, which keeps the linear classifier small, was the same for all four losses, and nobody has asked whether it suited the first one.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_without_penalty", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 compare_losses(penalty=0.0)
 
 # %% [markdown]
-# How to read it: without the penalty we measured a macro-F1 of 40 % for plain cross-entropy, what the weights had reached before, and of the 12 points that they were worth 1.5 ± 1.4 are left; with other splits 0 to 3. The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights, and ends nearly in the same place. Weights matter where it has to compromise, because of a penalty, early stopping, or more images than it can fit. So before you believe that a remedy for long tails works, yours or that of a paper, look at how well the ordinary loss was tuned beside it. And look at the numbers of images: a kind has about eleven in `held_out`, and one image more or less is nine points of its recall.
+# How to read it: without the penalty, plain cross-entropy had a macro-F1 of 40 %, as much as the weights had reached before. Of their 12 points, 1.5 ± 1.4 are left; with other splits 0 to 3.
+#
+# The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights, and ends in nearly the same place. Weights matter where it has to compromise: because of a penalty, early stopping, or more images than it can fit. So before you believe that a remedy for long tails works, yours or that of a paper, check how well the ordinary loss was tuned. And look at the numbers of images: a class has about eleven in `held_out`, so one image more or less is nine points of its recall.
 
 # %% [markdown]
 # ## 4 · Good parts only
 #
-# So far somebody had photographed defects, sorted and labelled them. On a production line that is the exception: defects are rare, they come in kinds nobody has thought of, and labelling each pixel of one costs minutes. Good parts, however, there are as many as you like. So turn the question round. Learn what *good* looks like, from good parts alone, and call a part defective when it does not look like that. From here to section 6 no detector learns from a defect. (One table of section 5 needs masks to choose thresholds, and says so.)
+# So far somebody had photographed defects, sorted them and labelled them. On a production line that is the exception: defects are rare, they come in types that nobody has thought of, and labelling each pixel of a defect takes minutes. Good parts, however, are plentiful. So turn the question round. Learn what *good* looks like, from good parts alone, and call a part defective when it does not look like that. From here to section 6 no detector learns from a defect. (One table of section 5 needs masks to choose thresholds, and says so.)
 #
 # ### An autoencoder
 #
-# An **autoencoder** squeezes an image through a narrow code and draws it again: $\hat x = d(e(x))$. It is trained on good parts to draw them well, $\min \lVert x - \hat x \rVert^2$. The code is too narrow for arbitrary images, so the network has to learn what good parts have in common; of a scratch, so the hope, it has no notion, and draws the part without it. Then the squared difference shows the scratch.
+# An **autoencoder** squeezes an image through a narrow code and redraws it: $\hat x = d(e(x))$. It is trained on good parts to redraw them well, $\min \lVert x - \hat x \rVert^2$. The code is too narrow for arbitrary images, so the network has to learn what good parts have in common. The hope is that it knows nothing of scratches and redraws the part without them. Then the squared difference shows the scratch.
 #
 # **Task** (20 min, medium). Build `Autoencoder`, with the methods `encode` and `decode`.
 #
-# - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. However you shape the rest, the code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
+# - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. Whatever its shape, the code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
 # - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
-# - `forward(x)` is `decode(encode(x))`: nothing goes round the code.
-# - In evaluation mode the same image gives the same answer, alone or among others. Every parameter takes part, and there are at most 400,000 of them. `Autoencoder()` needs no arguments, and after `.double()` it works in `float64`, as every network of layers does.
+# - `forward(x)` is `decode(encode(x))`: nothing bypasses the code.
+# - In evaluation mode the same image gives the same answer, alone or among others.
+# - There are at most 400,000 parameters, all of which affect the output.
+# - `Autoencoder()` needs no arguments, and after `.double()` it works in `float64`, as every network of layers does.
 #
 # <details><summary>Hint 1: down</summary>Four convolutions with stride 2 bring 96 pixels to 6. With 32 channels there, the code has 32 · 6 · 6 = 1,152 numbers.</details>
 # <details><summary>Hint 2: up</summary><code>nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)</code> doubles height and width. So does <code>nn.Upsample(scale_factor=2)</code> before a convolution of 3 × 3.</details>
-# <details><summary>Hint 3: 0 to 1</summary>A sigmoid at the end keeps what you draw between 0 and 1.</details>
+# <details><summary>Hint 3: 0 to 1</summary>A sigmoid at the end keeps the output between 0 and 1.</details>
 # <details><summary>Hint 4: methods</summary><code>self.encode = nn.Sequential(…)</code> is as good as a method: it can be called.</details>
 
 
