@@ -1150,7 +1150,7 @@ class Autoencoder(nn.Module):
 
 
 # %% [markdown]
-# The check builds an `Autoencoder()`, moves all its weights at random, a little and a lot, shows it images in `float64`, and looks at what it does: the shapes, the size of the code, whether anything goes round it, and which parameters the answer depends on.
+# The check builds an `Autoencoder()`, moves all its weights at random, by a little and by a lot, and shows it images in `float64`. It tests the shapes, the size of the code, whether anything bypasses the code, and which parameters affect the output.
 
 # %% nbgrader={"grade": false, "grade_id": "describe_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @torch.no_grad()
@@ -1197,16 +1197,20 @@ check.hidden("autoencoder_structure", describe_autoencoder)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The error of a drawing, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
+# The squared error of a reconstruction, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
 #
-# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their drawings $\hat x$, it returns (N, H / `cell`, W / `cell`), of the dtype of `x`: the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square. H and W are multiples of `cell`, and differ. The model draws in evaluation mode, whatever mode it came in; afterwards it is back in the mode that it came in, with all its layers. No gradients are attached to what you return.
+# **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their reconstructions $\hat x$, it returns the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square.
+#
+# - The result is (N, H / `cell`, W / `cell`), with the dtype of `x`. H and W are multiples of `cell`, and may differ.
+# - Run the model in evaluation mode, whatever mode it is in. Afterwards put it back into its previous mode, with all its layers.
+# - Return a result without gradients attached.
 #
 # <details><summary>Hint: squares</summary><code>F.avg_pool2d(…, cell)</code> averages over squares.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "error_maps", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def error_maps(model: nn.Module, x: torch.Tensor, cell: int) -> torch.Tensor:
-    """Compute the mean squared error of a model's drawing of x (N, 3, H, W), square by square.
+    """Compute the mean squared error of a model's output for x (N, 3, H, W), square by square.
 
     Returns maps (N, H / cell, W / cell), of the dtype of x.
     """
@@ -1303,9 +1307,9 @@ def load_backbone(name):
 
 @torch.no_grad()
 def patch_features(images, backbone=BACKBONE, stages=STAGES):
-    """Describe places of images (N, 3, S, S), uint8: features (N, C, h, w), float32.
+    """Describe positions of images (N, 3, S, S), uint8: features (N, C, h, w), float32.
 
-    Maps of stages of the backbone, averaged over 3 × 3 places and stacked, the coarser
+    Maps of stages of the backbone, averaged over 3 × 3 positions and stacked, the coarser
     ones resized. With the stages 0 and 1, h = w = S / 4.
     """
     found, prepare = [], pretrained.preprocessing(None)  # of ImageNet; images keep their size
@@ -1318,7 +1322,7 @@ def patch_features(images, backbone=BACKBONE, stages=STAGES):
     return torch.cat(found)
 
 # %% [markdown]
-# The mean over 3 × 3 places makes a **patch** out of a place: what is described is a neighbourhood, and it matters less whether an edge lies one place further on. Both of the following methods build on these features. PaDiM asks *is this usual here?*, PatchCore *have I seen this anywhere?*
+# The mean over 3 × 3 positions turns a position into a **patch**: it describes a neighbourhood, so it matters less whether an edge lies one position further on. Both of the following methods build on these features. PaDiM asks *is this usual here?*, PatchCore *have I seen this anywhere?*
 
 # %% nbgrader={"grade": false, "grade_id": "features_of_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1328,36 +1332,41 @@ print(f"{N} good parts, {C} features at each of {H} × {W} places: "
       f"{train_features.nbytes / 1e6:.0f} MB")  # fmt: skip
 
 # %% [markdown]
-# ### PaDiM: a Gaussian at each place
+# ### PaDiM: a Gaussian at each position
 #
-# Take one place, say in the middle of the print. Every good part has its 96 numbers there: 219 points in a space of 96 dimensions. PaDiM (Defard et al., 2021) puts a Gaussian through them, and asks of a new part how far away from it it is. At each place there is another one, so at the edge of a part much is usual, and in its middle little.
+# Take one position, say in the middle of the print. Every good part has its 96 numbers there: 219 points in a space of 96 dimensions. PaDiM (Defard et al., 2021) fits a Gaussian to them, and asks how far a new part is from this Gaussian. Each position has its own Gaussian, so at the edge of a part much is usual, and in its middle little.
 #
-# At the place $(i, j)$, with the features $x_1, …, x_N$ of N good images there:
+# At the position $(i, j)$, with the features $x_1, …, x_N$ of N good images there:
 #
 # $$\mu = \frac{1}{N} \sum_n x_n \qquad \Sigma = \frac{1}{N - 1} \sum_n (x_n - \mu)(x_n - \mu)^\top + \epsilon I$$
 #
-# How far is far? A channel that varies much should count less, and so should a direction in which two channels go together. That is the **Mahalanobis distance** $\sqrt{(x - \mu)^\top \Sigma^{-1} (x - \mu)}$: in one dimension, the number of standard deviations.
+# How do we measure the distance? A channel that varies much should count less, and so should a direction in which two channels vary together. That is the **Mahalanobis distance** $\sqrt{(x - \mu)^\top \Sigma^{-1} (x - \mu)}$: in one dimension, the number of standard deviations.
 #
-# Nobody needs the inverse for it. Every symmetric positive definite matrix is $\Sigma = L L^\top$ with a lower triangular **Cholesky factor** $L$, and then
+# You do not need the inverse for it. Every symmetric positive definite matrix is $\Sigma = L L^\top$ with a lower triangular **Cholesky factor** $L$, and then
 #
 # $$(x - \mu)^\top (L L^\top)^{-1} (x - \mu) = \lVert z \rVert^2 \quad \text{with} \quad L z = x - \mu$$
 #
-# A triangular system is solved by substitution: cheaper than an inverse, and more accurate. So the factor is what is kept.
+# A triangular system is solved by substitution: cheaper than an inverse, and more accurate. So we keep the factor.
 #
-# And $\epsilon$? With fewer images than channels, or with a channel that is always 0, there are directions in which good parts do not vary *at all*. $\Sigma$ alone would have no inverse, and the slightest step in such a direction would be infinitely far.
+# What is $\epsilon$ for? With fewer images than channels, or with a channel that is always 0, there are directions in which good parts do not vary *at all*. $\Sigma$ alone would have no inverse, and the slightest step in such a direction would be infinitely far.
 #
-# **Task** (25 min, medium). Write `fit_gaussians`. It returns the means (C, H, W) and the factors (H, W, C, C): lower triangular, zeros above the diagonal, positive numbers on it. Dtype and device are those of the features, `float32` or `float64`; N ≥ 2, ε > 0, and the features are not modified. A loop over places is allowed; without one it is a few lines, and a hundred times as fast.
+# **Task** (25 min, medium). Write `fit_gaussians`.
+#
+# - It returns the means (C, H, W) and the factors (H, W, C, C): lower triangular, with zeros above the diagonal and positive numbers on it.
+# - Dtype and device are those of the features, `float32` or `float64`. N ≥ 2 and ε > 0.
+# - The features are not modified.
+# - A loop over positions is allowed. Without one, the function is a few lines, and a hundred times as fast.
 #
 # Subtract the mean before you multiply. $E[x^2] - E[x]^2$ is the same on paper, but in `float32` and with means of several hundred, few of its digits are right, and the check has such a case.
 #
-# <details><summary>Hint 1: all places at once</summary><code>torch.linalg</code> works on the last two dimensions and takes those before them as a batch. Bring the places to the front: <code>permute(2, 3, 1, 0)</code> makes (H, W, C, N) of (N, C, H, W).</details>
-# <details><summary>Hint 2: the covariance</summary>With deviations D (…, C, N), the sum of products is <code>D @ D.mT</code>, a matrix C × C at each place.</details>
+# <details><summary>Hint 1: all positions at once</summary><code>torch.linalg</code> works on the last two dimensions and treats those before them as a batch. Bring the positions to the front: <code>permute(2, 3, 1, 0)</code> turns (N, C, H, W) into (H, W, C, N).</details>
+# <details><summary>Hint 2: the covariance</summary>With deviations D (…, C, N), the sum of products is <code>D @ D.mT</code>, a matrix C × C at each position.</details>
 # <details><summary>Hint 3: the factor</summary><code>torch.linalg.cholesky</code>, of the covariance to which <code>epsilon * torch.eye(C)</code> was added.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit_gaussians", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit_gaussians(features: torch.Tensor, epsilon: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fit a Gaussian at each place to features (N, C, H, W) of good images.
+    """Fit a Gaussian at each position to features (N, C, H, W) of good images.
 
     Returns the means (C, H, W) and the lower Cholesky factors (H, W, C, C) of the sample
     covariances (divided by N - 1) plus epsilon times the unit matrix.
@@ -1379,7 +1388,11 @@ check.hidden("gaussians_fit", fit_gaussians)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Task** (20 min, medium). Write `mahalanobis`. Features (n, C, H, W) of any number of images, with the means and the factors of `fit_gaussians`, give distances (n, H, W): distances, not their squares, of the dtype of the features. Nothing is added to the covariance any more. Some Gaussians of the check are a thousand times as wide as they are high; a triangular solve does not mind, and neither does an inverse if it is computed in the precision of the features.
+# **Task** (20 min, medium). Write `mahalanobis`. From features (n, C, H, W) of any number of images, and the means and factors of `fit_gaussians`, it computes distances (n, H, W).
+#
+# - Return distances, not their squares, with the dtype of the features.
+# - Add nothing more to the covariance.
+# - Some Gaussians of the check are a thousand times as wide as they are high. A triangular solve is accurate enough for them, and so is an inverse if you compute it in the precision of the features.
 #
 # <details><summary>Hint 1: many right sides</summary>L is the same for all n images. <code>torch.linalg.solve_triangular(L, B, upper=False)</code> solves for all columns of B at once: bring the deviations to (H, W, C, n).</details>
 # <details><summary>Hint 2: back again</summary>The length of z along the channels leaves (H, W, n). <code>permute(2, 0, 1)</code>.</details>
@@ -1387,7 +1400,7 @@ check.hidden("gaussians_fit", fit_gaussians)
 
 # %% nbgrader={"grade": false, "grade_id": "mahalanobis", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mahalanobis(features: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    """Measure how far features (n, C, H, W) are from the Gaussian at each place: (n, H, W).
+    """Measure how far features (n, C, H, W) are from the Gaussian at each position: (n, H, W).
 
     `mean` (C, H, W) and `factor` (H, W, C, C), lower triangular, are those of fit_gaussians.
     """
@@ -1405,7 +1418,7 @@ check.hidden("gaussians_distance", mahalanobis)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now fit it to the good parts, and look at the test. There is nothing to train and nothing to tune but ε. An image is as strange as its strangest place, so its score is the largest value of its map; and **AUROC** is the probability that a defective part has a higher score than a good one (section 5; until you have written it, scikit-learn's will do).
+# Now fit it to the good parts, and look at the test. There is nothing to train and nothing to tune but ε. An image is as anomalous as its most anomalous position, so its score is the largest value of its map. **AUROC** is the probability that a defective part has a higher score than a good one (section 5; until you have written it, scikit-learn's will do).
 
 # %% nbgrader={"grade": false, "grade_id": "padim", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1415,30 +1428,33 @@ mean, factor = fit_gaussians(train_features, 0.01)
 padim_maps = mahalanobis(test_features, mean, factor)
 padim_auroc = roc_auc_score(test.y > 0, padim_maps.amax(dim=(1, 2)))
 print(f"PaDiM: image AUROC {padim_auroc:.3f}; the factors take {factor.nbytes / 1e6:.0f} MB")
-shown = [int((test.y == kind).nonzero()[0]) for kind in range(len(DEFECTS))]  # one of each kind
+shown = [int((test.y == kind).nonzero()[0]) for kind in range(len(DEFECTS))]  # one of each class
 titles = [DEFECTS[test.y[i]] for i in shown]
 plots.heat_maps(test.X[shown], test.masks[shown], {"PaDiM": padim_maps[shown]}, titles)
 
 # %% [markdown]
-# How to read it: bright is far from what is usual at that place, on one scale for all rows; the line is the outline of the true defect. Look for two things: a defect that stays dark, and a bright place outside of the line. For the drawn capsules we measured an AUROC of 0.98, for the bottles 0.998.
+# How to read it: bright means far from what is usual at that position, on one scale for all rows; the line is the outline of the true defect. Look for two things: a defect that stays dark, and a bright region outside the line. For the drawn capsules we measured an AUROC of 0.98, for the bottles 0.998.
 
 # %% [markdown]
 # ### PatchCore: a memory of good patches
 #
-# PaDiM knows what is usual *here*. If the parts lie any way, as screws on a belt do, there is no *here*. PatchCore (Roth et al., CVPR 2022) forgets the places: it keeps the patches of all good images in one **memory bank**, and a new patch is as strange as its distance to the nearest one in the bank. That is all. The art is in the size.
+# PaDiM knows what is usual *here*. If the parts lie in any orientation, as screws on a belt do, there is no *here*. PatchCore (Roth et al., CVPR 2022) forgets the positions: it keeps the patches of all good images in one **memory bank**, and the anomaly score of a new patch is its distance to the nearest one in the bank. That is all. The difficulty is the size.
 #
-# Do the sum before you write any code. 219 good parts of 48 × 48 places are 504,576 patches of 96 numbers: 194 MB in `float32`, which is bearable. The 132 test images have 304,128 patches. The table of all distances between the two would have 153 billion entries: 614 GB. So, two things: a small bank that stands for the large one, and a search that never holds more than a slice of the table.
+# Do the arithmetic before you write any code. 219 good parts of 48 × 48 positions are 504,576 patches of 96 numbers: 194 MB in `float32`, which is bearable. The 132 test images have 304,128 patches. The table of all distances between the two would have 153 billion entries: 614 GB. So you need two things: a small bank that represents the large one, and a search that never holds more than a slice of the table.
 #
 # #### A coreset
 #
-# Which patches to keep? Most of them show background or plain surface, and are nearly the same. A random choice keeps a thousand of those, and perhaps none of the print. What you want is that *every* patch has a chosen one nearby. The best choice for that (k-centre) is out of reach, and a greedy one is not much worse: begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible (Gonzalez, 1985).
+# Which patches to keep? Most of them show background or plain surface, and are nearly the same. A random choice keeps a thousand of those, and perhaps none of the print. You want *every* patch to have a chosen one nearby. The best such choice (k-centre) is too expensive to compute, and a greedy one is not much worse: begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible (Gonzalez, 1985).
 #
-# **Task** (20 min, medium). Write `greedy_coreset`. It returns the indices (`size`,) of the chosen patches, `int64`, in the order in which they are chosen: `first`, then each time the patch with the largest Euclidean distance to the nearest chosen one. If several are equally far, the lowest index is taken. 1 ≤ `size` ≤ P, and `size` is not larger than the number of different patches.
+# **Task** (20 min, medium). Write `greedy_coreset`.
 #
-# Memory counts: with 50,000 patches the table of all pairs takes 10 GB. The check watches: at no time may more than a quarter of the table of all pairs be in use. You need a single column of it.
+# - It returns the indices (`size`,) of the chosen patches, `int64`, in the order in which they are chosen: `first`, then each time the patch with the largest Euclidean distance to the nearest chosen one.
+# - If several are equally far, take the lowest index.
+# - 1 ≤ `size` ≤ P, and `size` is not larger than the number of different patches.
+# - Memory counts: with 50,000 patches the table of all pairs takes 10 GB. The check measures it: at no time may more than a quarter of the table of all pairs be in use. You need only a single column of it.
 #
 # <details><summary>Hint 1: what to remember</summary>For each patch, its distance to the nearest chosen one, a tensor (P,). A new choice can only make these numbers smaller: <code>torch.minimum(distances, distances_to_the_new_one)</code>.</details>
-# <details><summary>Hint 2: which one</summary><code>distances.argmax()</code> is the first one of several that are equal. The chosen ones have distance 0, so none comes twice. Squares of distances have the same order as distances.</details>
+# <details><summary>Hint 2: which one</summary><code>distances.argmax()</code> returns the first of several equal values. The chosen patches have distance 0, so none is chosen twice. Squares of distances have the same order as distances.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "greedy_coreset", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1462,7 +1478,7 @@ def greedy_coreset(patches: torch.Tensor, size: int, first: int) -> torch.Tensor
 
 
 # %% [markdown]
-# This is how memory is watched, for the next two checks: what your function has in use at the same time, in tensors and in NumPy arrays, is added up. Its arguments do not count. To see the table of a large problem, the check repeats the patches of a small one.
+# The next two checks measure memory like this: they add up everything that your function has in use at the same time, in tensors and in NumPy arrays. Its arguments do not count. To make the problem large, the check repeats the patches of a small one.
 
 # %% nbgrader={"grade": false, "grade_id": "watch_memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import tracemalloc
@@ -1531,14 +1547,15 @@ check.hidden("coreset", watched_coreset)
 # %% [markdown]
 # #### The search
 #
-# **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance. It returns their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M; no two distances that matter are equal in the check.
+# **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance.
 #
-# - **Memory.** `chunk` is a number of queries: the table is computed for at most so many at a time, and what is not needed of it is let go. Q need not be a multiple of `chunk`, which may also be larger than Q. The check watches a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use, the distances of 50 queries. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
-# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also stand in the bank: its distance is 0, where 3 · 10⁻⁶ will do (`F.pairwise_distance` adds 10⁻⁶ to every difference).
+# - **Result.** Return their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M; in the check, no two distances that matter are equal.
+# - **Memory.** `chunk` is a number of queries: compute the table for at most that many at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use, the distances of 50 queries. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
+# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank: then its distance is 0, and up to 3 · 10⁻⁶ is accepted (`F.pairwise_distance` adds 10⁻⁶ to every difference).
 #
-# <details><summary>Hint 1: two functions</summary><code>torch.cdist(part, bank)</code> is a slice of the table; <code>topk(k, largest=False)</code> gives values and indices, sorted. <code>queries.split(chunk)</code> makes the parts, the last one smaller if need be.</details>
+# <details><summary>Hint 1: two functions</summary><code>torch.cdist(part, bank)</code> is a slice of the table; <code>topk(k, largest=False)</code> gives values and indices, sorted. <code>queries.split(chunk)</code> makes the chunks; the last one may be smaller.</details>
 # <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵ where the distance is 0. Its root is NaN, and <code>topk</code> and <code>sort</code> put NaN last. <code>clamp(min=0)</code> before the root.</details>
-# <details><summary>Hint 3: I split, and yet memory grows</summary>A view keeps alive what it is a view of. If you sort a slice of the table and keep <code>values[:, :k]</code>, all of the slice stays in memory with it, for every chunk. <code>values[:, :k].clone()</code> is a tensor of its own; <code>topk</code> makes one anyway.</details>
+# <details><summary>Hint 3: I split, but memory still grows</summary>A view keeps its base tensor alive. If you sort a slice of the table and keep <code>values[:, :k]</code>, the whole slice stays in memory, for every chunk. <code>values[:, :k].clone()</code> is a tensor of its own; <code>topk</code> makes one anyway.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "nearest_patches", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1575,7 +1592,7 @@ check.hidden("nearest_patch_values", watched_search)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now fill banks. To spare you a minute, 30,000 patches drawn at random stand for all of them, and the greedy choice looks at a random projection of them to 16 dimensions, which keeps distances roughly (the paper projects too). And since each choice depends only on those before it, the first 300 of a coreset of 3,000 *are* the coreset of 300.
+# Now fill the banks. To save a minute, we use 30,000 patches drawn at random instead of all of them. The greedy choice works on a random projection to 16 dimensions, which roughly keeps the distances (the paper projects too). And since each choice depends only on those before it, the first 300 of a coreset of 3,000 *are* the coreset of 300.
 
 # %% nbgrader={"grade": false, "grade_id": "fill_banks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1613,17 +1630,19 @@ for name, bank in banks.items():
 patchcore_maps = bank_maps["coreset of 3,000"]
 
 # %% [markdown]
-# How to read it: a row is a bank. The same number of patches finds far more defects if it was chosen greedily: for the drawn capsules we measured 0.67 for 300 at random and 0.88 for a coreset of 300, which also beats 3,000 at random (0.80); and 0.93 for a coreset of 3,000. A random bank holds what is frequent. A rare but good patch has nothing like it in there, so good parts are called strange. The coreset begins with the rare ones. And memory stays small: the bank and one chunk take 13 MB, however many images there are to search. The time grows with the size of the bank, and so would the chunk: that is why ten times the patches are not simply better.
+# How to read it: each row is a bank. The same number of patches finds far more defects if it was chosen greedily: for the drawn capsules we measured 0.67 for 300 at random and 0.88 for a coreset of 300. That also beats 3,000 at random (0.80). A coreset of 3,000 had 0.93. A random bank holds the frequent patches. A rare but good patch is like none of them, so good parts raise alarms. The coreset begins with the rare patches.
+#
+# Memory stays small: the bank and one chunk take 13 MB, however many images there are to search. The time grows with the size of the bank, and so would the chunk: that is why ten times the patches are not simply better.
 #
 # #### The score of an image
 #
-# So far an image is as strange as its strangest patch, $s^* = \lVert m^{test} - m^* \rVert$, where $m^{test}$ is the patch with the largest distance to its nearest patch $m^*$ in the bank. The paper weights this number (its equation 7). If $m^*$ is itself a rare patch, an outlier of the good ones, then being far from it means more than being far from one in the middle of a crowd:
+# So far the score of an image is that of its most anomalous patch, $s^* = \lVert m^{test} - m^* \rVert$, where $m^{test}$ is the patch with the largest distance to its nearest patch $m^*$ in the bank. The paper weights this number (its equation 7). If $m^*$ is itself a rare patch, an outlier of the good ones, then a large distance from it means more than a large distance from a patch with many neighbours:
 #
 # $$s = \left( 1 - \frac{\exp \lVert m^{test} - m^* \rVert}{\sum_{m \in \mathcal{N}_b(m^*)} \exp \lVert m^{test} - m \rVert} \right) s^*$$
 #
-# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight is 0 for every image. Nobody wants that, but the formula says so.)
+# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight is 0 for every image. That is useless, but the formula says so.)
 #
-# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a single number: a Python number, or a tensor of shape (), not (1,). Distances may be large: $e^{1000}$ is infinite in any precision, and the result must be right all the same.
+# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a single number: a Python number, or a tensor of shape (), not (1,). Distances may be large: $e^{1000}$ is infinite in any precision, but the result must still be right.
 #
 # <details><summary>Hint 1: two searches</summary>Your <code>nearest_patches</code> does both: once for the patches of the image, with k = 1, and once with the single query m*, with k = b.</details>
 # <details><summary>Hint 2: large exponents</summary>The fraction is an entry of a softmax over distances from m<sup>test</sup>. <code>torch.softmax</code> subtracts the largest exponent first; <code>exp(s* − logsumexp(…))</code> does the same.</details>
@@ -1668,9 +1687,11 @@ both = {"PaDiM": padim_maps[shown], "PatchCore": patchcore_maps[shown]}
 plots.heat_maps(test.X[shown], test.masks[shown], both, titles)
 
 # %% [markdown]
-# How to read it: both maps have their own scale, the same for all rows. (The pattern along the border of PatchCore's comes from the padding of the convolutions, which is like nothing else on a part.) For the drawn capsules, PaDiM is ahead: 0.98 against 0.93. Both have the same features, so where is the difference? It is *place*. The drawn parts all lie the same way, and so do bottles under a camera. A squeezed capsule shows background and an edge where there should be capsule: PatchCore has both in its bank, and nothing tells it that they do not belong *there*. That is where it loses most. Re-weighting changes little here, 0.928 to 0.925; it is a correction for outliers in the bank, not a cure.
+# How to read it: each of the two methods has one scale for all rows. (The pattern along the border of PatchCore's maps comes from the padding of the convolutions, which is like nothing else on a part.)
 #
-# What does PaDiM pay for it? Move every part by a few places, another way for each image, in training and in test. (Features that are moved are those of an image that was moved, up to what happens at the border.)
+# For the drawn capsules, PaDiM is ahead: 0.98 against 0.93. Both use the same features, so where is the difference? It is the *position*. The drawn parts all lie the same way, and so do bottles under a camera. A squeezed capsule shows background and an edge where there should be capsule. PatchCore has both in its bank, and nothing tells it that they do not belong *there*. That is where it loses most. Re-weighting changes little here, 0.928 to 0.925; it is a correction for outliers in the bank, not a cure.
+#
+# What is the price of PaDiM's advantage? Move every part by a few positions, differently for each image, in training and in test. (Moving the features is the same as moving the image, except at the border.)
 
 # %% nbgrader={"grade": false, "grade_id": "parts_that_lie_elsewhere", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1691,12 +1712,14 @@ for most in (0, 4, 8):
           f"PaDiM {roc_auc_score(defective, scores):.3f}")  # fmt: skip
 
 # %% [markdown]
-# How to read it: PaDiM falls with every pixel. (Here what leaves on one side comes in on the other; a real part would not.) PatchCore is not in this table because nothing changes for it: an image that was moved has the same patches. Its 0.93 is now ahead. PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles: at each place it now has seen capsule, edge and background, so everything is usual everywhere. Parts in a holder: PaDiM. Parts that lie any way, such as the real screws: PatchCore, or align the images first. And then give it enough patches. For the real screws we measured, with MobileNetV2 at 256 pixels, 0.89 for PaDiM, 0.90 for a coreset of 1 % of all patches, and 0.95 for one of 10 %.
+# How to read it: PaDiM falls with every pixel, from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles. (Here a part that leaves on one side comes in on the other; a real part would not.) At each position it has now seen capsule, edge and background, so everything is usual everywhere. PatchCore is not in this table because nothing changes for it: a moved image has the same patches. Its 0.93 is now ahead.
+#
+# For parts in a holder, use PaDiM. For parts in any orientation, such as the real screws, use PatchCore, or align the images first. And give PatchCore enough patches. For the real screws we measured, with MobileNetV2 at 256 pixels, 0.89 for PaDiM, 0.90 for a coreset of 1 % of all patches, and 0.95 for one of 10 %.
 
 # %% [markdown]
 # ## 5 · How good is it?
 #
-# You have three detectors and a lot of coloured pictures. Which detector is best? Two questions hide in this one: does it tell defective *parts* from good ones, and does it find the defective *pixels*? For the first, a part needs a single number. We take the largest value of its map: a part is as bad as its worst place. (A mean would drown a scratch of a hundred pixels in 36,864 of them.)
+# You have three detectors and a lot of coloured pictures. Which detector is best? There are two questions in this one: does it tell defective *parts* from good ones, and does it find the defective *pixels*? For the first, a part needs a single number. We take the largest value of its map: a part is as bad as its worst pixel. (A mean would drown a scratch of a hundred pixels among all 36,864.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "image_scores", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1714,17 +1737,22 @@ def at_full_size(maps: torch.Tensor, size: int) -> torch.Tensor:
 # %% [markdown]
 # ### Is the ranking right?
 #
-# A score is no decision. Each threshold makes one of it: some share of the defective parts is found, and some share of the good ones is a false alarm. The ROC curve draws the first against the second for all thresholds, and the area under it has a meaning that needs no threshold: it is **the probability that a defective part scores higher than a good one**, when both are drawn at random, and a tie counts half.
+# A score is not a decision. A threshold turns it into one: some share of the defective parts is found, and some share of the good ones is a false alarm. The ROC curve draws the first against the second for all thresholds, and the area under it has a meaning that needs no threshold: it is **the probability that a defective part scores higher than a good one**, when both are drawn at random, and a tie counts half.
 #
 # $$\text{AUROC} = \frac{1}{n_+ n_-} \sum_{i \text{ defective}}\ \sum_{j \text{ good}} \Big( [s_i > s_j] + \tfrac12\, [s_i = s_j] \Big)$$
 #
-# **Task** (20 min, medium). Write `auroc`. `scores` (N,) are `float32` or `float64`, finite, in any range; `labels` (N,) are `bool`, or `int64` with 0 for good and 1 for defective, and there is at least one of each. Only equal scores tie: two that differ by 10⁻⁹ are different. Return a Python number, or a tensor of shape (), and leave the inputs as they are.
+# **Task** (20 min, medium). Write `auroc`.
 #
-# Below you will call it with more than a million pixels. The formula as it stands would compare 10¹⁰ pairs, so sort. (`roc_auc_score` of scikit-learn does all of it, but then you would have nothing of your own to compare with it further down.)
+# - `scores` (N,) are `float32` or `float64`, finite, in any range.
+# - `labels` (N,) are `bool`, or `int64` with 0 for good and 1 for defective, and there is at least one of each.
+# - Only equal scores tie: two scores that differ by 10⁻⁹ are different.
+# - Return a Python number, or a tensor of shape (), and leave the inputs as they are.
 #
-# <details><summary>Hint 1: ranks</summary>Number the scores from the smallest, 1, to the largest, N. Add up the ranks of the defective ones. What would the sum be if all of them stood at the bottom? What is above that counts the pairs that were won.</details>
+# Below you will call it with more than a million pixels. The formula as written would compare 10¹⁰ pairs, so sort. (`roc_auc_score` of scikit-learn does all of it, but then you would have nothing of your own to compare with it further down.)
+#
+# <details><summary>Hint 1: ranks</summary>Number the scores from the smallest, 1, to the largest, N. Add up the ranks of the defective ones. What would the sum be if all of them were at the bottom? The surplus over that is the number of pairs that were won.</details>
 # <details><summary>Hint 2: ties</summary>Equal scores share the mean of their ranks: <code>stats.rankdata</code> of SciPy does that. From the sum of the ranks subtract n₊ (n₊ + 1) / 2, and divide by n₊ n₋.</details>
-# <details><summary>Hint 3: without ranks</summary><code>scores.unique(return_inverse=True)</code> gives each score the number of its value. Count the good and the defective ones of each value with <code>torch.bincount(…, minlength=…)</code>; a cumulative sum says how many good ones lie below.</details>
+# <details><summary>Hint 3: without ranks</summary><code>scores.unique(return_inverse=True)</code> gives each score the number of its value. Count the good and the defective ones of each value with <code>torch.bincount(…, minlength=…)</code>; a cumulative sum says how many good ones are below.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "auroc", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1760,26 +1788,31 @@ for name, maps in MAPS.items():
     print(f"{name:12} AUROC of images: yours {auroc(scores, defective):.4f}, theirs {theirs:.4f}")
 
 # %% [markdown]
-# How sure are these figures? There are few good parts in the test set, 23 for the capsule. A single one of them that scores above all defective parts, where it scored below them before, costs 1/23, which is 0.043. Differences in the third digit are no differences.
+# How certain are these numbers? There are few good parts in the test set, 23 for the capsule. A single one of them that scores above all defective parts, where it scored below them before, costs 1/23, which is 0.043. So ignore differences in the third digit.
 #
 # ### Are the pixels right?
 #
-# The same function can rank pixels instead of parts. But then a defect counts by its size: one large crack can be worth more than fifty small holes. Whoever inspects parts thinks in *defects*, and so does the **per-region overlap**, PRO (Bergmann et al. 2019):
+# The same function can rank pixels instead of parts. But then a defect counts by its size: one large crack can be worth more than fifty small holes. An inspector counts *defects*, and so does the **per-region overlap**, PRO (Bergmann et al. 2019):
 #
-# - A **region** is a connected piece of one image's mask. Pixels that touch at a side *or at a corner* belong together.
+# - A **region** is a connected component of one image's mask. Pixels that touch at a side *or at a corner* belong together.
 # - With threshold $t$, every pixel whose value is **at least** $t$ is called defective. The *overlap* of a region is the share of its pixels that are, and $\mathrm{PRO}(t)$ is the mean over all regions of all images. Each region counts the same, whatever its size.
 # - $\mathrm{FPR}(t)$ is the share of all good pixels, in defective images and in good ones, that are called defective.
 # - Let $t$ fall through *every distinct value* of the maps. The points (FPR, PRO), joined by straight lines, make a curve that begins at (0, 0), where $t$ is above everything, and ends at (1, 1).
 #
-# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area. With the usual limit of 0.3 it is said: nobody will look at a map in which a third of what is good lights up.
+# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area. The usual limit of 0.3 says: nobody will look at a map in which a third of the good pixels light up.
 #
-# **Task** (40 min, hard). Write `region_overlap`. `maps` (N, H, W) are `float32` or `float64` and finite, `masks` (N, H, W) are `bool`, with at least one region and one good pixel; some images have no region, and one may consist of nothing else. 0 < `limit` ≤ 1. Return a Python number or a tensor of shape (). Inputs stay as they are.
+# **Task** (40 min, hard). Write `region_overlap`.
 #
-# A first test: a map that has the same value everywhere finds nothing, and gets limit / 2. Below you will call it with a million different values. One threshold after another would take days then; sort once and add up. In the check the maps are small, and loops are welcome.
+# - `maps` (N, H, W) are `float32` or `float64` and finite.
+# - `masks` (N, H, W) are `bool`, with at least one region and one good pixel. Some images have no region, and a region may fill a whole image.
+# - 0 < `limit` ≤ 1.
+# - Return a Python number or a tensor of shape (), and leave the inputs as they are.
 #
-# <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides. Hand it all images at once, and a region grows from one image into the next.</details>
-# <details><summary>Hint 2: a sum in place of thresholds</summary>Give each defective pixel the weight 1 / (number of pixels of its region) / (number of all regions). Then PRO(t) is the sum of the weights of all pixels with a value of at least t: sort the pixels by value, the largest first, and take a cumulative sum. FPR is one too.</details>
-# <details><summary>Hint 3: equal values</summary>Pixels of the same value cross the threshold together. Of such a group only the last entry of the cumulative sums is a point of the curve.</details>
+# A first test: a map that has the same value everywhere finds nothing, and gets limit / 2. Below you will call the function with a million different values. One threshold after another would then take days; sort once and add up. In the check the maps are small, and loops are fine.
+#
+# <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides. If you pass all images at once, a region grows from one image into the next.</details>
+# <details><summary>Hint 2: a sum instead of thresholds</summary>Give each defective pixel the weight 1 / (number of pixels of its region) / (number of all regions). Then PRO(t) is the sum of the weights of all pixels with a value of at least t: sort the pixels by value, the largest first, and take a cumulative sum. FPR is one too.</details>
+# <details><summary>Hint 3: equal values</summary>Pixels of the same value cross the threshold together. Only the last entry of such a group in the cumulative sums is a point of the curve.</details>
 # <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points up to the limit (<code>fpr &lt;= limit</code>, since the curve may rise vertically there), append this one, and call <code>torch.trapezoid(pro, fpr)</code>. Do not forget (0, 0) in front, nor to divide.</details>
 
 
@@ -1816,17 +1849,21 @@ check.hidden("region_overlap_values", region_overlap)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Compare figures of PRO only if you know the code. This definition is that of MVTec's own evaluation. A script that is copied from one repository to the next takes 200 equally spaced thresholds, stops at the last one below the limit, and stretches what it has to the full width; another one adds up pixels where it should add up regions. All of them print "PRO": for PaDiM's maps of the capsule, at full size, 0.916, 0.910 and 0.944. (The table below takes every second pixel, which makes it 0.922.)
+# Compare PRO values only if you know which implementation produced them. The definition above is that of MVTec's own evaluation. A script that is copied from one repository to the next takes 200 equally spaced thresholds, stops at the last one below the limit, and stretches the curve to the full width. Another script adds up pixels instead of regions. All of them print "PRO": for PaDiM's maps of the capsule, at full size, 0.916, 0.910 and 0.944. (The table below takes every second pixel, which makes it 0.922.)
 #
 # ### Are the decisions right?
 #
-# AUROC and PRO judge all thresholds together. In use there is one, and then there is a mask. Two measures compare a mask $P$ with the true one $T$:
+# AUROC and PRO judge all thresholds together. In use there is only one threshold, and it gives a mask. Two measures compare a mask $P$ with the true one $T$:
 #
 # $$\mathrm{IoU} = \frac{|P \cap T|}{|P \cup T|} \qquad \mathrm{Dice} = \frac{2\,|P \cap T|}{|P| + |T|}$$
 #
-# **Task** (5 min, easy). Write `mask_overlap`. `predicted` and `truth` are `bool`, of one shape, whatever it is. It returns IoU and Dice, in this order, each a Python number or a tensor of shape (). If both masks are empty, nothing is wrong: 1 and 1. Choose that: the 1 that is often added above and below the line makes 1 of 0 / 0, and changes all other results too.
+# **Task** (5 min, easy). Write `mask_overlap`.
 #
-# <details><summary>Hint: bool is not a number</summary><code>predicted &amp; truth</code> and <code>predicted | truth</code> are masks again, and <code>.sum()</code> counts. |P| + |T| counts what both have twice: it is not the union.</details>
+# - `predicted` and `truth` are `bool`, of the same shape, with any number of dimensions.
+# - It returns IoU and Dice, in this order, each a Python number or a tensor of shape ().
+# - If both masks are empty, nothing is wrong: return 1 and 1. Handle this case explicitly. Adding 1 to numerator and denominator, as is often done, also turns 0 / 0 into 1, but it changes all other results too.
+#
+# <details><summary>Hint: bool is not a number</summary><code>predicted &amp; truth</code> and <code>predicted | truth</code> are masks again, and <code>.sum()</code> counts. |P| + |T| counts common pixels twice, so it is not the union.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "mask_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1848,7 +1885,7 @@ check.hidden("mask_overlap_values", mask_overlap)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now everything together. To save time we take every second row and column of the maps at full size. AP is the *average precision* of the pixels: the precision, averaged over all levels of recall, which is very sensitive to false alarms.
+# Now compute all measures together. To save time we take every second row and column of the maps at full size. AP is the *average precision* of the pixels: the precision, averaged over all levels of recall, which is very sensitive to false alarms.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_pixels", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1867,9 +1904,9 @@ for name, maps in half_maps.items():
     print(f"{name:12}" + "".join(f"{v:{w}.3f}" for v, w in zip(row, widths, strict=True)))
 
 # %% [markdown]
-# How to read it: go through the columns from left to right. The pixel AUROC is high for all of them. AP and the narrow PRO, which look at the pixels that are called defective *first*, are far lower, and they may well prefer another detector than the image AUROC does. Finding *that* a part is defective and finding *where* are two skills.
+# How to read it: go through the columns from left to right. The pixel AUROC is high for all of them. AP and the narrow PRO look at the pixels that are called defective *first*. They are far lower, and may well prefer a different detector from the image AUROC. Finding *that* a part is defective and finding *where* are two skills.
 #
-# A curve shows what a number hides. For PRO the picture is made with your function alone: `limit` × `region_overlap(…, limit)` is the area up to a limit, so the difference between two limits is the area of a strip, and divided by its width it is the mean height there.
+# A curve shows what a number hides. The picture for PRO needs only your function: `limit` × `region_overlap(…, limit)` is the area up to a limit, so the difference between two limits is the area of a strip, and divided by its width it is the mean height there.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_curves", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1884,11 +1921,11 @@ for name, maps in half_maps.items():
 plots.detection_curves(ranking, overlaps)
 
 # %% [markdown]
-# How to read it: left, how many defective parts are found (up) for how many false alarms (right); each step to the right is one good part. Right, how much of a region is called defective (up) when so many good pixels are (right); each step is a mean over a strip, from every fourth row and column. The left ends matter: nobody runs a line at 20 % false alarms.
+# How to read it: the left panel shows the share of defective parts found (vertical axis) against the share of false alarms (horizontal axis); each step to the right is one good part. The right panel shows how much of a region is called defective against the share of good pixels that are; each step is a mean over a strip, from every fourth row and column. The left ends matter: nobody runs a production line at 20 % false alarms.
 #
 # ### With one threshold
 #
-# Which threshold gives the best Dice? We can try sixty and take the best. But on which images? On those that we measure with, the answer is too good: it is the best of sixty attempts. So choose it on one half of the test set and measure on the other one, with the halves of section 1.
+# Which threshold gives the best Dice? We can try sixty and take the best. But on which images? If we choose on the images that we measure with, the result is too good: it is the best of sixty attempts. So choose the threshold on one half of the test set and measure on the other, with the halves of section 1.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_masks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1906,11 +1943,11 @@ for name, maps in half_maps.items():
     print(f"{name:22}{float(iou):8.3f}{float(fair):8.3f}{float(flattered):31.3f}")
 
 # %% [markdown]
-# How to read it: the right column is what you would have written without holding out a half, and the difference is by how much it would have promised too much. One number and sixty candidates overfit little; a threshold for each kind of defect would overfit more. Even so, to choose a threshold took masks of defects. Section 6 does without.
+# How to read it: the right column is what you would have reported without holding out a half. The difference is how much you would have promised too much. One number and sixty candidates overfit little; one threshold for each type of defect would overfit more. But even this choice needed masks of defects. Section 6 does without them.
 #
 # ### A detector that misses half of the defects
 #
-# Two detectors, made up for the purpose from the true masks. *Large only* marks the larger half of all regions completely, and sees nothing at all of the smaller half. *A bit of each* marks half of the pixels of every region: it misses no defect. Everything else is noise.
+# Here are two detectors, constructed from the true masks. *Large only* marks the larger half of all regions completely, and sees nothing at all of the smaller half. *A bit of each* marks half of the pixels of every region: it misses no defect. Everything else is noise.
 
 # %% nbgrader={"grade": false, "grade_id": "made_up_detectors", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1938,34 +1975,40 @@ for name, marked in made_up.items():
     print(f"{name:15} marks {share:4.0%} of the pixels: AUROC {ranked:.3f}, PRO {pro:.3f}")
 
 # %% [markdown]
-# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. For the AUROC the detector that misses half of the defects is by far the better one, and 0.961 is a figure that people are proud of. For PRO the two are about equal. And a factory that throws a part away as soon as something lights up would want the second one.
+# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. By the AUROC, the detector that misses half of the defects is by far the better one, and many people would be proud of 0.961. By PRO the two are about equal. And a factory that rejects a part as soon as anything lights up would want the second one.
 #
-# PRO has a price as well. The smallest regions here are single pixels, crumbs at the edge of a squeezed spot, and each of them counts as much as the largest region, of 508. Look at the sizes of the regions before you believe either figure.
+# PRO has its price too. The smallest regions here are single pixels, crumbs at the edge of a squeezed spot, and each of them counts as much as the largest region, which has 508. Look at the sizes of the regions before you believe either number.
 #
-# **Question: small defects** (2 points). "Pixel AUROC 0.96: it finds 96 % of the defects", somebody writes under a table. Why does a pixel AUROC flatter a detector that misses small defects? *A full answer says of what 0.96 is the probability; calculates, from the share of pixels that "large only" marks, that its AUROC must be about 0.96; says what the many good pixels do to the false-positive rate, with a number from this data set; and says what PRO does differently, and one thing that PRO gets wrong in turn.* (about 15 min)
+# **Question: small defects** (2 points). "Pixel AUROC 0.96: it finds 96 % of the defects", somebody writes under a table. Why does a pixel AUROC flatter a detector that misses small defects? *A full answer says which probability 0.96 is; calculates, from the share of pixels that "large only" marks, that its AUROC must be about 0.96; says how the many good pixels affect the false-positive rate, with a number from this data set; and says what PRO does differently, and one thing that PRO in turn gets wrong.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_small_defects", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** The pixel AUROC is the probability that a defective *pixel*, drawn at random from all defective pixels, has a higher value than a good pixel drawn at random. It is about pixels, so a defect weighs what it measures, and it is no share of anything that was found: a detector that knows nothing has 0.5.
+# **Model answer.** The pixel AUROC is the probability that a defective *pixel*, drawn at random from all defective pixels, has a higher value than a good pixel drawn at random. It is about pixels, so a defect counts by its area. And it is not a share of anything that was found: a detector that knows nothing has 0.5.
 #
 # In the capsule's test set the larger half of the regions has 92 % of the defective pixels. "Large only" puts those above all good pixels (they win with probability 1) and leaves the rest to chance (they win with probability ½): 0.92 · 1 + 0.08 · ½ = 0.96. Half of the defects cost four points.
 #
-# And good pixels are plenty: about 99 % of all, most of them far from anything that could be mistaken for a defect. A false-positive rate of 1 % sounds small. It is about 48,000 pixels of the 132 images at full size, as many as all defective pixels together, so precision is at most one half there; yet on the axis of the ROC curve it is a hundredth, and most of the area lies at rates at which nobody could work.
+# And there are very many good pixels: about 99 % of all, most of them far from anything that could be mistaken for a defect. A false-positive rate of 1 % sounds small. It is about 48,000 pixels of the 132 images at full size, as many as all defective pixels together, so precision is at most one half there; yet on the axis of the ROC curve it is a hundredth, and most of the area lies at rates at which nobody could work.
 #
-# PRO takes the mean over regions, so that half of the regions are half of the score, and stops at a limit. In turn it gives a crumb of one pixel the weight of a large crack, so it depends on how masks were drawn and cut into pieces; it says nothing about how many false alarms a *good part* causes; or: its value depends on the limit, and figures with different limits cannot be compared.
+# PRO takes the mean over regions, so that half of the regions are half of the score, and stops at a limit. In turn it gives a crumb of one pixel the weight of a large crack, so it depends on how masks were drawn and cut into pieces; it says nothing about how many false alarms a *good part* causes; or: its value depends on the limit, and values with different limits cannot be compared.
 #
-# **Marking.** Half a point each: the probability, of pixels; the calculation (for another category with its own figures; "0.92 plus half of the rest"); the many good pixels with a number (share of defective pixels, or pixels at 1 %); what PRO does, with one thing it gets wrong. "Because large defects have more pixels", without more, earns half a point.
+# **Marking.** Half a point each: the probability, of pixels; the calculation (for another category with its own numbers; "0.92 plus half of the rest"); the many good pixels with a number (share of defective pixels, or pixels at 1 %); what PRO does, with one thing it gets wrong. "Because large defects have more pixels", without more, earns half a point.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 6 · Where is it?
 #
-# A factory wants no heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. Somebody has to choose a threshold, and there are no defects to choose it with. But there are good parts, and a promise can be made about those: *at most so many of them raise a false alarm*.
+# A factory does not want a heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. You must choose a threshold, and there are no defects to choose it with. But there are good parts, and you can make a promise about those: *at most so many of them raise a false alarm*. (A threshold chosen in this way is called **conformal**.)
 #
-# **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold. `scores` (N,) are those of good images, N ≥ 1, `float32` or `float64`, in any order, and 0 ≤ `rate` < 1. At most `rate` · N of these images may raise an alarm. Return the smallest *of the scores* that can be the threshold, with all its digits, as a Python number or a tensor of shape (). If `rate` · N is less than 1, none may raise an alarm. (In the check, `rate` · N is a whole number only where floating point says so, too.)
+# **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold.
 #
-# <details><summary>Hint 1: how many</summary>With 44 images and a rate of 0.05, 2.2 may: that is 2. Sort the scores. Which one is the threshold if exactly two are to lie above?</details>
-# <details><summary>Hint 2: equal scores</summary>If several scores equal the threshold, none of them raises an alarm, so fewer may than could. That is all right: at most. Quantiles that lie between two scores are no scores.</details>
+# - `scores` (N,) are the scores of good images, N ≥ 1, `float32` or `float64`, in any order, and 0 ≤ `rate` < 1.
+# - At most `rate` · N of these images may raise an alarm. If `rate` · N is less than 1, none may.
+# - Return the smallest *of the scores* that can be the threshold, with all its digits, as a Python number or a tensor of shape ().
+#
+# (In the check, `rate` · N is a whole number only if it is one in floating point, too.)
+#
+# <details><summary>Hint 1: how many</summary>With 44 images and a rate of 0.05, 2.2 images may raise an alarm: that is 2. Sort the scores. Which score is the threshold if exactly two are above it?</details>
+# <details><summary>Hint 2: equal scores</summary>If several scores equal the threshold, none of them raises an alarm, so fewer alarms are raised than allowed. That is fine: the promise is "at most". An interpolated quantile is not one of the scores.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "false_alarm_threshold", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1985,7 +2028,7 @@ check.hidden("false_alarm_values", false_alarm_threshold)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Which good images? The training images are at hand, and that is the trap: the Gaussians were fitted to them, so they lie closer to the mean than any new part will. Set a fifth of them aside, fit to the others, and look at both.
+# Which good images should you use? You have the training images, and that is the trap: the Gaussians were fitted to them, so they lie closer to the mean than any new part will. Set a fifth of them aside, fit to the others, and compare.
 
 # %% nbgrader={"grade": false, "grade_id": "set_aside", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2018,22 +2061,28 @@ for name, t in alarm_at.items():
 plots.score_strips(scores_in, {f"5 % of {name}": float(t) for name, t in alarm_at.items()})
 
 # %% [markdown]
-# How to read it: a dot is an image; how high it lies within its row means nothing. Good parts of the test lie where those that were *set aside* lie, and to the right of those that the Gaussians were *fitted to*. We measured: the threshold from the latter promises 5 % false alarms and gives 10 of 23 for the capsule, 13 of 20 for the bottle. The one from parts set aside gives 3 of 23 and 0 of 20.
+# How to read it: each dot is an image; its height within a row means nothing. The good parts of the test set lie where the parts that were *set aside* lie, and to the right of those that the Gaussians were *fitted to*. We measured: the threshold from the fitted parts promises 5 % false alarms and gives 10 of 23 for the capsule, 13 of 20 for the bottle. The threshold from the parts set aside gives 3 of 23 and 0 of 20.
 #
-# Is 3 of 23 a broken promise? No. With few images there is not much to promise:
+# Is 3 of 23 a broken promise? No. With few images you cannot promise much:
 #
-# - N good images from the same line are like one more. If $k$ of N exceed the threshold, the next good part does so with probability $(k + 1)/(N + 1)$ on average: for $k = 2$ of 43 that is 6.8 %. With 43 images even the largest of all scores cannot promise 1 %. It takes 99.
-# - That is on average; *your* threshold may be unlucky. If the true rate is $p$, no alarm among N good parts has the probability $(1 - p)^N$. That is still 5 % at $p \approx 3/N$. To be 95 % sure of at most 1 %, you need **300 good parts**, none of which raises an alarm.
+# - The next good image from the same line is like these N. If $k$ of N exceed the threshold, the next good part does so with probability $(k + 1)/(N + 1)$ on average: for $k = 2$ of 43 that is 6.8 %. With 43 images even the largest of all scores cannot promise 1 %. You need 99.
+# - That is an average; *your* threshold may be unlucky. If the true rate is $p$, the probability of no alarm among N good parts is $(1 - p)^N$. That is still 5 % at $p \approx 3/N$. To be 95 % sure of at most 1 %, you need **300 good parts**, none of which raises an alarm.
 #
 # ### Boxes
 #
-# A camera that rejects a part should say where. For each connected piece of a mask, a box: that is also what a detector such as YOLO is trained with, one box for each *instance*.
+# A camera that rejects a part should say where the defect is. So give a box for each connected component of a mask. A detector such as YOLO is trained with the same boxes, one for each *instance*.
 #
-# **Task** (30 min, medium). Write `boxes_of`. `mask` (H, W) is `bool`. Pixels that touch at a side or at a corner belong to one piece. Pieces of fewer than `least` pixels are dropped. Every other piece gives a row (x1, y1, x2, y2): `x1` is its first column and `y1` its first row, and `x2` and `y2` are the first column and row **behind** it, so that x2 − x1 is its width. Sort the rows by y1, then x1, then y2, then x2. The result is a tensor (n, 4), `int64`, also for n = 0. Boxes may overlap, and a piece may lie in the hole of another one: it is a piece all the same.
+# **Task** (30 min, medium). Write `boxes_of` for a `mask` (H, W), `bool`.
+#
+# - Pixels that touch at a side or at a corner belong to the same connected component, or *piece*. Drop pieces of fewer than `least` pixels.
+# - Every other piece gives a row (x1, y1, x2, y2): `x1` is its first column and `y1` its first row, and `x2` and `y2` are the first column and row **after** it, so that x2 − x1 is its width.
+# - Sort the rows by y1, then x1, then y2, then x2.
+# - The result is a tensor (n, 4), `int64`, even for n = 0.
+# - Boxes may overlap. A piece inside the hole of another piece still counts as a piece.
 #
 # <details><summary>Hint 1: pieces</summary>You had them in <code>region_overlap</code>. <code>ndimage.find_objects(labels)</code> returns a pair of slices, rows and columns, for each piece. (Writing your own flood fill is fine. Use a list of pixels to visit: Python gives up a recursion after 1,000 steps.)</details>
-# <details><summary>Hint 2: the end</summary>A slice ends behind the last pixel already. <code>torchvision.ops.masks_to_boxes</code> returns the last pixel itself, so add 1.</details>
-# <details><summary>Hint 3: order, and nothing</summary><code>sorted(boxes, key=lambda b: (b[1], b[0], b[3], b[2]))</code>; the order of labels is another one. <code>torch.tensor([])</code> is a float tensor of shape (0,): say <code>dtype=torch.int64</code>, and <code>.reshape(-1, 4)</code>.</details>
+# <details><summary>Hint 2: the end</summary>A slice already ends after the last pixel. <code>torchvision.ops.masks_to_boxes</code> returns the last pixel itself, so add 1.</details>
+# <details><summary>Hint 3: order, and nothing</summary><code>sorted(boxes, key=lambda b: (b[1], b[0], b[3], b[2]))</code>; the order of the labels is different. <code>torch.tensor([])</code> is a float tensor of shape (0,): add <code>dtype=torch.int64</code>, and <code>.reshape(-1, 4)</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "boxes_of", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2062,7 +2111,7 @@ check.hidden("boxes_of_masks", boxes_of)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now masks and boxes of the detector, with the threshold from the parts set aside. It was chosen for the largest value of a map, so an image raises an alarm exactly if something in its mask is true. Pieces of fewer than 20 pixels are dropped from the boxes.
+# Now draw the masks and boxes of the detector, with the threshold from the parts set aside. The threshold was chosen for the largest value of a map, so an image raises an alarm exactly if some pixel of its mask is true. Pieces of fewer than 20 pixels are dropped from the boxes.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_boxes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2078,9 +2127,9 @@ plots.found_boxes(
 )
 
 # %% [markdown]
-# How to read it: cyan is what is there, magenta what was found; lines go round masks, dashes are boxes. Nearly all boxes meet a defect, and most are too large (of the capsule's 124, 119 meet one, and 80 are more than a quarter larger than the true box): the maps have one value for 4 × 4 pixels, it is averaged with its neighbours, and the features look at more of the image still.
+# How to read it: cyan is the truth, magenta is what was found; solid lines outline masks, dashed lines are boxes. Nearly all boxes meet a defect, and most are too large (of the capsule's 124, 119 meet one, and 80 are more than a quarter larger than the true box): the maps have one value for 4 × 4 pixels, it is averaged with its neighbours, and the features look at even more of the image.
 #
-# How good is a box? By the IoU of two boxes. A detector's box usually counts as right from 0.5 on.
+# How good is a box? Measure it by the IoU of two boxes. A detector's box usually counts as right from 0.5 on.
 
 # %% nbgrader={"grade": false, "grade_id": "score_boxes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2095,11 +2144,11 @@ print(f"{len(best)} true boxes of 20 pixels or more, {sum(map(len, found_at))} b
 print(f"of the true ones, {touched:.0%} meet one of them, {half:.0%} with an IoU above 0.5")
 
 # %% [markdown]
-# How to read it: the detector knows nearly always *that* there is something and mostly *where*, and seldom how far it reaches. It has never seen a defect. What masks to learn from are worth is the subject of section 7.
+# How to read it: the detector nearly always knows *that* there is something, mostly *where* it is, and seldom how far it reaches. It has never seen a defect. Section 7 shows what you gain if you have masks to learn from.
 #
 # ### Three ways to write it down
 #
-# If you label these images for a detector, or hand your boxes to somebody else's program, they travel in files, and every format has its own idea of a box:
+# If you label these images for a detector, or pass your boxes to another program, you write them to files, and every format has its own idea of a box:
 #
 # | | a box is | in |
 # |---|---|---|
@@ -2107,7 +2156,7 @@ print(f"of the true ones, {touched:.0%} meet one of them, {half:.0%} with an IoU
 # | COCO | x, y, width, height: the first corner and the size | pixels |
 # | YOLO | centre x, centre y, width, height | shares of the image's width (x, width) and height (y, height), 0…1 |
 #
-# Nothing in four numbers tells which. Most "the detector does not learn" stories begin here.
+# Four numbers do not say which convention they follow. Most "the detector does not learn" stories begin here.
 #
 # **Task** (20 min, easy). Write three functions for boxes (n, 4), n ≥ 0; the inputs stay as they are.
 #
@@ -2168,12 +2217,12 @@ check.hidden("box_formats", try_formats)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A mask of 192 × 192 takes 36,864 numbers, nearly all of them 0. COCO writes down *how many* of each come one after the other: **run lengths**. It goes through the mask **column by column**, from top to bottom, and counts: so many zeros, then so many ones, then zeros, and so on. The first number always counts zeros, and is 0 if the mask begins with a one. No other run is 0 long. (The *compressed* form of COCO packs the same numbers into a string.)
+# A mask of 192 × 192 takes 36,864 numbers, nearly all of them 0. COCO writes down *how many* of each come one after the other: **run lengths**. It goes through the mask **column by column**, from top to bottom, and counts: so many zeros, then so many ones, then zeros, and so on. The first number always counts zeros, and is 0 if the mask begins with a one. No other run has the length 0. (The *compressed* form of COCO packs the same numbers into a string.)
 #
 # **Task** (15 min, medium). Write `run_lengths`. `mask` (H, W) is `bool`. It returns the list of the lengths, Python integers, or a tensor of them. Their sum is H · W.
 #
 # <details><summary>Hint 1: the order</summary>PyTorch and NumPy go row by row. The transposed mask, row by row, is the mask column by column.</details>
-# <details><summary>Hint 2: runs</summary><code>itertools.groupby</code> collects equal neighbours. Or find the places where a value differs from the one before: run lengths are the differences between those places, with 0 in front and H · W behind.</details>
+# <details><summary>Hint 2: runs</summary><code>itertools.groupby</code> collects equal neighbours. Or find the indices where a value differs from the one before: run lengths are the differences between those indices, with 0 before the first and H · W after the last.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "run_lengths", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2198,7 +2247,7 @@ check.hidden("run_length_values", run_lengths)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Here is what one defect looks like in each of the formats. This is what a person draws and saves, for hundreds of images, before a detector can be trained. (YOLO counts kinds from 0, and *good* is none: what is nowhere in the file is good. COCO keeps run lengths for what it calls a crowd, and outlines for single objects.)
+# Here is what one defect looks like in each of the formats. Somebody has to draw and save this, for hundreds of images, before a detector can be trained. (YOLO numbers classes from 0 and has no class *good*: an image without lines is good. COCO keeps run lengths for what it calls a crowd, and outlines for single objects.)
 
 # %% nbgrader={"grade": false, "grade_id": "show_formats", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2220,9 +2269,9 @@ print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(len
 # %% [markdown]
 # ## 7 · When there are masks: U-Net
 #
-# Somebody has taken the time and drawn masks for half of the test parts: which pixels are defect. That is what `learn` holds, 66 capsules or 41 bottles. It is little, and yet it is more than good parts can tell: what a *defect* looks like. The network for it is the **U-Net** (Ronneberger et al., MICCAI 2015), which was made for 30 microscope images.
+# Somebody has taken the time to draw masks for half of the test parts. They are in `learn`, 66 capsules or 41 bottles. That is little, but it shows something that good parts cannot: what a *defect* looks like. The network for it is the **U-Net** (Ronneberger et al., MICCAI 2015), which was made for 30 microscope images.
 #
-# An answer for every pixel needs two things that get in each other's way. To know *what* it is, a network has to look far around: halve the size several times, and 3 × 3 pixels at the bottom have seen a large part of the image. To know *where* it ends, it needs every pixel. So a U-Net goes down (the **encoder**), up again (the **decoder**), and at every level hands the encoder's maps straight across to the decoder (the **skip connections**):
+# An answer for every pixel needs two things that conflict. To know *what* it is, a network has to look far around: halve the size several times, and 3 × 3 pixels at the bottom have seen a large part of the image. To know *where* it ends, it needs every pixel. So a U-Net goes down (the **encoder**), up again (the **decoder**), and at every level hands the encoder's maps straight across to the decoder (the **skip connections**):
 #
 # ```
 # full size   3 → c ──────────────────────────────► c + c → c → 1
@@ -2236,14 +2285,14 @@ print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(len
 #
 # **Task** (35 min, medium). Build `UNet` with $c$ = `channels`. It takes images (N, 3, H, W), with H and W divisible by 8, to logits (N, 1, H, W).
 #
-# - A **block** is twice: convolution 3 × 3 with padding 1, *without* bias; batch norm; an activation. The first of the two convolutions changes the number of channels.
+# - A **block** is the following, twice: convolution 3 × 3 with padding 1, *without* bias; batch norm; an activation. The first of the two convolutions changes the number of channels.
 # - **Down:** a block to c channels at full size, then three times: halve height and width by pooling, and a block to 2c, 4c, 8c channels.
 # - **Up**, three times: a transposed convolution, 2 × 2 with stride 2, *with* bias, doubles height and width and halves the channels; its maps are concatenated with the encoder's last maps of that size; and a block brings the 2·4c, 2·2c, 2·c channels to 4c, 2c, c.
-# - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing behind it.
+# - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing after it.
 #
-# Pooling and activation are yours to choose, as long as they have no parameters; the paper has max pooling and ReLU. Nothing is random, not even in training mode: there is no dropout. (It also has one level more, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
+# You may choose the pooling and the activation, as long as they have no parameters; the paper has max pooling and ReLU. Nothing is random, not even in training mode: there is no dropout. (The paper's network also has one more level, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
 #
-# Count by hand before you run anything: how many parameters has `UNet(16)`? The answer is **482,737**. If you have another number, something is different from the list.
+# Count by hand before you run anything: how many parameters does `UNet(16)` have? The answer is **482,737**. If you get another number, something differs from the list.
 #
 # <details><summary>Hint 1: the sum</summary>A convolution 3 × 3 without bias from a to b channels has 9ab, batch norm of b channels 2b, a transposed convolution 2 × 2 from 2c to c has 4 · 2c · c + c. Altogether 1878c² + 123c + 1.</details>
 # <details><summary>Hint 2: what to remember</summary>On the way down, append the maps of each level to a list. On the way up, take them in the opposite order. <code>torch.cat([…], dim=1)</code> puts channels side by side.</details>
@@ -2287,7 +2336,7 @@ class UNet(nn.Module):
 
 
 # %% [markdown]
-# How does a check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the uppermost skip connection is left, and the middle of the output still depends on a strip of the image 9 pixels wide, as four convolutions 3 × 3 see. With the maps of half the size back again, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128. It also looks at the calls: whether there are three transposed convolutions, and whether what a batch norm returns goes into the next layer as it is, with no activation between.
+# How does the check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the top skip connection is left. Then the middle of the output still depends on a strip of the image 9 pixels wide, the view of four convolutions 3 × 3. With the maps of half the size restored, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128. The check also looks at the calls: whether there are three transposed convolutions, and whether the output of a batch norm goes into the next layer without an activation between them.
 
 # %% nbgrader={"grade": false, "grade_id": "cut_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from torch.overrides import TorchFunctionMode
@@ -2348,7 +2397,7 @@ def same_maps(one, other):
 
 @torch.no_grad()
 def shake(model, strength=0.05):
-    """Move all parameters a bit: what begins at 0 on purpose is no mistake."""
+    """Move all parameters a bit: a 0 that was set on purpose is no mistake."""
     for parameter in model.parameters():
         parameter += strength * torch.randn_like(parameter)
 
@@ -2430,11 +2479,15 @@ check.hidden("unet_structure", unet_properties)
 #
 # $$D = \frac{2 \sum_i p_i t_i + 1}{\sum_i p_i + \sum_i t_i + 1}$$
 #
-# is 1 for a perfect mask and near 0 for a useless one, however small the defect is. The ones smooth it: for an image without a defect, $D$ is 1 if nothing is predicted, and there is no 0 / 0. Since $p$ is a probability and no decision, $D$ has a gradient.
+# is 1 for a perfect mask and near 0 for a useless one, however small the defect is. The ones smooth it: for an image without a defect, $D$ is 1 if nothing is predicted, and there is no 0 / 0. Since $p$ is a probability and not a decision, $D$ has a gradient.
 #
 # $$\mathcal{L} = \underbrace{\text{mean of the cross-entropy}}_{\text{over all pixels of all images}} + \; w \cdot \underbrace{\text{mean of } (1 - D)}_{\text{over the images}}$$
 #
-# **Task** (20 min, medium). Write `segmentation_loss`, for logits and masks (N, 1, H, W), the masks `bool`. It returns a tensor of shape () through which gradients flow. Dice is computed for each image, then averaged. Logits of ±10,000 happen: the loss and its gradient stay finite and right. (Cross-entropy at −10,000 where there is a defect is 10,000, not the 100 at which some functions cut off.)
+# **Task** (20 min, medium). Write `segmentation_loss`, for logits and masks (N, 1, H, W), the masks `bool`.
+#
+# - It returns a tensor of shape () through which gradients flow.
+# - Compute Dice for each image, then average.
+# - Logits of ±10,000 occur: the loss and its gradient must stay finite and right. (Cross-entropy at −10,000 where there is a defect is 10,000, not the 100 at which some functions cut off.)
 #
 # <details><summary>Hint 1: the first part</summary><code>F.binary_cross_entropy_with_logits</code> is exact for any logit. It wants targets of the same dtype: <code>masks.to(logits.dtype)</code>.</details>
 # <details><summary>Hint 2: for each image</summary><code>sum(dim=(1, 2, 3))</code> leaves (N,).</details>
@@ -2459,7 +2512,7 @@ def segmentation_loss(logits: torch.Tensor, masks: torch.Tensor, weight: float) 
 
 # %% nbgrader={"grade": false, "grade_id": "loss_and_gradient", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def loss_and_gradient(logits, masks, weight):
-    """Return the loss as a number, and its gradient by the logits as autograd finds it."""
+    """Return the loss as a number, and its gradient with respect to the logits, by autograd."""
     logits = logits.clone().requires_grad_()
     loss = segmentation_loss(logits, masks, weight)
     (gradient,) = torch.autograd.grad(loss, logits)
@@ -2475,7 +2528,7 @@ check.hidden("dice_loss", loss_and_gradient)
 # %% [markdown]
 # ### Against PaDiM, which has never seen a defect
 #
-# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. The good parts of the training set have masks too, empty ones that cost nobody anything, so they join in. It takes half a minute.
+# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_tiles", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2563,28 +2616,35 @@ headings = [DEFECTS[kinds[row]] for row in rows]
 plots.masks_beside(test.X[held_out][rows], columns, headings)
 
 # %% [markdown]
-# How to read it: white is what each of them calls a defect, and the line is the truth. The threshold of PaDiM is the one with the best overlap on `learn`; the U-Net's is 0.5. A *false alarm* is a good part with a single white pixel.
+# How to read it: white is what each detector calls a defect, and the line is the truth. The threshold of PaDiM is the one with the best overlap on `learn`; the U-Net's is 0.5. A *false alarm* is a good part with a single white pixel.
 #
-# For the drawn capsules we measured an IoU of 0.43 to 0.46 for the U-Net, in four trainings, and 0.23 for PaDiM; for the bottles about 0.7 and 0.37. The U-Net draws outlines, thanks to its skip connections and to somebody who drew masks. PaDiM's blobs are as coarse as its features. To *sort* parts, the U-Net is no better: its image AUROC was 0.93 to 0.95 against PaDiM's 0.98 for the capsules, and 0.96 against 0.997 for the bottles. And both halves of the test have the same kinds of defects. For a kind that nobody has seen yet the U-Net was never trained, while PaDiM does not have to know a defect to find it strange.
+# For the drawn capsules we measured an IoU of 0.43 to 0.46 for the U-Net, in four training runs, and 0.23 for PaDiM; for the bottles about 0.7 and 0.37. The U-Net draws outlines, thanks to its skip connections and to somebody who drew masks. PaDiM's blobs are as coarse as its features. To *sort* parts, the U-Net is no better: its image AUROC was 0.93 to 0.95 against PaDiM's 0.98 for the capsules, and 0.96 against 0.997 for the bottles. And both halves of the test set have the same types of defect. The U-Net was never trained for a type that nobody has seen yet, while PaDiM does not need to know a defect to find it unusual.
 #
-# Do not trust the second digit of a single training. In the same four, between 1 and 12 of the 12 good capsules had a false alarm: few masks, few steps, and seven tiles of ten around a defect, so that the network takes defects for more frequent than they are. Other random numbers are enough to move it, even another number of threads. Change the seed and the threshold, and see which of your figures stay.
+# Do not trust the second digit of a single training run. In the same four, between 1 and 12 of the 12 good capsules had a false alarm. There are few masks and few steps, and seven of ten tiles lie around a defect, so the network thinks that defects are more frequent than they are. Other random numbers are enough to change the result, and so is another number of threads. Change the seed and the threshold, and see which of your numbers stay.
 
 # %% [markdown]
 # ## 8 · Defects of your own making
 #
-# The network of section 7 needs masks, and you have none on the first day of production. Then make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else. Its authors then train a *classifier*, good against pasted, and describe the features of good images by one Gaussian, as PaDiM does: labels that cost nothing teach the features, which is **self-supervised** learning. DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise and trains a network to segment them. Below you paste as CutPaste does and segment as DRAEM does, so do not take our figures for either paper's. Nothing that is pasted looks like a real scratch; the hope is that a network which has learned to find what *does not belong* finds scratches, too.
+# The network of section 7 needs masks, and you have none on the first day of production. So make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else. Its authors then train a *classifier*, good against pasted, and describe the features of good images by one Gaussian, as PaDiM does: labels that cost nothing teach the features, which is **self-supervised** learning. DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise and trains a network to segment them. Below you paste as CutPaste does and segment as DRAEM does, so our numbers are not those of either paper. Nothing that you paste looks like a real scratch. The hope is that a network that has learned to find what *does not belong* finds scratches, too.
 #
-# **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. To each image, by itself:
+# **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. Treat each image separately:
 #
-# - draw the area of a rectangle as a share of the image, uniformly from 2 to 15 %, and its height divided by its width, from 0.3 to 3.3 (so that tall and wide ones are equally likely, draw the logarithm uniformly); round height and width to whole pixels, at least 1, at most the image's;
-# - draw where it is cut, and where it is pasted, each uniformly from all places where it lies inside the image, the same image, the first and the last place as often as any other;
-# - paste it there, as it is.
+# 1. Draw the area of a rectangle as a share of the image, uniformly from 2 to 15 %.
+# 2. Draw its height divided by its width, from 0.3 to 3.3. Draw the logarithm uniformly, so that tall and wide rectangles are equally likely.
+# 3. Round height and width to whole pixels, at least 1, at most the image's.
+# 4. Draw the position where it is cut, and the position where it is pasted, both in the same image. Draw each uniformly from all positions where the rectangle lies inside the image, the first and the last position as often as any other.
+# 5. Paste the rectangle there, as it is.
 #
-# It returns the new images and the masks (N, 1, H, W), `bool`, of what was pasted over: the whole rectangle, also where the pixels are the same as before. The images that came in stay as they were. All randomness comes from `generator`, a `torch.Generator`: the same state gives the same defects, drawing moves it on, so that the next call gives others, and no other random numbers (torch's, NumPy's, Python's) are touched.
+# The result and the random numbers:
+#
+# - Return the new images and the masks (N, 1, H, W), `bool`. A mask covers the whole pasted rectangle, even where the pixels are the same as before.
+# - The input images are not modified.
+# - All random numbers come from `generator`, a `torch.Generator`. The same generator state gives the same defects; drawing advances the state, so the next call gives other defects.
+# - No other generator (torch's, NumPy's, Python's) is touched.
 #
 # <details><summary>Hint 1: height and width</summary>With area A (in pixels) and ratio r = h / w: h = √(A r), w = √(A / r).</details>
-# <details><summary>Hint 2: numbers from a generator</summary><code>torch.rand((), generator=generator)</code> is uniform in 0…1; <code>torch.randint(high, (), generator=generator)</code> is a whole number below <code>high</code>. There are H − h + 1 places for the upper edge.</details>
-# <details><summary>Hint 3: cut before you paste</summary>Cut out of the image that came in, not out of its copy, and nothing overwrites itself.</details>
+# <details><summary>Hint 2: numbers from a generator</summary><code>torch.rand((), generator=generator)</code> is uniform in 0…1; <code>torch.randint(high, (), generator=generator)</code> is a whole number below <code>high</code>. There are H − h + 1 positions for the upper edge.</details>
+# <details><summary>Hint 3: cut before you paste</summary>Cut from the input image, not from its copy, so that nothing overwrites itself.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "cut_paste", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2617,7 +2677,10 @@ def cut_paste(
 
 
 # %% [markdown]
-# The check gives you images whose pixels say where they are: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from. Of 1,200 images it computes six numbers each: `area`, `ratio`, and the rows and columns of the places of cutting and pasting, scaled so that each should be uniform between 0 and 1. Of each it compares mean (½), spread (√(1/12)), smallest and largest, with a wide margin. Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last places count: of the first it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each; of the others the `largest_sides`, as high as 3 pixels and as wide as 3.
+# The check gives you images whose pixels encode their position: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from.
+#
+# - For each of 1,200 images it computes six numbers: `area`, `ratio`, and the rows and columns where the rectangle was cut and pasted, scaled so that each should be uniform between 0 and 1. For each number it compares the mean (½), the spread (√(1/12)), the smallest and the largest value, with a wide margin.
+# - Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last positions count. For the first size it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each. For the others it compares the `largest_sides`, 3 pixels high and 3 pixels wide.
 
 # %% nbgrader={"grade": false, "grade_id": "where_it_was_cut", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def where_it_was_cut(pasted, masks):
@@ -2761,7 +2824,7 @@ made, made_masks = cut_paste(train.X[:6], torch.Generator().manual_seed(1))
 plots.pairs(made, made_masks, [f"good part {i}" for i in range(6)])
 
 # %% [markdown]
-# How to read it: above the parts with what was pasted, below the masks. Look for places where the mask is white and nothing is to be seen: background pasted upon background is no defect at all, although the mask says so. A network that is trained with such labels learns that anything may be a defect. So from here on only those pixels are called defective that pasting has changed, by more than 15 of 255 levels.
+# How to read it: the top row shows the parts with the pasted rectangles, the bottom row the masks. Look for regions where the mask is white but you see nothing: background pasted onto background is not a defect, although the mask says so. A network that is trained with such labels learns that anything may be a defect. So from here on we call only those pixels defective that pasting has changed by more than 15 of 255 levels.
 #
 # The authors of CutPaste have a second recipe, the *scar*: a thin piece instead of a wide one. Here is one in the spirit of both papers: a short line of another part, lighter or darker, and half transparent.
 
@@ -2809,9 +2872,9 @@ for name, make in RECIPES.items():
     plots.pairs(*made_defects(make, 8), 2 * ["good", *3 * [name]])
 
 # %% [markdown]
-# How to read it: tiles as the network gets them, the first and the fifth left good. Every mask now marks what has changed, and nothing else.
+# How to read it: these are tiles as the network gets them; the first and the fifth are left good. Every mask now marks exactly the pixels that have changed.
 #
-# Train the U-Net of section 7 twice on nothing but good parts, new defects in every batch, and measure it on real (that is: test) defects, beside what you have.
+# Train the U-Net of section 7 twice, on good parts only, with new defects in every batch. Measure it on real defects (those of the test set), and compare it with the other detectors.
 
 # %% nbgrader={"grade": false, "grade_id": "train_on_made", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2850,37 +2913,43 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
     print(line)
 
 # %% [markdown]
-# Read it by kind. So does it help? That depends on the recipe, and on the defect. With us (drawn capsules, two starts of training) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: marks on a surface, as taught. A faulty imprint remains a toss of a coin, and a squeezed capsule is found little better, because nothing that was pasted looked like them. On the bottle it is 0.69 for rectangles and 0.96 for scars.
+# Read the table one type of defect at a time. Does it help? That depends on the recipe, and on the defect. In our runs (drawn capsules, two seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found little better, because nothing that was pasted looked like them. On the bottle it is 0.69 for rectangles and 0.96 for scars.
 #
-# And how can the pixel AUROC of scars be near a half, below that of rectangles, when it is 0.97 for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two kinds that are not found: section 5's warning, the other way round.
+# And how can the pixel AUROC of scars be near a half, below that of rectangles, when it is 0.97 for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. It is the warning of section 5, the other way round.
 #
-# The other half of section 5's warning: *that* a part is defective and *where* are two questions. On the real screws the lines reach an image AUROC of 0.89, beside 0.91 of PaDiM at the same 192 pixels; but the highest place of the map lies within 8 pixels of a defect on 3.4 % of the defective screws, where chance has 2.5 %, and the pixel AUROC is 0.24. It raises the right alarms for a reason that has nothing to do with the defect. (On the drawn capsules it is 70 %, chance 5 %.) Look at the maps before you believe a figure.
+# The other half of section 5's warning: *that* a part is defective and *where* are two questions. On the real screws the scars reach an image AUROC of 0.89, and PaDiM 0.91 at the same 192 pixels; but the maximum of the map lies within 8 pixels of a defect on 3.4 % of the defective screws, where chance has 2.5 %, and the pixel AUROC is 0.24. The network raises the right alarms for a reason that has nothing to do with the defect. (On the drawn capsules it is 70 %, chance 5 %.) Look at the maps before you believe a number.
 #
-# How much synthetic defects help depends on how well they resemble what will come, and of that you know least when you need it most. If you have half an hour, write a recipe for wrong imprints (take a part's own print, and move, mirror or smear it), and add it to `RECIPES`.
+# Synthetic defects help as much as they resemble the defects that will come. You know least about those when you need it most. If you have half an hour, write a recipe for wrong imprints (take a part's own print, and move, mirror or smear it), and add it to `RECIPES`.
 
 # %% [markdown]
 # ## 9 · The detector that you hand in
 #
-# The camera over the production line has a small computer: your detector has to fit into **one megabyte**, 1,000,000 bytes of tensors. It is for drawn capsules, whatever category you worked on so far; and if it uses a backbone, then `resnet_drawn`, since only that one is there when your notebook is graded: `patch_features(images, "resnet_drawn", (0, 1))`.
+# The camera over the production line has a small computer: your detector has to fit into **one megabyte**, 1,000,000 bytes of tensors. It is for drawn capsules, whatever category you have worked on so far. If it uses a backbone, use `resnet_drawn`, because only that one is available when your notebook is graded: `patch_features(images, "resnet_drawn", (0, 1))`.
 #
-# **Task** (40 min, hard; 7 points by what it finds). Write two functions.
+# **Task** (40 min, hard; 7 points, depending on what it finds). Write two functions.
 #
-# - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary of tensors, any you like. It may take a minute. It runs on your machine only; what it returns is saved in `detector.safetensors`, **which you hand in with the notebook**.
-# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks in that place. A few seconds for a hundred images, on a CPU. It works with these two (and the backbone) and reads no other file.
+# - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary with any tensors you like. It may take a minute. It runs on your machine only; its result is saved in `detector.safetensors`, **which you hand in with the notebook**.
+# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks at that position. It may take a few seconds for a hundred images, on a CPU. It uses only these two arguments (and the backbone) and reads no other file.
 #
-# The locked cell below enlarges your maps to 48 × 48 places. The score of a capsule is the largest number of its map. A place is defective if one of its 4 × 4 pixels is.
+# The locked cell below enlarges your maps to 48 × 48 positions. The score of a capsule is the largest number of its map. A position is defective if one of its 4 × 4 pixels is.
 #
 # | 65 hidden capsules, 45 of them defective | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
 # | 4 points: image AUROC | 85 % | 92 % | 94.5 % |
-# | 3 points: pixel AUROC, 48 × 48 places each | 93 % | 95 % | 96.5 % |
+# | 3 points: pixel AUROC, 48 × 48 positions each | 93 % | 95 % | 96.5 % |
 #
-# The difference of each pixel from the mean good capsule, in standard deviations, reaches about 80 to 90 % of images and 70 % of pixels; a map that says for every image where defects usually are, without a look at it, 50 % and 91 %. A full PaDiM from section 4 reaches far more, and takes 85 megabytes. Keep what matters: fewer places, fewer features, fewer bits, a coreset; or an autoencoder or a U-Net, saved with their weights. Hidden capsules are other capsules: what is measured of you may differ from what you measure by two points.
+# For comparison:
 #
-# <details><summary>Hint 1: where the megabytes are</summary>One covariance (or its factor) of C features takes C² numbers for each of 48 · 48 places. With C = 96 these are 21 million numbers. With C = 20 and 24 · 24 places they are 230,400, and in half precision 0.46 MB.</details>
-# <details><summary>Hint 2: fewer places</summary><code>F.avg_pool2d(features, 2)</code> halves both sides.</details>
-# <details><summary>Hint 3: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the directions in which good parts vary most around the mean of their place (principal components): the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
-# <details><summary>Hint 4: half precision</summary>Numbers up to 65,504 with three digits: <code>.half()</code>, and <code>.float()</code> before you compute. Save what you need later as it will be used, e.g. the inverse of the factor.</details>
+# - The difference of each pixel from the mean good capsule, in standard deviations, reaches an image AUROC of about 80 to 90 % and a pixel AUROC of 70 %.
+# - A map that only says where defects usually are, the same for every image, reaches 50 % and 91 %.
+# - A full PaDiM from section 4 reaches far more, and takes 85 megabytes.
+#
+# Keep what matters: fewer positions, fewer features, fewer bits, a coreset; or an autoencoder or a U-Net, saved with their weights. Hidden capsules are other capsules, so your graded result may differ from your own measurement by two points.
+#
+# <details><summary>Hint 1: where the megabytes are</summary>One covariance (or its factor) of C features takes C² numbers for each of 48 · 48 positions. With C = 96 these are 21 million numbers. With C = 20 and 24 · 24 positions they are 230,400, and in half precision 0.46 MB.</details>
+# <details><summary>Hint 2: fewer positions</summary><code>F.avg_pool2d(features, 2)</code> halves both sides.</details>
+# <details><summary>Hint 3: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the directions in which good parts vary most around the mean of their position (principal components): the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
+# <details><summary>Hint 4: half precision</summary>Numbers up to 65,504 with three digits: <code>.half()</code>, and <code>.float()</code> before you compute. Save the tensors in the form in which you will use them, e.g. the inverse of the factor.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit_detector", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -2967,18 +3036,18 @@ check.hidden("detector_pixels", detect_pixels)
 # %% [markdown]
 # ## 10 · Which way, and why
 #
-# Five questions of two points each. Write for somebody who has to decide, in a few sentences: a number from your own tables is worth more than an adjective.
+# Here are five questions of two points each. Write a few sentences for somebody who has to decide: a number from your own tables is worth more than an adjective.
 
 # %% [markdown]
-# **Question a** (2 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 kinds, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
+# **Question a** (2 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 types, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four kinds are too few to train a classifier or a segmenter (some kinds occur once or twice), and the kinds of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins at 70 %).
+# **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four types are too few to train a classifier or a segmenter (some types occur once or twice), and the types of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins at 70 %).
 #
-# During the year every alarm is looked at by somebody: so the kinds are labelled, and masks can be drawn in the found regions. With some dozens of a frequent kind, a classifier (balanced or focal loss, pretrained) can name kinds, or a U-Net find their outline. The anomaly detector stays for whatever is new.
+# During the year somebody looks at every alarm: so the types of defect are labelled, and masks can be drawn in the regions that were found. With some dozens of a frequent type, a classifier (balanced or focal loss, pretrained) can name the types, or a U-Net can find their outlines. The anomaly detector stays for whatever is new.
 #
-# **Marking.** 1: trained on good parts only, with a reason from the numbers, and the nine kept for testing (not for training). 1: what is collected, and that supervised methods come in addition when there are enough of a kind.
+# **Marking.** 1: trained on good parts only, with a reason from the numbers, and the nine kept for testing (not for training). 1: what is collected, and that supervised methods are added when there are enough examples of a type.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -2986,7 +3055,7 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "how_autoencoders_fail", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It is trained to draw good parts from a narrow code. The assumption is that what it has never seen it cannot draw, so that the error is large where the part is defective. Failures: it generalises too well, and draws the defect too (a large smooth stain, a slight change of colour: a wide code or long training makes it worse), so the defect is missed. It draws good parts badly: sharp edges, print and texture are blurred, the error is large on every edge of a good part, and either the threshold rises or alarms are false. A defect that is dark on dark has a small squared error, however clear its form. Remedies: compare features instead of pixels; compare with the usual error of the place (mean and spread over good parts); structural similarity instead of squared error; a narrower code, noise on the input, or training to remove pasted defects (DRAEM).
+# **Model answer.** It is trained to reconstruct good parts from a narrow code. The assumption is that it cannot reconstruct what it has never seen, so the error is large where the part is defective. Failures: it generalises too well, and reconstructs the defect too (a large smooth stain, a slight change of colour: a wide code or long training makes it worse), so the defect is missed. Or it reconstructs good parts badly: sharp edges, print and texture are blurred, the error is large on every edge of a good part, and either the threshold rises or there are false alarms. A defect that is dark on dark has a small squared error, however clear its form. Remedies: compare features instead of pixels; compare with the usual error at the position (mean and spread over good parts); structural similarity instead of squared error; a narrower code, noise on the input, or training to remove pasted defects (DRAEM).
 #
 # **Marking.** ½: principle and assumption. 1: two failures with something seen (½ each). ½: a remedy that fits one of them.
 # ### END SOLUTION
@@ -2996,9 +3065,9 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Classification: one class for each photograph (a few seconds each). Detection: for each *instance* a box and a class, x and y of two corners, so two defects in one photograph are two boxes (10 to 30 seconds each); photographs without a defect have an empty list. Semantic segmentation: a class for each *pixel*, a mask of the size of the image (minutes each), with no word on how many instances there are; instance segmentation has a mask for each instance. A box of a thin diagonal scratch is nearly all good surface; its area says nothing about the size of the defect, and it cannot be measured against a limit ("scratches over 0.2 mm²"). It is enough when somebody only has to look there, when parts are thrown away whatever the defect's size, or to cut out the region for a second network.
+# **Model answer.** Classification: one class for each photograph (a few seconds each). Detection: for each *instance* a box and a class, x and y of two corners, so two defects in one photograph are two boxes (10 to 30 seconds each); photographs without a defect have an empty list. Semantic segmentation: a class for each *pixel*, a mask of the size of the image (minutes each), which does not say how many instances there are; instance segmentation has a mask for each instance. A box of a thin diagonal scratch is nearly all good surface; its area says nothing about the size of the defect, and it cannot be measured against a limit ("scratches over 0.2 mm²"). It is enough when somebody only has to look there, when parts are thrown away whatever the defect's size, or to cut out the region for a second network.
 #
-# **Marking.** 1: the three kinds of labels, with a box *for each instance* and a class *for each pixel*. ½: effort compared. ½: what a box loses, and when that does not matter.
+# **Marking.** 1: the three types of label, with a box *for each instance* and a class *for each pixel*. ½: effort compared. ½: what a box loses, and when that does not matter.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -3006,7 +3075,7 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from nothing needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. (Its features can do more than its outlines: frozen DINOv2 patches, compared with those of a single good image, are a strong detector of anomalies, AnomalyDINO, Damm et al. 2025.) I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time a part takes. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net does it. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
+# **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from scratch needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. (Its features can do more than its outlines: frozen DINOv2 patches, compared with those of a single good image, are a strong detector of anomalies, AnomalyDINO, Damm et al. 2025.) I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time available for a part. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net is enough. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
 #
 # **Marking.** ½: what it brings. ½: what it lacks here. ½: a condition for and one against. ½: a fair comparison.
 # ### END SOLUTION
@@ -3016,7 +3085,7 @@ check.hidden("detector_pixels", detect_pixels)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** A GAN or a diffusion model learns the distribution of its training images and draws new ones. Of good parts there are plenty; of defects it needs examples, or a model that was trained elsewhere, guided by a text, a mask or a few photographs. It can make pasted defects look real: paint a scratch into a given mask of a good photograph (inpainting), so that image and mask fit, in many lights and places; vary a rare kind of which there are ten examples; or fill up the long tail of section 3. Dangers: it draws what it has seen, so nothing of the kinds that nobody has seen; with ten examples it copies them (look for the nearest training image of each drawn one); it leaves traces of its own, and the network learns to find the traces, not the defects; its mask does not fit what it has drawn; it draws defects which are none. One notices by a test on *real* defects only, which never had a part in generating, against the network without generated images; and by letting an inspector tell real from drawn.
+# **Model answer.** A GAN or a diffusion model learns the distribution of its training images and draws new ones. Of good parts there are plenty; of defects it needs examples, or a model that was trained elsewhere, guided by a text, a mask or a few photographs. It can make pasted defects look real: paint a scratch into a given mask of a good photograph (inpainting), so that image and mask fit, in many lights and places; vary a rare type of which there are ten examples; or fill up the long tail of section 3. Dangers: it draws what it has seen, so none of the types that nobody has seen; with ten examples it copies them (look for the nearest training image of each drawn one); it leaves traces of its own, and the network learns to find the traces, not the defects; its mask does not fit what it has drawn; it draws "defects" that are not defects. You notice this by a test on *real* defects only, which were never used for generating, against the network without generated images; and by letting an inspector tell real from generated.
 #
 # **Marking.** ½: what is learned from what. ½: a use, with its reason. 1: two dangers (½), and how one is noticed, on real data (½).
 # ### END SOLUTION
