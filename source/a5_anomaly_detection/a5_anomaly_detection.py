@@ -217,7 +217,9 @@ plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in thre
 #
 # The second is **leakage**. It is worse, because the result looks so good. In a factory a part may pass the camera more than once: somebody takes three photographs of it, turns it a little, changes the light. If one photograph is in the training half and another in the test half, the network need not know what a crack is. It only has to recognise the part. So we divide not images but **groups**: all photographs of one part go to the same side.
 #
-# **Task** (35 min, hard). Write `stratified_split`. `y` (N,) holds the class of each image, and `groups` (N,) the group it belongs to; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group have the same class. The function returns two index tensors, `first` and `second`, `int64` and sorted in ascending order, with these properties:
+# **Task** (35 min, hard). Write `stratified_split`. `y` (N,) holds the class of each image, and `groups` (N,) the group it belongs to; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group have the same class.
+#
+# The function returns two index tensors, `first` and `second`, `int64` and sorted in ascending order, with these properties:
 #
 # 1. Every index from 0 to N − 1 is in exactly one of them. (One of the two may be empty: then it has the shape (0,).)
 # 2. A group is never on both sides.
@@ -1288,14 +1290,14 @@ plots.drawings(at_96(test.X[examples]), drawings, autoencoder_maps[examples],
                [DEFECTS[kind] for kind in test.y[examples].tolist()])  # fmt: skip
 
 # %% [markdown]
-# How to read it: a column is a part; above the photograph, in the middle the drawing, below the squared error, all on one scale. Look for a defect that the drawing lacks: there the error is bright. Then look for two disappointments: a defect that *is* in the drawing, more or less, and edges of good parts that are bright, because a blurred drawing misses every edge by a little. Remember one example of each for section 10.
+# How to read it: each column is a part, with the photograph at the top, the reconstruction in the middle and the squared error below, all on one scale. Look for a defect that is missing from the reconstruction: there the error is bright. Then look for two disappointments: a defect that *is* reconstructed, more or less, and bright edges of good parts, because a blurred reconstruction misses every edge by a little. Remember one example of each for section 10.
 
 # %% [markdown]
-# ### Features somebody else learned
+# ### Pretrained features again
 #
-# An autoencoder has to learn from some 200 images what a part looks like, and then it compares pixels. But somebody has already taught a network to see, on a million photographs, or here on drawings. What does it say about a part?
+# An autoencoder has to learn from some 200 images what a part looks like, and then it compares pixels. But other people have already trained networks to see, on a million photographs, or here on drawings. What do their features say about a part?
 #
-# Not which object it is. The last layers of a classifier have thrown away what does not matter for naming, and a scratch never matters for naming. The first ones have not: they say of every small place which edges, colours and textures are there. Two stages of them make a description of 96 numbers for every 4th pixel. Nothing is trained here. (`BACKBONE` is `resnet_drawn`, which this course has trained on drawn images. For real parts take one that has seen photographs.)
+# The last layers of a classifier will not help: they have thrown away everything that does not matter for naming an object, and a scratch never does. The first layers still have it: they describe the edges, colours and textures at every small position. Two of these stages give 96 numbers for every 4th pixel. Nothing is trained here. (`BACKBONE` is `resnet_drawn`, which this course has trained on drawn images. For real parts take one that has seen photographs.)
 
 # %% nbgrader={"grade": false, "grade_id": "patch_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @lru_cache
@@ -1699,7 +1701,7 @@ moving = torch.Generator().manual_seed(0)
 
 
 def moved(features, most):
-    """Move every part by up to `most` places in each direction, around the edge."""
+    """Move every part by up to `most` positions in each direction, around the edge."""
     steps = torch.randint(-most, most + 1, (len(features), 2), generator=moving)
     pairs = zip(features, steps.tolist(), strict=True)
     return torch.stack([one.roll(step, dims=(1, 2)) for one, step in pairs])
@@ -2723,7 +2725,7 @@ def drawn_numbers(rectangles, shifts, H, W):
     ratio = (h / w / 0.3).log() / math.log(3.3 / 0.3)
     six = torch.cat([torch.stack([area, ratio]), (place + more) / (room + 1)])
     known = [six.mean(dim=1), six.std(dim=1), six.amin(dim=1), six.amax(dim=1)]
-    share = 1 / (room + 1)  # of each place, if all are drawn alike
+    share = 1 / (room + 1)  # of each position, if all are drawn alike
     spread = (share * (1 - share)).sum(dim=1).sqrt()
     off = [((place == end).double() - share).sum(dim=1) / spread for end in (0 * room, room)]
     first, last = (1 + int(bool((z > 7).any())) - int(bool((z < -7).any())) for z in off)

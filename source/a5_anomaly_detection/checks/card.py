@@ -21,13 +21,13 @@ PROMISES = ("int64_tensors", "sorted", "each_image_once", "groups_together", "ki
 
 
 def category_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield categories: how many images of each split and kind, and whether they are colour."""
+    """Yield categories: how many images of each split and class, and whether they are colour."""
     for name, about, numbers, channels, weight in (
         ("sizes", "colour images of several sizes",
          {"train/good": 4, "test/good": 2, "test/crack": 3, "test/hole": 2}, 3, 2),
-        ("grey", "grey images; a kind with one image, and one whose name begins like another",
+        ("grey", "grey images; a class with one image, and one whose name begins like another",
          {"train/good": 3, "test/good": 3, "test/broken": 1, "test/broken_large": 4}, 1, 2),
-        ("one_kind", "a single kind of defect",
+        ("one_kind", "a single type of defect",
          {"train/good": 2, "test/good": 1, "test/defective": 5}, 3, 1),
     ):  # fmt: skip
         sizes, masks = draw_category(rng, numbers, channels)
@@ -39,7 +39,7 @@ def draw_category(
 ) -> tuple[dict[str, list[int]], dict[str, torch.Tensor]]:
     """Draw a size for each image, and a mask for each defective one.
 
-    The images of the test part are the smallest and the widest, those of the training part the
+    The images of the test set are the smallest and the widest, those of the training set the
     highest and the narrowest.
     """
     sizes, masks = {}, {}
@@ -94,18 +94,18 @@ def described(sizes: Mapping[str, Sequence[int]], masks: Mapping[str, torch.Tens
 
 
 def split_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield kinds and groups: `sizes` are those of the groups of each kind."""
+    """Yield classes and groups: `sizes` are those of the groups of each class."""
     several = [[3, 1, 4, 2, 2, 5], [6, 1, 1], [2, 7], [4, 3, 3, 1, 1, 2, 4], [5]]
     two_and_many = [[1, 1], [1] * 21]  # in this order: of the two, much is left to make up for
     uneven = [[3] * 12 + [1] * 12, [1, 12, 1, 1], [4] * 11 + [1] * 13]
     for name, about, sizes, share, times, weight in (
-        ("parts", "five kinds; a kind with two groups, and one with a single one", several, 0.5, 8,
+        ("parts", "five classes; one with two groups, and one with a single one", several, 0.5, 8,
          2),
         ("most", "80 % on the first side", several, 0.8, 8, 2),
         ("uneven", "large groups and single images", uneven, 0.5, 24, 2),
         ("images", f"every image a group of its own, {MANY} seeds", [[1] * n for n in (6, 9, 14)],
          0.45, MANY, 2),
-        ("pairs", "a kind with two images", [[1] * 11, [1, 1], [1] * 8], 0.1, 8, 1),
+        ("pairs", "a class with two images", [[1] * 11, [1, 1], [1] * 8], 0.1, 8, 1),
         ("single", "one image", [[1]], 0.5, 3, 1),
         ("few_left", "two images and 21, a tenth of them on the second side", two_and_many, 0.9, 8,
          1),
@@ -118,7 +118,7 @@ def split_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 def draw_groups(rng: Draws, sizes: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw the kind, in the order of `sizes`, and the group of each image, in random order."""
+    """Draw the class, in the order of `sizes`, and the group of each image, in random order."""
     counts = [sum(groups) for groups in sizes]
     kinds = np.sort(rng.choice(20, size=len(sizes), replace=False))  # any numbers
     names = rng.choice(900, size=sum(map(len, sizes)), replace=False) + 17

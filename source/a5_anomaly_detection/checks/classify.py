@@ -30,7 +30,7 @@ def block_cases(rng: Draws) -> Iterator[Sketch]:
         ("strided", "6 channels to 6, stride 2", 6, 6, 2, (7, 8), 1, [48, 37], 3),
     ):
         share = 0.0
-        while not 0.3 < share < 0.8:  # of numbers that are not 0 behind the last ReLU
+        while not 0.3 < share < 0.8:  # of numbers that are not 0 after the last ReLU
             x = torch.tensor(rng.randn(N, c_in, *places).round(2))
             sequence = torch.tensor(rng.randn(9 * max(c_in, c_out) + c_out).round(3))
             share = (filled_block(x, c_out, stride, sequence) > 0).double().mean()

@@ -12,7 +12,7 @@ from autograder.notebook.cases import Tolerance
 
 Tensors = dict[str, torch.Tensor]
 AREA = Tolerance(rtol=1e-5, atol=1e-9)  # in pairs counted in float32
-SHARE = Tolerance(rtol=2e-7, atol=1e-7)  # float32, or 1e-6 above and below the line; not below only
+SHARE = Tolerance(rtol=2e-7, atol=1e-7)  # float32, or 1e-6 in both parts of a fraction; not in one
 
 
 # AUROC

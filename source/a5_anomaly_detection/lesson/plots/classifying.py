@@ -27,8 +27,8 @@ def defect_rows(rows: Mapping[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
     with figure(1.5 + 1.3 * columns, 0.5 + 1.3 * len(rows)) as axes:
         axes.imshow(picture.numpy())
         axes.set(
-            xlabel="the first test images of each kind, without and with the mask",
-            ylabel="kind",
+            xlabel="the first test images of each class, without and with the mask",
+            ylabel="class",
             xticks=[],
         )
         axes.set_yticks([H * (place + 0.5) for place in range(len(rows))], list(rows))
@@ -40,7 +40,7 @@ def focal_losses(
     losses: Mapping[float, Sequence[float]],
     pulls: Mapping[float, Sequence[float]],
 ) -> None:
-    """Draw the loss of an image, and minus its gradient by the true logit, by gamma, against p."""
+    """Draw the loss of an image, and minus its slope in the true logit, by gamma, against p."""
     with figure(9, 3.6, columns=2) as grid:
         for axes, curves in zip(grid, (losses, pulls), strict=True):
             for (gamma, values), colour in zip(curves.items(), SHADES, strict=False):

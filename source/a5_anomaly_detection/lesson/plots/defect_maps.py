@@ -1,4 +1,4 @@
-"""Where a part is strange: heat maps over images, and masks beside each other."""
+"""Where a part is anomalous: heat maps over images, and masks beside each other."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def heat_maps(
 ) -> None:
     """Draw a row for each image (n, 3, H, W), uint8: itself, then each of its maps (n, h, w).
 
-    The outline is that of its mask (n, 1, H, W). Each kind of map has one scale for all rows,
+    The outline is that of its mask (n, 1, H, W). Each type of map has one scale for all rows,
     which ends where the highest 1 % begin.
     """
     with _rows(images, titles, len(maps)) as grid:

@@ -1,4 +1,4 @@
-"""Photographs of parts, what an autoencoder draws of them, and defects of one's own making."""
+"""Photographs of parts, how an autoencoder redraws them, and synthetic defects."""
 
 from collections.abc import Sequence
 
