@@ -546,7 +546,7 @@ def disturb(model, begin, strength):
 
 
 def small_cnn_properties(images):
-    """Say whether the network keeps its promises, for normalised images (N, 1, 48, 48)."""
+    """Say whether the network keeps the rules, for normalised images (N, 1, 48, 48)."""
     model, unused, outputs = SmallCNN().eval(), [], []
     with torch.no_grad():
         model(images)  # a lazy layer learns its shape
@@ -1679,7 +1679,7 @@ tau = max(zip(taus, swept, strict=True), key=lambda found: found[1][1])[0]  # by
 plots.prior_adjustment(taus, dict(zip(NAMES, zip(*swept, strict=True), strict=True)), tau)
 
 # %% [markdown]
-# How to read it: from left to right, τ grows. The recall of the rarest class rises in steps, one for each of its few faces. Accuracy pays for it, slowly at first, then quickly. The dotted line is the τ with the best macro-F1. Where the curve is nearly flat, one or two faces decide which τ wins, and it may not win on the test faces. The best τ is often below 1: τ = 1 gives the best *balanced* error, which is about recall alone; macro-F1 also counts the false alarms.
+# How to read it: from left to right, τ grows. The recall of the rarest class rises in steps, one for each of its few faces. Accuracy pays for it, slowly at first, then quickly. The dotted line is the τ with the best macro-F1. Where the curve is nearly flat, one or two faces decide, and this τ may not win on the test faces. It is often below 1: τ = 1 gives the best *balanced* error, which is about recall alone; macro-F1 also counts false alarms.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_fairness", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded

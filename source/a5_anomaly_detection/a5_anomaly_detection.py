@@ -343,7 +343,9 @@ for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)
     print(f"split {name:15}{hits:6.1%} of {len(theirs)} photographs on the other side are right")
 
 # %% [markdown]
-# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing. Nearly 100 % only says that another photograph of the same part was nearly always on the other side. MVTec AD does not say which photographs show the same part. If a result is too good, look at the nearest neighbours of a few test images first.
+# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing. Nearly 100 % only says that another photograph of the same part was nearly always on the other side.
+#
+# MVTec AD does not say which photographs show the same part. If a result is too good, look at the nearest neighbours of a few test images first.
 #
 # From here on each image shows a different part, so each is its own group, and scikit-learn's stratified split can do what yours does. We use scikit-learn's here, so that you measure on the same images as we did and can compare your numbers with ours. Every model of sections 2, 3, 5 and 7 that learns from defects learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
 
@@ -824,7 +826,9 @@ def print_answers(right):
 print_answers(right)
 
 # %% [markdown]
-# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 12 right for our own ResNet (guessing gives 11). It had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55, and neither had ever seen such a capsule. Even the good capsules of the *training* set, which a classifier alone cannot use, were worth a few images to both backbones.
+# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 12 right for our own ResNet (guessing gives 11). It had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55, and neither had ever seen such a capsule.
+#
+# So even the good capsules of the *training* set, which a classifier alone cannot use, were worth a few images to both backbones.
 #
 # How much of that depends on this one split? We tried four others. Our own ResNet had 10 to 15 right, `resnet_drawn` 24 to 31 and 31 to 36, MobileNetV2 46 to 51 and 49 to 55. Pretraining beat our own ResNet each time, with p of 0.02 at most for the weakest of the four, and of 6e-8 at most for MobileNetV2. Good parts did not help MobileNetV2 each time: in one split it had 51 right without them and 49 with them.
 #
@@ -2915,7 +2919,9 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
     print(line)
 
 # %% [markdown]
-# Read the table one type of defect at a time. Does it help? That depends on the recipe, and on the defect. In our runs (drawn capsules, two seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found little better, because nothing that was pasted looked like them. On the bottle it is 0.69 for rectangles and 0.96 for scars.
+# Read the table one type of defect at a time. Does it help? That depends on the recipe, and on the defect.
+#
+# In our runs (drawn capsules, two seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found little better, because nothing that was pasted looked like them. On the bottle it is 0.69 for rectangles and 0.96 for scars.
 #
 # And how can the pixel AUROC of scars be near a half, below that of rectangles, when it is 0.97 for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. It is the warning of section 5, the other way round.
 #

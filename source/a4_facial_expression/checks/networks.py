@@ -103,10 +103,10 @@ def batch_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 @check(
-    "small_cnn", "what a small network promises", {name: f"return.{name}" for name in PROMISES},
+    "small_cnn", "the rules for a small network", {name: f"return.{name}" for name in PROMISES},
     batch_cases,
 )  # fmt: skip
 def small_cnn_properties(images: torch.Tensor) -> Answers:
-    """Say what every network that keeps its promises has."""
+    """Say what every network that keeps the rules has."""
     shape = torch.tensor([len(images), 7])
     return dict.fromkeys(PROMISES, 1) | {"shape": shape, "without_gradient": 0}

@@ -1,4 +1,4 @@
-"""Anomaly detection: what its exercises promise, topic by topic as in the notebook."""
+"""Anomaly detection: what its checks compare, topic by topic as in the notebook."""
 
 TOPICS = (
     "card", "classify", "long_tail", "reconstruction", "padim", "patchcore", "detector",

@@ -129,9 +129,9 @@ def draw_groups(rng: Draws, sizes: Sequence[Sequence[int]]) -> tuple[torch.Tenso
 
 
 @check(
-    "split_values", "what a stratified split by groups promises",
+    "split_values", "properties of a stratified split by groups",
     {name: f"return.{name}" for name in PROMISES}, split_cases, pure=True,
 )  # fmt: skip
 def promised(y: torch.Tensor, groups: torch.Tensor, share: float, seed: int, times: int) -> Answers:
-    """Say that every promise is kept."""
+    """Say that the split has every property."""
     return dict.fromkeys(PROMISES, 1) | {"images_that_never_move": 0, "pairs_always_apart": 0}

@@ -74,7 +74,7 @@ def resnet_properties(
     x: torch.Tensor, c_out: int, stride: int, sequence: torch.Tensor, size: list[int],
     num_classes: int,
 ) -> Answers:  # fmt: skip
-    """Say what a right block computes, and that a network keeps its promises."""
+    """Say what a right block computes, and that a network keeps every rule."""
     c_in = x.shape[1]
     projects = stride != 1 or c_in != c_out
     sizes = [9 * c_out * (c_in + c_out) + 4 * c_out, projects * c_out * (c_in + 2)]

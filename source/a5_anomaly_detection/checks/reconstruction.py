@@ -22,11 +22,11 @@ def image_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 @check(
-    "autoencoder_structure", "what an autoencoder promises",
+    "autoencoder_structure", "the rules for an autoencoder",
     {name: f"return.{name}" for name in ("shape", "unused_parameters", *PROMISES)}, image_cases,
 )  # fmt: skip
 def promised(images: torch.Tensor) -> Answers:
-    """Say that every promise is kept."""
+    """Say that every rule is kept."""
     kept = dict.fromkeys(PROMISES, 1)
     return {"shape": torch.tensor(images.shape), "unused_parameters": 0, **kept}
 
@@ -60,7 +60,7 @@ def draw_weights(rng: Draws) -> dict[str, torch.Tensor]:
 
 
 @check(
-    "error_map_values", "the error of a drawing, as maps",
+    "error_map_values", "squared errors, as maps",
     {name: f"return.{name}" for name in MAPS}, error_cases, tolerance=MEAN_OF_SQUARES, pure=True,
 )  # fmt: skip
 def errors(
