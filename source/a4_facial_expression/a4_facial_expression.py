@@ -13,11 +13,11 @@
 # %% [markdown]
 # # Facial expressions: a CNN that is fair to rare classes
 #
-# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class of which there are few examples, and derive what your library computes: convolution sizes, batch norm, softmax and Adam.
+# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and derive what your library computes: convolution sizes, batch norm, softmax and Adam.
 #
 # **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 79 for code and for your trained net, graded by hidden checks, and 21 for written answers
 #
-# You may use all of `torch.nn` here, except in the section on mathematics, which says so. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+# You may use all of `torch.nn` here, except in the section on mathematics, which says so. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -147,7 +147,7 @@ plots.class_shares(counts, CLASSES)
 # - Do not modify them.
 #
 # <details><summary>Hint 1: what makes a key</summary>A tensor can be a key of a dictionary, but it only equals itself: its hash is its <code>id</code>. The bytes of its pixels can be compared: <code>image.numpy().tobytes()</code>. To save memory, keep a digest of them instead: <code>hashlib.blake2b(…).digest()</code>.</details>
-# <details><summary>Hint 2: more than one place</summary>Let the value be the <em>list</em> of all positions of the image: <code>places.setdefault(key, []).append(i)</code>.</details>
+# <details><summary>Hint 2: more than one position</summary>Let the value be the <em>list</em> of all positions of the image: <code>places.setdefault(key, []).append(i)</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "find_duplicates", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -169,7 +169,7 @@ def find_duplicates(first: torch.Tensor, second: torch.Tensor) -> list[tuple[int
 
 # %% nbgrader={"grade": false, "grade_id": "duplicates_of_crops", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def duplicates_of_crops(first, second):
-    """Take a border of one pixel off all images, and look for pairs."""
+    """Crop a border of one pixel from all images, and look for pairs."""
     pairs = find_duplicates(first[..., 1:-1, 1:-1], second[..., 1:-1, 1:-1])
     return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
@@ -196,7 +196,7 @@ for name, (part, pairs) in pairs_of.items():
 #
 # **What it must not be used for.** The labels are what strangers read into a face, not what the person felt; the faces were taken from the web without asking; and a model that learned from them works unequally well for different groups of people. In the European Union, article 5 of the AI Act has prohibited systems that infer emotions at work and in education since February 2025, except for medical or safety reasons. Treat this notebook as what it is: a lesson in training on small, noisy, unbalanced data.
 #
-# What follows from it? A network with 40 million parameters can remember 28,709 faces. On a test image that it has seen, it repeats the label it was given, so the test measures memory. Where the two labels differ, it even measures which label is wrong.
+# What follows from the duplicates? A network with 40 million parameters can remember 28,709 faces. On a test image that it has seen, it repeats the label it was given, so the test measures memory. Where the two labels differ, it even measures which label is wrong.
 #
 # So the duplicates must be removed, but from which split? If you remove them from the test set, nobody can compare your results with theirs. If you remove them from the *training set*, the test set is still the official one and all of its images are new. And the pairs with two labels? They say something about the labels: somebody looked at the same face twice and saw two expressions.
 
@@ -208,14 +208,14 @@ print(f"{len(train.y) - len(keep)} of {len(train.y):,} training faces removed")
 train = Faces(train.X[keep], train.y[keep])  # without those that are in val or test
 
 # %% [markdown]
-# From here on you train on these. (An image that occurs twice *within* the training set stays: it only counts twice. You have removed exact copies only. The same photograph with another crop or brightness is still there; to find it, you would compare features instead of pixels.)
+# From here on you train on these. (An image that occurs twice *within* the training set stays: it just counts double. You have removed exact copies only. The same photograph with another crop or brightness is still there; to find it, you would compare features instead of pixels.)
 
 # %% [markdown]
 # ## 2 · The network of the report
 #
 # A student's report on FER2013 describes its network in enough detail to build it again. That is rarer than it should be. You will do so, line by line, and then build one of your own that fits into a hundredth of its size.
 #
-# Networks like numbers around zero. Everywhere in this notebook images arrive at a network after this function:
+# Networks learn best from numbers around zero. In this notebook, images always pass through this function before a network sees them:
 
 
 # %% nbgrader={"grade": false, "grade_id": "normalise", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -17,7 +17,7 @@
 #
 # **Time** about 12 hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 85 for code and for the detector that you hand in, graded by hidden checks, and 15 for written answers
 #
-# You may use all of `torch` here, and `scikit-learn` and `scipy` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+# You may use all of `torch` here, and `scikit-learn` and `scipy` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -2003,7 +2003,7 @@ for name, marked in made_up.items():
 # %% [markdown]
 # ## 6 · Where is it?
 #
-# A factory does not want a heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. You must choose a threshold, and there are no defects to choose it with. But there are good parts, and you can make a promise about those: *at most so many of them raise a false alarm*. (A threshold chosen in this way is called **conformal**.)
+# A factory does not want a heat map. It wants a decision: this part goes out, that one goes back, and here is the spot. You must choose a threshold, and there are no defects to choose it with. But there are good parts, and you can make a promise about those: *at most so many of them raise a false alarm*. (To read more about such promises, look for **conformal prediction**.)
 #
 # **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold.
 #
