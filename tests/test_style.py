@@ -12,7 +12,7 @@ import pytest
 from tests.submissions import ASSIGNMENTS, ROOT
 
 NOT_YET = (  # assignments whose language is still being edited
-    "a3_transfer_learning", "a4_facial_expression", "a5_anomaly_detection",
+    "a4_facial_expression", "a5_anomaly_detection",
 )  # fmt: skip
 ELSEWHERE = "autograder/authoring/mutants.py", "autograder/notebook/criteria.py"  # likewise
 PAGE = ROOT / "docs" / "style.md"
