@@ -13,13 +13,13 @@
 # %% [markdown]
 # # A net that does not learn, and how to find out why
 #
-# **After this notebook you can** tell from a few cheap experiments why a network does not learn, test a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learnt.
+# **After this notebook you can** tell from a few cheap experiments why a network does not learn, test a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learned.
 #
 # **Time** about 5 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 80 for code and for your trained net, graded by hidden checks, and 20 for four written answers
 #
 # Autograd is allowed from here on, except in one section that says so.
 #
-# **How it is graded.** A cell whose first line is `# not run when graded` is for you only: it loads data, trains, or draws pictures. The grader skips it, and you may use this line in cells of your own. So a graded function of yours must not need data that such a cell has loaded. The net that you train is saved in `best_net.safetensors` beside this notebook. **Hand in that file together with the notebook.**
+# **How it is graded.** A cell whose first line is `# not run when graded` is for you only: it loads data, trains, or draws pictures. The grader skips it, and you may use this line in cells of your own. A graded function of yours may use what the other cells define, but not data that such a cell has loaded. The net that you train is saved in `best_net.safetensors` beside this notebook. **Hand in that file together with the notebook.**
 
 # %% [markdown]
 # ## Set-up
@@ -146,7 +146,7 @@ for name in ("X_train", "X_val"):
 
 # %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class TwoLayerNet(torch.nn.Module):
-    """FC, ReLU (or Swish), dropout, FC. `scale` is the standard deviation of the first weights."""
+    """FC, ReLU (or Swish), dropout, FC. `scale` is the standard deviation of initial weights."""
 
     def __init__(self, inputs, hidden, classes=10, scale=None, dropout=0.0, swish=False):
         super().__init__()
@@ -299,7 +299,7 @@ print(
 
 # %% nbgrader={"grade": false, "grade_id": "know_nothing", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def know_nothing(y: torch.Tensor, num_classes: int) -> tuple[float, float, float]:
-    """Compute what predictors that never look at an image reach on labels y (N,), int64.
+    """Compute the baselines of predictors that never look at an image, for labels y (N,), int64.
 
     Returns (uniform loss, loss of the class frequencies, accuracy of the majority class).
     """
@@ -406,7 +406,7 @@ for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 
 
 # %% nbgrader={"grade": false, "grade_id": "shuffle_labels", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def shuffle_labels(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return labels y (N,) in a random order, a new tensor; the same generator state, the same order."""
+    """Return labels y (N,) in random order, as a new tensor. The generator state decides the order."""
     ### BEGIN SOLUTION
     return y[torch.randperm(len(y), generator=generator)]
     ### END SOLUTION
@@ -536,7 +536,7 @@ check.hidden("learning_rate_values", learning_rates)
 
 # %% nbgrader={"grade": false, "grade_id": "suggest_learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def suggest_learning_rate(rates: torch.Tensor, losses: torch.Tensor) -> float:
-    """Choose a learning rate from rates (K,) and the losses (K,) they led to, by the rule above.
+    """Choose a learning rate from rates (K,) and their losses (K,), by the rule above.
 
     At least one loss is finite. Returns a Python number.
     """

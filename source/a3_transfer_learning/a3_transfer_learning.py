@@ -346,7 +346,7 @@ check.hidden("residual_counts", residual_parameters)
 # ### END SOLUTION
 
 # %% [markdown]
-# ## 3 · A new head, and a body that stays
+# ## 3 · A new head on a frozen backbone
 #
 # The backbone computes features; a new last layer, the **head**, turns them into the scores of your classes. The head starts with random weights. Its first gradients are large and nearly meaningless, and they flow into the backbone. So the backbone is often **frozen** first.
 #
@@ -396,7 +396,7 @@ def tiny_backbone(weights):
 
 
 def try_classifier(weights, x, head_weight, head_bias):
-    """Return scores with a given head, the number of parameters, and what became of the backbone."""
+    """Return scores with a given head, the parameter count, and whether the backbone changed."""
     backbone = tiny_backbone(weights)
     model = make_classifier(backbone, len(head_bias)).eval()
     model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
@@ -434,7 +434,7 @@ check.hidden("classifier", try_classifier)
 
 # %% nbgrader={"grade": false, "grade_id": "freeze", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def freeze(module: nn.Module) -> nn.Module:
-    """Freeze a module: no gradients, and always in evaluation mode.
+    """Freeze a module: no gradients, and evaluation mode for good.
 
     Returns the module, which is changed in place.
     """
@@ -899,7 +899,7 @@ check.hidden("plateau", run_plateau)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Keep the best.** When training stops, the model is `patience` epochs past its best one. So keep the best weights as training goes along.
+# **Keep the best.** When training stops, the model is `patience` epochs past its best one. So keep a copy of the best weights during training.
 #
 # **Task** (15 min, medium). Write `BestCheckpoint`.
 #
@@ -960,7 +960,7 @@ check.hidden("checkpoint", run_checkpoint)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# With these four parts you can write the training loop of every transfer-learning project. Here it is.
+# With these four techniques you can write the training loop of every transfer-learning project. Here it is.
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1293,7 +1293,9 @@ report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
 plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
 
 # %% [markdown]
-# The intervals of the two pretrained networks nearly coincide: 66 images are too few to separate 57 from 59. The student's own network, with 49, is a different case. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals. And when all networks saw the *same* images, look only at the images on which they disagree. This is McNemar's test, and it is more sensitive; you will write its exact form in the fifth notebook.
+# The intervals of the two pretrained networks nearly coincide: 66 images are too few to separate 57 from 59. The student's own network, with 49, is a different case. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals.
+#
+# When all networks saw the *same* images, look only at the images on which they disagree. This is McNemar's test, and it is more sensitive; you will write its exact form in the fifth notebook.
 #
 # Now your own comparison: a small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch always has the architecture of `resnet_drawn`, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
 
