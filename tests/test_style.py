@@ -14,7 +14,6 @@ from tests.submissions import ASSIGNMENTS, ROOT
 NOT_YET = (  # assignments whose language is still being edited
     "a4_facial_expression", "a5_anomaly_detection",
 )  # fmt: skip
-ELSEWHERE = "autograder/authoring/mutants.py", "autograder/notebook/criteria.py"  # likewise
 PAGE = ROOT / "docs" / "style.md"
 LONGEST = 60  # words of a specification that is not a list
 
@@ -69,8 +68,7 @@ def seen() -> dict[Path, list[Line]]:
         files |= dict.fromkeys(folder.glob("*.py"))
         for part, kind in product(("checks", "lesson"), ("*.py", "*.diff", "*.txt")):
             files |= dict.fromkeys((folder / part).rglob(kind))
-    for file in (PAGE, *(ROOT / name for name in ELSEWHERE)):
-        files.pop(file)
+    files.pop(PAGE)
     return {file: sorted(read(file)) for file in files}
 
 

@@ -56,7 +56,7 @@ PAIRS = (
 )  # fmt: skip
 NAMES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 
-HARMLESS = "item", "tqdm"  # a tensor of one number is a number, and a progress bar is to look at
+HARMLESS = "item", "tqdm"  # a tensor of one number is a number; a progress bar is only shown
 
 Edit = tuple[str, int, int, str]  # what is done, from where to where in the text, and the new text
 
@@ -71,7 +71,7 @@ class Mutant:
     change: Change
 
     def __str__(self) -> str:
-        """Write it as it would stand in a file of mistakes."""
+        """Write it as in a file of mistakes."""
         lines = [f"@@ {self.cell}  ({self.kind})"]
         lines += [f"-{line}" for line in self.change.before]
         return "\n".join(lines + [f"+{line}" for line in self.change.after])
@@ -141,7 +141,7 @@ class Text:
             self._starts.append(self._starts[-1] + len(line))
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Return from where to where a node stands."""
+        """Return the span of a node."""
         return (
             self._offset(node.lineno, node.col_offset),  # ty: ignore[missing-attribute]
             self._offset(node.end_lineno, node.end_col_offset),  # ty: ignore[missing-attribute]
@@ -269,13 +269,13 @@ def equivalents(folder: Path) -> dict[tuple[str, Change], str]:
             continue
         if not cell or not reason or not lines or any(line[0] not in "-+" for line in lines):
             raise MistakesUnreadable(
-                f"{folder.name}/checks/{EQUIVALENT}, line {number}: an equivalent change stands "
+                f"{folder.name}/checks/{EQUIVALENT}, line {number}: an equivalent change comes "
                 "below a line `@@ cell` and has a reason, and then its lines with - and +."
             )
         change, *more = changes(lines)
         if more:
             raise MistakesUnreadable(
-                f"{folder.name}/checks/{EQUIVALENT}, line {number}: two changes stand in one "
+                f"{folder.name}/checks/{EQUIVALENT}, line {number}: two changes are in one "
                 "paragraph; put an empty line between them, and a reason above each."
             )
         found[cell, change] = " ".join(map(str.strip, reason))

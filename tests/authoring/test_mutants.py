@@ -194,7 +194,7 @@ def test_an_equivalent_without_a_cell_a_reason_or_lines_is_refused(text, tmp_pat
 def test_two_changes_under_one_reason_are_refused(tmp_path):
     (tmp_path / "checks").mkdir()
     (tmp_path / "checks" / mutants.EQUIVALENT).write_text("@@ f\nwhy\n-a\n+b\n-c\n+d")
-    with pytest.raises(MistakesUnreadable, match="two changes stand in one paragraph; put an"):
+    with pytest.raises(MistakesUnreadable, match="two changes are in one paragraph; put an"):
         equivalents(tmp_path)
 
 

@@ -52,9 +52,11 @@ def extreme_cases(rng: Draws) -> Iterator[Sketch]:
     inputs["scores"][1] -= 10_000
     yield case("mixed_extreme", "very large scores next to small ones", **inputs)
     params, scores, y, reg = nets["plain"].inputs.values()
-    wide = torch.full_like(scores, -395).scatter(1, ((y + 1) % scores.shape[1])[:, None], 395)
+    sides = torch.full_like(scores, -1).scatter(1, ((y + 1) % scores.shape[1])[:, None], 1)
     for name, about, large in (
-        ("wide", "scores around ±400", wide + scores),
+        ("wide", "scores around ±400", 395 * sides + scores),
+        # exp(715) is infinite, and exp(-715) is not 0 yet
+        ("apart", "scores around ±360", 357.5 * sides + scores / 2),
         ("high", "scores around 800, close together", 800 + scores),
     ):
         yield case(name, about, params=params, scores=large, y=y, reg=reg)
