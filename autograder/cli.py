@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 import autograder
@@ -197,50 +198,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: object) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+    def add(command: FunctionType, how_many: str = "") -> argparse.ArgumentParser:
+        about = command.__doc__
+        sub = commands.add_parser(command.__name__, help=about, description=about)
         sub.set_defaults(command=command)
+        if how_many:
+            sub.add_argument("assignments", nargs=how_many, metavar="ASSIGNMENT")
         return sub
 
-    def without_sandbox(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
-            "--no-sandbox", action="store_true", help="run notebooks with all your rights"
-        )
-
-    sub = add("sync", sync)
-    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
-    sub = add("release", release)
-    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
-    sub = add("reference", reference)
-    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
+    add(sync, "*")
+    add(release, "*")
+    sub = add(reference, "*")
     sub.add_argument("--seed", type=int, default=0, help="seed of the hidden cases (default: 0)")
     sub.add_argument(
         "--real", action="store_true", help="add cases of real data, which must be on this machine"
     )
-    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
-    without_sandbox(sub)
-    sub = add("mutants", mutants)
-    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
+    _let_run(sub)
+    sub = add(mutants, "+")
     sub.add_argument("--seed", type=int, default=0, help="seed that chooses which run (default: 0)")
     sub.add_argument("--limit", type=_positive, help="run only this many (default: all)")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
-    without_sandbox(sub)
-    sub = add("grade", grade)
-    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
+    _let_run(sub)
+    sub = add(grade, "+")
     sub.add_argument("--student", action="append", help="grade this student only; may be repeated")
-    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
     sub.add_argument("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
     sub.add_argument(
         "--resume", action="store_true", help="skip what is graded and has not changed"
     )
-    without_sandbox(sub)
-    sub = add("new", new)
-    sub.add_argument("assignment", metavar="ASSIGNMENT")
-    sub = add("wheel", wheel)
-    sub.add_argument("--output", type=Path, default="dist", help="folder (default: dist)")
-    sub = add("report", report)
-    sub.add_argument("assignments", nargs="+", metavar="ASSIGNMENT")
+    _let_run(sub)
+    add(new).add_argument("assignment", metavar="ASSIGNMENT")
+    add(wheel).add_argument("--output", type=Path, default="dist", help="folder (default: dist)")
+    add(report, "+")
     return parser
+
+
+def _let_run(sub: argparse.ArgumentParser) -> None:
+    """Add the options of a command that runs notebooks."""
+    sub.add_argument("--workers", type=_positive, help="processes (default: one per core)")
+    sub.add_argument("--no-sandbox", action="store_true", help="run notebooks with all your rights")
 
 
 def _positive(text: str) -> int:

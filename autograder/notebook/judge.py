@@ -4,7 +4,7 @@ The judge runs where the right answers are: in the student's notebook for the pu
 cases, outside of it for the hidden ones. It has no answers of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import floor
 
@@ -76,7 +76,8 @@ def judge(
     else:
         fraction = _weighted_credit(check.cases, verdicts)
         reason = next(verdict.reason for verdict in verdicts if not verdict.passed)
-    mistake, credit, certain = _recognise(check, outcomes)
+    right = {verdict.name for verdict in verdicts if verdict.passed}
+    mistake, credit, certain = _recognise(check, outcomes, right)
     verdict = Verdict(check.name, check.title, max(fraction, credit), reason, verdicts)
     if mistake is None:
         return verdict
@@ -132,7 +133,7 @@ def _reasons(failed: Sequence[Measurement], reveal: bool) -> list[str]:
 
 
 def _recognise(
-    check: RecordedCheck, outcomes: Mapping[str, Outcome]
+    check: RecordedCheck, outcomes: Mapping[str, Outcome], right: Set[str]
 ) -> tuple[KnownMistake | None, float, bool]:
     """Find the mistake that the outcomes show, the credit it keeps, and whether it is certain.
 
@@ -151,9 +152,8 @@ def _recognise(
             _shows(check, mistake, case, outcomes.get(case.name)) for case in shown
         ):
             continue
-        others = [case for case in check.cases if case not in shown]
         telling = [case for case in shown if _telling(mistake.outcomes[case.name])]
-        if all(_shows(check, mistake, case, outcomes.get(case.name)) for case in others):
+        if all(case in shown or case.name in right for case in check.cases):
             sure.append((mistake, len(shown), bool(telling)))
         elif len(telling) > 1 and any(_is_apart(check, mistake, case) for case in telling):
             partly.append((mistake, len(telling), False))

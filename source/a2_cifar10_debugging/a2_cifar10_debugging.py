@@ -13,13 +13,13 @@
 # %% [markdown]
 # # A net that does not learn, and how to find out why
 #
-# **After this notebook you can** tell from a few cheap experiments why a network does not learn, check a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learnt.
+# **After this notebook you can** tell from a few cheap experiments why a network does not learn, test a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learned.
 #
 # **Time** about 5 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 80 for code and for your trained net, graded by hidden checks, and 20 for four written answers
 #
 # Autograd is allowed from here on, except in one section that says so.
 #
-# **How it is graded.** A cell whose first line is `# not run when graded` is for people: loading data, training, pictures. The grader leaves it out, and you may use this line in cells of your own. So a function of yours that is graded may use what other cells define, but no data that such a cell has loaded. What you have trained is saved in `best_net.safetensors` beside this notebook. **Hand in that file together with the notebook.**
+# **How it is graded.** A cell whose first line is `# not run when graded` is for you only: it loads data, trains, or draws pictures. The grader skips it, and you may use this line in cells of your own. A graded function of yours may use what the other cells define, but not data that such a cell has loaded. The net that you train is saved in `best_net.safetensors` beside this notebook. **Hand in that file together with the notebook.**
 
 # %% [markdown]
 # ## Set-up
@@ -50,12 +50,12 @@ REAL = torch.cuda.is_available()  # True: the real CIFAR-10, 60,000 photographs;
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
-# CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten things, in the same shape. It needs no download, a net trains on it in seconds, and it teaches the same. Do the whole notebook with it first. **Hand in a net that was trained on drawn images** (`REAL = False`), unless your teacher says that real ones are graded too (the public check has drawn images only): a net knows the kind of images it has seen, and hardly any other.
+# CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten classes, in the same shape. It needs no download, a net trains on it in seconds, and you learn the same things from it. Do the whole notebook with it first. **Hand in a net that was trained on drawn images** (`REAL = False`), unless your teacher says that real ones are graded too (the public check has drawn images only). A net recognises images like those it was trained on, and hardly any others.
 
 # %% [markdown]
 # ## 1 · Look at the data first
 #
-# Before any network, look at what goes in. Which classes would you confuse at this size? Do the labels fit? Are the classes of equal size? Are the numbers in the range you think they are in?
+# Before you train any network, look at the data. Which classes would you confuse at this size? Are the labels right? Are the classes of equal size? Are the numbers in the range you expect?
 
 # %%
 # not run when graded
@@ -65,19 +65,19 @@ print(f"{len(images):,} images from {images.min()} to {images.max()}, {labels.bi
 plots.image_rows(images, labels, cifar10.CLASSES)
 
 # %% [markdown]
-# The test images are put away now, and come back once, at the very end. A tenth of the training images becomes our **validation** set: every choice in this notebook is made on it. Whatever we compute *from* data in order to prepare it comes from the remaining training images only; otherwise the validation images have a say in their own exam.
+# Now put the test images away. You will use them once, at the very end. A tenth of the training images becomes our **validation set**: every choice in this notebook is made on it. Statistics for preparing the images are computed from the remaining training images only. Otherwise information about the validation images leaks into training, and they no longer test the net fairly.
 #
-# A net trains best when its inputs are centred at zero and of a size near one. So, with the training images scaled to 0…1:
+# A net trains best when its inputs are centred at zero and have a standard deviation near one. So, with the training images scaled to 0…1:
 #
 # - the **mean image** is the mean at each channel and pixel, over all images;
-# - the **standard deviation** is *one* number for all: subtract the mean image from every image, and take the root of the mean of all the squares (their sum, divided by their number and not by one less).
+# - the **standard deviation** is *one* number for all: subtract the mean image from every image, and take the square root of the mean of all the squares (their sum divided by $n$, not by $n - 1$).
 #
-# An image is prepared by `(image / 255 − mean image) / std` and laid out as one row: all of red, row by row, then green, then blue, as `flatten` does. In a course that writes $XW$ without a bias you would also append a column of ones to $X$ (the *bias trick*). Our layers have a bias of their own, so a column of ones would only be a second one.
+# An image is prepared as `(image / 255 − mean image) / std` and flattened into one row: all of red, row by row, then green, then blue, as `flatten` does. In a course that writes $XW$ without a bias you would also append a column of ones to $X$ (the *bias trick*). Our layers have a bias of their own, so you do not need that column.
 #
-# **Task** (15 min, easy). Write both functions. `prepare` is for training, validation and test images alike, and for a batch of one image too.
+# **Task** (15 min, easy). Write both functions. `prepare` must work for training, validation and test images alike, and also for a batch of one image.
 #
 # <details><summary>Hint 1: uint8</summary>Arithmetic on uint8 wraps around: 200 + 100 is 44. Convert to float32 before you do anything.</details>
-# <details><summary>Hint 2: for a single image</summary>What prepares an image is the statistics it is given. If your function computes a mean of what it is given, a single image becomes all zeros.</details>
+# <details><summary>Hint 2: a single image</summary>Use the statistics that <code>prepare</code> receives. If your function computes the mean of its own images, a single image becomes all zeros.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "image_statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -120,7 +120,7 @@ check.hidden("prepare_values", prepare)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# From now on all data travel in one dict.
+# From now on we keep all the data in one dict.
 
 # %%
 # not run when graded
@@ -137,16 +137,16 @@ for name in ("X_train", "X_val"):
     print(f"{name}: {tuple(X.shape)}, mean {X.mean():+.3f}, standard deviation {X.std():.3f}")
 
 # %% [markdown]
-# Training: mean 0 and standard deviation 1, by construction. Validation: nearly so, and not exactly. If yours is exactly 0, it was centred with its own mean.
+# The training images have mean 0 and standard deviation 1, by construction. The validation images come close, but not exactly. If their mean is exactly 0, you centred them with their own mean.
 #
 # ## 2 · A net that does not learn
 #
-# You have written this net by hand in A1. Here it is once more, as a `torch.nn.Module`, with autograd to find the gradients. Read it; you will use all of it. Ignore `swish` until section 4.
+# You wrote this net by hand in A1. Here it is again, as a `torch.nn.Module`, and autograd computes the gradients. Read it: you will use all of it. Ignore `swish` until section 4.
 
 
 # %% nbgrader={"grade": false, "grade_id": "two_layer_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class TwoLayerNet(torch.nn.Module):
-    """FC, ReLU (or Swish), dropout, FC. `scale` is the standard deviation of the first weights."""
+    """FC, ReLU (or Swish), dropout, FC. `scale` is the standard deviation of initial weights."""
 
     def __init__(self, inputs, hidden, classes=10, scale=None, dropout=0.0, swish=False):
         super().__init__()
@@ -229,7 +229,7 @@ def train(
 
 
 # %% [markdown]
-# Now a set of hyper-parameters that looks harmless: 36 hidden units, about 500 steps of 1,000 images, learning rate 0.01 with decay 0.95, regularisation 0.25, and first weights of size 0.0001. The images are centred, as yours are, and not divided by the standard deviation.
+# Now try hyper-parameters that look harmless: 36 hidden units, about 500 steps of 1,000 images, learning rate 0.01 with decay 0.95, regularisation 0.25, and initial weights with a standard deviation of 0.0001. The images are centred, as yours are, but not divided by the standard deviation.
 
 # %%
 # not run when graded
@@ -241,12 +241,12 @@ print(f"validation accuracy {bad_history['val_acc'][-1]:.1%}")
 plots.training(bad_history)
 
 # %% [markdown]
-# The loss stays at 2.30 for the whole of training, and one image in ten is right. No error, no warning: this is what most mistakes in deep learning look like. What does the first layer look at? Each hidden unit has one weight for each pixel and channel, so its weights can be drawn as an image.
+# The loss stays at 2.30 throughout, and one image in ten is classified correctly. There is no error and no warning: most mistakes in deep learning look like this. What does the first layer look at? Each hidden unit has one weight for each pixel and channel, so its weights can be drawn as an image.
 #
-# **Task** (15 min, medium). Turn the rows of a weight matrix into images that can be drawn. Each image is scaled *by itself*: its smallest weight becomes 0, its largest 1. That holds for weights of any size, for 0.0000001 too. A row whose weights are all equal becomes all zeros.
+# **Task** (15 min, medium). Turn the rows of a weight matrix into images that can be drawn. Scale each image *separately*: its smallest weight becomes 0, its largest 1. This must work for weights of any size, even 0.0000001. A row whose weights are all equal becomes all zeros.
 #
-# <details><summary>Hint 1: the order of the axes</summary>A row is channel, row, column. A picture for matplotlib is row, column, channel. <code>reshape</code> reads numbers in their order and cannot swap axes; <code>permute</code> can.</details>
-# <details><summary>Hint 2: per image</summary>Before any reshaping, smallest and largest weight of each image are those of its row: <code>W.min(dim=1, keepdim=True).values</code>.</details>
+# <details><summary>Hint 1: the order of the axes</summary>The numbers in a row are in the order channel, row, column. Matplotlib wants row, column, channel. <code>reshape</code> keeps the numbers in their order and cannot swap axes; <code>permute</code> can.</details>
+# <details><summary>Hint 2: per image</summary>Find the smallest and largest weight of each row before you reshape: <code>W.min(dim=1, keepdim=True).values</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "weight_images", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -277,29 +277,29 @@ print(
 )
 
 # %% [markdown]
-# Mostly noise, stretched to full contrast because each picture is scaled by itself. The line below it says what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 1.
+# You see mostly noise, at full contrast because each picture is scaled separately. The printed line tells you what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 1.
 #
 # ## 3 · Cheap experiments
 #
-# A run of an hour that ends at 10 % teaches nothing. The experiments of this section take seconds each, and each of them can rule out a whole family of causes.
+# A run that takes an hour and ends at 10 % teaches you nothing. Each experiment in this section takes seconds, and each can rule out a whole family of causes.
 #
-# ### What knowing nothing costs
+# ### The loss of a net that knows nothing
 #
-# Three numbers to compare every run with. They depend on the labels only:
+# Compare every run with three baselines. They depend on the labels only:
 #
-# - **uniform**: the loss of saying $1/C$ for each of $C$ classes, whatever the image. It is what a net with small weights must have before its first step.
-# - **frequencies**: the loss of saying, for every image, how frequent each class is. With $p_k$ the share of class $k$ among the labels, it is $-\sum_k p_k \ln p_k$. A net gets there by its last bias alone, without looking at a single pixel.
-# - **majority**: the accuracy of always saying the most frequent class.
+# - **uniform**: the loss if you predict the probability $1/C$ for each of $C$ classes, whatever the image. A net with small weights must have this loss before its first step.
+# - **frequencies**: the loss if you predict, for every image, how frequent each class is. With $p_k$ the share of class $k$ among the labels, the loss is $-\sum_k p_k \ln p_k$. A net can reach it with its last bias alone, without looking at a single pixel.
+# - **majority**: the accuracy if you always predict the most frequent class.
 #
-# **Task** (15 min, medium). Compute them. A class without a single sample adds nothing to the sum.
+# **Task** (15 min, medium). Compute the three numbers. A class without a single sample adds nothing to the sum.
 #
 # <details><summary>Hint 1: counting</summary><code>torch.bincount(y, minlength=num_classes)</code>.</details>
-# <details><summary>Hint 2: a class without samples</summary>0 · ln 0 is NaN for the computer, and 0 for us: leave those classes out of the sum, or look at <code>torch.xlogy</code>.</details>
+# <details><summary>Hint 2: a class without samples</summary>0 · ln 0 is NaN for the computer, but we want 0. Leave those classes out of the sum, or use <code>torch.xlogy</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "know_nothing", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def know_nothing(y: torch.Tensor, num_classes: int) -> tuple[float, float, float]:
-    """Compute what predictors that never look at an image reach on labels y (N,), int64.
+    """Compute the baselines of predictors that never look at an image, for labels y (N,), int64.
 
     Returns (uniform loss, loss of the class frequencies, accuracy of the majority class).
     """
@@ -328,16 +328,16 @@ print(
 print(f"the bad run:     {bad_history['train_loss'][-1]:.4f}")
 
 # %% [markdown]
-# All three agree: the bad net knows as little after 500 steps as before the first.
+# All three lines agree: after 500 steps the bad net knows as little as before the first.
 #
 # ### Overfit a handful of images
 #
-# A net that can learn anything can learn 50 images by heart. If yours cannot, the mistake is in the net, the loss or the update, and no amount of data or patience will help.
+# A net that can learn anything can learn 50 images by heart. If yours cannot, the mistake is in the net, the loss or the update. More data or more time will not help.
 #
-# **Task** (20 min, medium). Write the plainest training loop there is: `steps` steps of **full-batch gradient descent without momentum**, on the cross-entropy alone. Record the loss of each step *before* its update, as a Python number. The net is changed in place.
+# **Task** (20 min, medium). Write the simplest possible training loop: `steps` steps of **full-batch gradient descent without momentum**, on the cross-entropy alone. Record the loss of each step *before* its update, as a Python number. Train the net in place.
 #
-# <details><summary>Hint 1: the four lines</summary>Compute the loss, clear old gradients, <code>loss.backward()</code>, step. <code>torch.optim.SGD(net.parameters(), lr=lr)</code> has the last one, and <code>zero_grad</code>.</details>
-# <details><summary>Hint 2: why clear?</summary><code>backward</code> adds to the gradients that are there already.</details>
+# <details><summary>Hint 1: the four lines</summary>Compute the loss, clear old gradients, <code>loss.backward()</code>, step. <code>torch.optim.SGD(net.parameters(), lr=lr)</code> has methods for two of them: <code>zero_grad</code> and <code>step</code>.</details>
+# <details><summary>Hint 2: why clear?</summary><code>backward</code> adds new gradients to the old ones.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "overfit", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -362,7 +362,7 @@ def overfit(
 
 
 # %% [markdown]
-# The check starts your loop from weights that it knows, and looks at the losses and at the scores afterwards. Most adapters in this notebook are like this one: they put a net or a tensor into the form the check can compare.
+# The check starts your loop from known weights. It compares the losses, and the scores after the last step. Most adapters in this notebook work like this one: they bring a net or a tensor into a form that the check can compare.
 
 
 # %% nbgrader={"grade": false, "grade_id": "overfit_from", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -393,20 +393,20 @@ for scale, reading in ((None, "weights of a sensible size"), (1e-4, "weights of 
     )
 
 # %% [markdown]
-# With weights of a sensible size the net knows all 50 by heart after 150 steps. So the code is right, and something in the *settings* of the bad run is wrong. With tiny weights the net is far behind: the gradient of each layer is multiplied by the weights of the other, so at $10^{-4}$ hardly any arrives at first. That is one suspect. It cannot be the only one, for this net does learn in the end; try 500 steps.
+# With weights of a sensible size the net knows all 50 images by heart after 150 steps. So the code is right, and something in the *settings* of the bad run is wrong. With tiny weights the net learns far more slowly: the gradient of each layer is multiplied by the weights of the other layer, so with weights of $10^{-4}$ the first gradients are almost zero. The tiny weights are one suspect. They cannot be the only one, because this net does learn eventually: try 500 steps.
 #
 # ### Labels that mean nothing
 #
-# Shuffle the training labels, train, validate. The images now carry no information about the labels, so validation **must** fall to chance. If it does not, the answer leaks from somewhere: a label in the file name, one image in both sets, an accuracy measured on the wrong thing.
+# Shuffle the training labels, train, validate. The images now carry no information about the labels, so validation accuracy **must** fall to chance. If it does not, the answer leaks from somewhere: a label in the file name, one image in both sets, an accuracy measured on the wrong data.
 #
-# **Task** (5 min, easy). Return the labels in a random order, drawn with the given generator. The labels you were given stay as they are.
+# **Task** (5 min, easy). Return the labels in a random order, drawn with the given generator. Do not change the labels that you receive.
 #
-# <details><summary>Hint</summary><code>torch.randperm(n, generator=generator)</code>. Drawing new labels at random would not do: the counts of the classes would change.</details>
+# <details><summary>Hint</summary><code>torch.randperm(n, generator=generator)</code>. Do not draw new labels at random: that would change how many samples each class has.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "shuffle_labels", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def shuffle_labels(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return labels y (N,) in a random order, a new tensor; the same generator state, the same order."""
+    """Return labels y (N,) in random order, as a new tensor. The generator state decides the order."""
     ### BEGIN SOLUTION
     return y[torch.randperm(len(y), generator=generator)]
     ### END SOLUTION
@@ -446,16 +446,21 @@ print(
 )
 
 # %% [markdown]
-# With shuffled labels validation is at chance, as it must be. Training accuracy is not: the net has begun to learn single images by heart. Remember that when a training accuracy pleases you.
+# With shuffled labels, validation accuracy is at chance, as it must be. Training accuracy is higher: the net has begun to learn single images by heart. Remember this the next time a training accuracy looks good.
 #
-# ### Is anything alive in there?
+# ### Are the hidden units alive?
 #
-# A ReLU that is 0 for *every* sample of a large batch is **dead**: no gradient passes, and it may never come back. Four numbers describe a hidden layer: the **mean** and the **std** of all its entries (std: the root of the mean squared deviation, divided by the number of entries and not by one less), the share of entries that are **zero**, and the share of units that are **dead** in this batch.
+# A ReLU that is 0 for *every* sample of a large batch is **dead**: no gradient passes through it, and it may never recover. Four numbers describe a hidden layer:
 #
-# **Task** (15 min, medium). Measure them.
+# - the **mean** of all its entries;
+# - their **std**, the standard deviation: the root of the mean squared deviation (divide by $n$, the number of entries, not by $n - 1$);
+# - the share of entries that are **zero**;
+# - the share of units that are **dead** in this batch.
+#
+# **Task** (15 min, medium). Compute these four numbers.
 #
 # <details><summary>Hint 1: dead</summary>A unit is a column. It is dead if all of its entries are zero; <code>all</code> takes a <code>dim</code>.</details>
-# <details><summary>Hint 2: std</summary><code>torch.std</code> divides by one less, if you do not tell it <code>correction=0</code>.</details>
+# <details><summary>Hint 2: std</summary><code>torch.std</code> divides by n − 1 unless you pass <code>correction=0</code>.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "activation_statistics", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -495,16 +500,20 @@ for name, net in nets.items():
     print(f"{name:>8}: " + ", ".join(f"{key} {value:.2g}" for key, value in measured.items()))
 
 # %% [markdown]
-# Four layers, four stories. In the bad run the units are alive, and so small that the scores cannot differ. With a learning rate of 0.2 the numbers have exploded. In the sensible net they are of size one, about half of them are zero, which is what a ReLU is for, and no unit is dead. In the last one a quarter is dead, and `zero` alone would hardly have told you why it went up.
+# Four layers, four stories. In the bad run the units are alive, but so small that all scores are nearly the same. With a learning rate of 0.2 the numbers have exploded. In the sensible net the numbers are near one, about half of them are zero, as you would expect after a ReLU, and no unit is dead. In the last net a quarter of the units are dead, and `zero` alone would hardly have told you why it rose.
 #
 # ### The learning-rate range test
 #
-# The right learning rate is unknown by factors of ten, not by a few per cent. So try many, evenly spaced **on a logarithmic scale**: each one larger than the last by the same factor. Train a fresh net briefly with each of them, and draw the loss it reaches.
+# Before you start, your guess of the learning rate may be wrong by factors of ten, not by a few per cent. So try many rates, evenly spaced **on a logarithmic scale**: each is larger than the one before by the same factor. Train a new net briefly with each rate, and plot the loss it reaches.
 #
-# **Task** (15 min, medium). Write the rates, and a rule to read the curve: leave out losses that are infinite or NaN, wherever they stand; take the rate with the smallest of the others (the first one at a tie); return **a tenth of it**, since at the bottom of the curve the steps are already nearly too large.
+# **Task** (15 min, medium). Write a function that returns the rates, and a function that chooses one of them from the curve:
+#
+# - ignore losses that are infinite or NaN, wherever they are in the list;
+# - of the other losses, find the smallest (in a tie, the first one) and take its rate;
+# - return **a tenth of this rate**, because at the bottom of the curve the steps are already nearly too large.
 #
 # <details><summary>Hint 1: rates</summary>Evenly spaced logarithms: <code>torch.logspace</code> takes exponents of 10, so give it log10 of both ends.</details>
-# <details><summary>Hint 2: NaN</summary>What does <code>torch.tensor([3.0, float("nan"), 1.0]).argmin()</code> say? Replace what is not finite before you look for the smallest.</details>
+# <details><summary>Hint 2: NaN</summary>What does <code>torch.tensor([3.0, float("nan"), 1.0]).argmin()</code> return? Replace every loss that is not finite before you look for the smallest.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "learning_rates", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -527,7 +536,7 @@ check.hidden("learning_rate_values", learning_rates)
 
 # %% nbgrader={"grade": false, "grade_id": "suggest_learning_rate", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def suggest_learning_rate(rates: torch.Tensor, losses: torch.Tensor) -> float:
-    """Choose a learning rate from rates (K,) and the losses (K,) they led to, by the rule above.
+    """Choose a learning rate from rates (K,) and their losses (K,), by the rule above.
 
     At least one loss is finite. Returns a Python number.
     """
@@ -554,11 +563,11 @@ suggested = suggest_learning_rate(rates, torch.tensor(reached))
 plots.rate_range(rates, reached, suggested)
 
 # %% [markdown]
-# From left to right: little progress, more of it, the best, and then the cliff, which the picture cuts off. (Most losses lie above ln 10: the first weights are large here, so the net begins loud and wrong, and one short epoch on a part of the data is little. The test is for comparing rates, and what it suggests is a cautious beginning for a long run without momentum.) A rate that is a little too small costs time; one that is a little too large costs everything. That is why the rule steps back.
+# From left to right you see little progress, more progress, the best rate, and then a cliff, which the plot cuts off. (Most losses are above ln 10: the initial weights are large here, so the net starts out confident and wrong, and one short epoch on some of the data does not change much. The test only compares rates. The rate it suggests is a cautious start for a long run without momentum.) A rate that is a little too small costs time; a rate that is a little too large ruins the run. That is why the rule takes a tenth.
 #
 # ## 4 · A layer of your own
 #
-# Suppose you have invented a layer. Before the big run it must be proved, by itself. Yours is **Swish**, a ReLU with a soft corner and a parameter $\beta$ that is learned:
+# Suppose you have invented a layer. Before the big run you must test it on its own. Your layer is **Swish**, a ReLU with a soft corner and a parameter $\beta$ that is learned:
 #
 # $$y = x \cdot \sigma(\beta x) \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
@@ -569,13 +578,18 @@ plots.rate_range(rates, reached, suggested)
 plots.swish((0.0, 0.5, 1.0, 5.0))
 
 # %% [markdown]
-# A `torch.autograd.Function` is a node of the computational graph, written by hand. `forward` computes the value and keeps in `ctx` what `backward` will need. `backward` receives $G = \partial L / \partial y$, of the shape of $y$, and returns one gradient for each input of `forward`, each of the shape of its input. On paper, with $\sigma$ short for $\sigma(\beta x)$ and $\sigma' = \sigma (1 - \sigma)$: derive $\partial y / \partial x$ and $\partial y / \partial \beta$. The same $\beta$ is used for *every* entry of $x$, so it collects from all of them.
+# A `torch.autograd.Function` is a node of the computational graph, written by hand. `forward` computes the value and saves in `ctx` what `backward` will need. `backward` receives $G = \partial L / \partial y$, which has the shape of $y$, and returns one gradient for each input of `forward`, each with the shape of its input. On paper, derive $\partial y / \partial x$ and $\partial y / \partial \beta$; write $\sigma$ for $\sigma(\beta x)$, and $\sigma' = \sigma (1 - \sigma)$. The same $\beta$ is used for *every* entry of $x$, so its gradient is the sum over all entries.
 #
-# **Task** (40 min, hard). Write both methods by hand: no autograd and no `torch.nn` inside (`torch.sigmoid` is fine). `x` may have any shape, `beta` has shape (), negative values are allowed; leave both as they are, not changed in place. Everything must stay finite for $|x|$ up to $10^4$.
+# **Task** (40 min, hard). Write both methods by hand:
 #
-# <details><summary>Hint 1: what to keep</summary><code>ctx.save_for_backward(x, beta)</code> in forward; <code>x, beta = ctx.saved_tensors</code> in backward. You may compute the sigmoid again.</details>
-# <details><summary>Hint 2: with respect to x</summary>A product: x appears in front and inside. The derivative of σ(βx) with respect to x is β σ'.</details>
-# <details><summary>Hint 3: with respect to β</summary>Only the inside depends on β, and its derivative with respect to β is x. Multiply by G entry by entry, then add up everything, to shape ().</details>
+# - use no autograd and no `torch.nn` inside (`torch.sigmoid` is fine);
+# - `x` may have any shape, `beta` has shape (), and negative values are allowed;
+# - do not change `x` or `beta` in place;
+# - every result must stay finite for $|x|$ up to $10^4$.
+#
+# <details><summary>Hint 1: what to save</summary><code>ctx.save_for_backward(x, beta)</code> in forward; <code>x, beta = ctx.saved_tensors</code> in backward. You may compute the sigmoid again.</details>
+# <details><summary>Hint 2: with respect to x</summary>Use the product rule: x appears in front of σ and inside it. The derivative of σ(βx) with respect to x is β σ'.</details>
+# <details><summary>Hint 3: with respect to β</summary>Only βx depends on β, and its derivative with respect to β is x. Multiply by G entry by entry, then sum over all entries, to shape ().</details>
 # <details><summary>Hint 4: nearly the answer</summary>∂y/∂x = σ + βx σ' and ∂y/∂β = x² σ'.</details>
 
 
@@ -617,12 +631,12 @@ check.hidden("swish_forward", swish_value)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The next two checks call your `forward` and `backward` directly, without autograd. For that they need something in the place of `ctx`: here it is.
+# The next two checks call your `forward` and `backward` directly, without autograd. For that they need a replacement for `ctx`. Here it is.
 
 
 # %% nbgrader={"grade": false, "grade_id": "swish_by_hand", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Notes(torch.autograd.function.FunctionCtx):
-    """Stands for ctx: it has torch's own methods, and keeps whatever forward saves or sets."""
+    """Replaces ctx: it has torch's own methods, and keeps whatever forward saves or sets."""
 
     needs_input_grad, to_save = (True, True), ()
 
@@ -658,14 +672,14 @@ check.hidden("swish_gradient_beta", swish_by_hand)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the proof that needs no teacher: `gradcheck` compares your backward pass with measured slopes, in float64. Then the layer goes into a graph between two other operations, where its gradients must come out at the far ends.
+# Now a test that you can run without us: `gradcheck` compares your backward pass with numerical gradients, in float64. Then the layer goes into a graph between two other operations, and the gradients of the whole graph must be right.
 
 
 # %% nbgrader={"grade": false, "grade_id": "swish_in_a_graph", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def swish_in_a_graph(W, X, beta):
     """Return the gradients of the sum of squares of Swish((Wᵀ Xᵀ)ᵀ) with respect to W and beta."""
     W, beta = W.requires_grad_(), beta.requires_grad_()
-    Z = (W.T @ X.T).T  # (N, H), transposed: its numbers do not lie in order
+    Z = (W.T @ X.T).T  # (N, H), transposed: not contiguous
     return torch.autograd.grad(Swish.apply(Z, beta).square().sum(), (W, beta))
 
 
@@ -689,23 +703,29 @@ for swish in (False, True):
     print(f"{'Swish' if swish else 'ReLU '}: validation {history['val_acc'][-1]:.1%}{beta}")
 
 # %% [markdown]
-# A layer that passes its gradient check and trains is a layer you can use. (One mistake neither test can see: if you forget to sum the gradient with respect to β, autograd silently sums it for you.) Whether it is *better* is another question, and one run of each does not answer it.
+# If a layer passes its gradient check and trains, you can use it. (One mistake neither test can see: if you forget to sum the gradient with respect to β, autograd silently sums it for you.) Whether it is *better* is another question, and one run of each does not answer it.
 #
-# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that so? *A full answer computes what one step of lr 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and what 500 such steps leave of it (ignore the decay of the rate); says what a regularisation that is too large and one that is too small do to training and validation accuracy; and names the experiments that tell the penalty from the other suspects: tiny first weights, a small rate, images that are not scaled.* (about 15 min)
+# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that right? *A full answer*
+#
+# - *computes what one step with learning rate 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and how much of the weight is left after 500 such steps (ignore the decay of the rate);*
+# - *says what too much and too little regularisation do to training and validation accuracy;*
+# - *names experiments that separate the penalty from the other suspects: tiny initial weights, a small learning rate, images that are not scaled.*
+#
+# (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** It is the other way round. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too large: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too small: training accuracy goes far above validation accuracy (overfitting). The bad run has no gap between the two, so it cannot be too little regularisation. Experiments: change one thing and leave the rest: reg to 0, the first weights to a sensible size, the rate to 0.1, the images divided by their standard deviation; then two of them together. On the drawn images, 55 epochs: without the penalty the loss stays at 2.3026 and validation at 9 %, because weights of 10⁻⁴ pass hardly any gradient; with first weights of a sensible size, 21 % in spite of the penalty; with both changes, 25 %. So the penalty is too large, and it is not the only fault; no single story explains the run before something was changed.
+# **Model answer.** The opposite is true. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too much regularisation: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too little: training accuracy rises far above validation accuracy (overfitting). The bad run has no gap between the two, so too little regularisation cannot be the cause. Experiments: change one thing and leave the rest: set reg to 0, give the initial weights a sensible size, set the rate to 0.1, divide the images by their standard deviation; then combine two of these. On the drawn images, 55 epochs: without the penalty the loss stays at 2.3026 and validation at 9 %, because weights of 10⁻⁴ pass hardly any gradient; with initial weights of a sensible size, 21 % in spite of the penalty; with both changes, 25 %. So the penalty is too large, but it is not the only fault. Until one thing is changed in an experiment, no single explanation is proved.
 #
-# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second figure). 2 points: effects of too large and too small on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
+# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second number). 2 points: effects of too much and too little regularisation on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 2** (5 points). You have invented a layer, put it into a large network, and have one week of a cluster for one big run. What do you check before you start? *A full answer names five checks in a sensible order, cheap ones first, and says for each which mistake it would find.*
+# **Question 2** (5 points). You have invented a layer, put it into a large network, and have one week on a cluster for one big run. What do you check before you start? *A full answer names five checks in a sensible order, cheap ones first, and says for each which mistake it would find.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_before_the_big_run", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients with respect to input and parameters, also with non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, a loss of the wrong thing, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
+# **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients with respect to input and parameters, including non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, the wrong loss, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
 #
 # **Marking.** 1 point for each of five checks *with* the mistake it finds (half without). The gradient check of the new layer must be among them: at most 4 points without it. At most 4 points if an expensive run comes before the cheap checks.
 # ### END SOLUTION
@@ -713,7 +733,7 @@ for swish in (False, True):
 # %% [markdown]
 # ## 5 · Reading curves
 #
-# Curves of loss and accuracy, for training and validation, tell seven stories. Here is one example of each, made by a formula. `curves.draw(word, seed)` draws as many others as you like.
+# Curves of loss and accuracy, for training and validation, can tell seven stories. Here is one example of each, made by a formula. Draw as many others as you like with `curves.draw(word, seed)`.
 
 # %%
 # not run when graded
@@ -723,37 +743,37 @@ plots.histories({word: curves.draw(word, seed=1) for word in curves.WORDS})
 # | word | what the curves say |
 # |---|---|
 # | `"learning rate too high"` | Training loss ends **higher than it began**, by at least 5 % (averaged over the last quarter), or it is infinite or NaN at some point. |
-# | `"flat from the start"` | Training loss **never leaves its first value** by more than 1 %, up or down. Nothing is learned and nothing explodes; only an experiment can say why. In the stories below it ends at least 10 % lower. |
-# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. It takes **both** signs: the loss of a jumping validation often ends above its lowest, too. In the stories below, the accuracies differ by less than 10 points. |
+# | `"flat from the start"` | Training loss **never differs from its first value** by more than 1 %, up or down. Nothing is learned and nothing explodes; only an experiment can say why. In the stories below it ends at least 10 % lower. |
+# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. **Both** signs are needed: if validation jumps, its loss often ends above its lowest level, too. In the stories below, the accuracies differ by less than 10 points. |
 # | `"unstable validation"` | Validation accuracy **jumps** by 5 points or more from one epoch to the next, on average **after the first third** of the epochs, up and down, while training accuracy is smooth. In the stories below it moves by less than 2 points there. |
 # | `"learning rate too low"` | Both losses are **still falling at the end**, nearly in a straight line: in the last third of the epochs training loss falls at least half as much as in the first third. In the stories below, it falls there less than a tenth as much. |
 # | `"underfitting"` | Training loss has flattened out **at a high level**: it ends above half of its first value, with a training accuracy below 55 %. Validation is close to training. |
 # | `"healthy"` | None of these: training loss ends below a third of its first value, with a training accuracy above 80 %. |
 #
-# Take them in this order. Words like *ends* mean the average over the last quarter of the epochs (each history has at least 16), because a single entry of a jumping curve says nothing, and its median may lie on a peak. Epochs, numbers of classes and sizes of the losses vary. These margins hold for every curve of `curves.draw`, here and when graded, so a sensible rule of your own finds them all; it need not be worded like the table.
+# Check the rows in this order. Words like *ends* mean the average over the last quarter of the epochs (each history has at least 16), because a single entry of a jumping curve says nothing, and its median may lie on a peak. The number of epochs, the number of classes and the size of the losses vary. These margins hold for every curve of `curves.draw`, here and when graded. So any sensible rule of your own finds them all; it need not follow the wording of the table.
 #
-# The most instructive one is drawn after a real report: a ResNet-152 trained on 1,000 images of faces. Training accuracy reaches 100 %, validation hovers at 85 % and jumps about, training loss keeps falling, and validation loss turns and rises.
+# The most instructive example is modelled on a real report: a ResNet-152 trained on 1,000 images of faces. Training accuracy reaches 100 %. Validation accuracy hovers at 85 % and jumps about. Training loss keeps falling, while validation loss turns and rises.
 
 # %%
 # not run when graded
 plots.histories({"ResNet-152, 1,000 faces": curves.resnet152()})
 
 # %% [markdown]
-# It overfits, and it jumps a little, by less than the table asks for. If a curve does both, the order of the table calls it overfitting, which is what must be cured first.
+# It overfits, and it jumps a little, by less than the table requires. If a curve does both, the order of the table makes it overfitting, which you must cure first.
 #
-# **Task** (40 min, hard). Write the diagnosis.
+# **Task** (40 min, hard). Write `diagnose`.
 #
-# <details><summary>Hint 1: numbers first</summary>From each history compute a few numbers that the table speaks of: how the training loss ends, against its first value; the gap in accuracy; the mean jump of the validation accuracy. Print them for ten curves of each word. Only then write conditions.</details>
-# <details><summary>Hint 2: NaN</summary>Every comparison with NaN is false. Ask <code>math.isfinite</code> first, of every entry.</details>
+# <details><summary>Hint 1: numbers first</summary>From each history compute a few of the numbers in the table: the final training loss relative to the first; the gap in accuracy; the mean jump of the validation accuracy. Print them for ten curves of each word. Only then write conditions.</details>
+# <details><summary>Hint 2: NaN</summary>Every comparison with NaN is false. Test every entry with <code>math.isfinite</code> first.</details>
 # <details><summary>Hint 3: still falling</summary>With k a third of the epochs: compare <code>loss[0] - loss[k]</code> with <code>loss[-k - 1] - loss[-1]</code>.</details>
-# <details><summary>Hint 4: jumps</summary>The mean of <code>abs(a[i + 1] - a[i])</code> is large for a curve that climbs, too. Leave out the first third, where every curve climbs.</details>
+# <details><summary>Hint 4: jumps</summary>The mean of <code>abs(a[i + 1] - a[i])</code> is also large for a curve that climbs. Leave out the first third, where every curve climbs.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "diagnose", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def diagnose(history: dict[str, list[float]]) -> str:
     """Name the story of a training run: one of the seven words of the table.
 
-    history holds four lists of one entry an epoch: "train_loss", "val_loss", "train_acc",
+    history holds four lists with one entry per epoch: "train_loss", "val_loss", "train_acc",
     "val_acc" (accuracies in 0..1).
     """
     ### BEGIN SOLUTION
@@ -781,12 +801,12 @@ def diagnose(history: dict[str, list[float]]) -> str:
 
 
 # %% [markdown]
-# Each case of the check holds several curves, and asks you to tell two or more stories apart. One slip in a case is forgiven. The table names the first curve that was told wrong: `curve_03` is the third one of its case. (One public case holds curves that a hasty rule gets wrong.)
+# Each case of the check holds several curves of two or more stories. One wrong diagnosis per case is allowed. The table names the first curve with a wrong diagnosis: `curve_03` is the third curve of its case. (One public case holds curves that a hasty rule gets wrong.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "diagnose_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def diagnose_all(histories, words):
-    """Diagnose each history. Returns the places of the answers in words, -1 for any other answer."""
+    """Diagnose each history. Returns the index of each answer in the list, -1 for another word."""
     answers = []
     for tensors in histories.values():
         history = {name: values.tolist() for name, values in tensors.items()}
@@ -804,9 +824,21 @@ check.hidden("diagnoses", diagnose_all)
 # %% [markdown]
 # ### Real runs
 #
-# Real curves are less tidy. `curves.real()` gives you runs of `train` on the drawn images, each with its word. The words were not read off the curves. Each setting was trained again with one thing changed, and if one change raised validation accuracy more than all others, that is the word: a larger rate (`"learning rate too low"`), a smaller one (`"learning rate too high"`, as is a loss that explodes), more hidden units or less regularisation (`"underfitting"`). Where no change helps and the gap is 12 points or more, it is `"overfitting"`; and `"flat from the start"` is what the table says. Runs with two defensible words are left out, and none of them is healthy for certain.
+# Real curves are less tidy. `curves.real()` gives you runs of `train` on the drawn images, each with its word. We did not read the words off the curves. We trained each setting again with one thing changed. If one change raised validation accuracy more than all others, it decides the word:
 #
-# **Task** (20 min, medium). See where your rule and the experiments disagree, and improve `diagnose` without losing the curves above. In real runs the first entry comes after a whole epoch of training, so that one is no longer the loss of knowing nothing. No rule is always right, since the word knows more than the curves. What counts is agreement, on settings that you have not seen: **half** of the points from 60 %, **all** from 80 %.
+# - a larger rate helps most: `"learning rate too low"`;
+# - a smaller rate helps most, or the loss explodes: `"learning rate too high"`;
+# - more hidden units or less regularisation helps most: `"underfitting"`;
+# - no change helps, and the gap is 12 points or more: `"overfitting"`;
+# - `"flat from the start"` is defined as in the table.
+#
+# Runs with two defensible words are left out, and so is `"healthy"`: we could not be sure of it for any run.
+#
+# **Task** (20 min, medium). See where your rule and the experiments disagree, and improve `diagnose`. It must still pass the check above.
+#
+# - In real runs the first entry is measured after a whole epoch of training, so it is no longer the loss of a net that knows nothing.
+# - No rule is always right, since the experiments show more than the curves do.
+# - Your points depend on how often you agree with the words, on settings that you have not seen: **half** of the points from 60 %, **all** from 80 %.
 
 # %%
 # not run when graded
@@ -827,13 +859,13 @@ check.hidden("real_diagnoses", diagnose_all)
 print("the bad run:", diagnose(bad_history))
 
 # %% [markdown]
-# What does yours say of the bad run? Its loss is flat from the start, and that is all the curves know: a flat line can be a learning rate too low by a factor of a thousand, a regularisation too strong, dead units, or a gradient that never arrives. Curves suggest; an experiment decides.
+# What does your rule say about the bad run? Its loss is flat from the start, and the curves can tell you no more. The cause may be a learning rate that is too low by a factor of a thousand, too much regularisation, dead units, or a gradient that never arrives. Curves suggest; an experiment decides.
 #
-# **Question 3** (5 points). Underfitting and overfitting: how do you recognise each, and what do you do about each? Apply it to the ResNet-152 above. *A full answer gives the signs of both in loss and accuracy of training and validation, at least three cures for each, and for the ResNet the likely causes (two) and the cure you would try first, with a reason.*
+# **Question 3** (5 points). Underfitting and overfitting: how do you recognise each, and what do you do about each? Apply it to the ResNet-152 above. *A full answer gives the signs of both in the loss and accuracy of training and validation, and at least three cures for each. For the ResNet it gives two likely causes and the cure you would try first, with a reason.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_fitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Underfitting: training loss stays high and training accuracy low, validation is about as poor; no gap. Cures: a larger or deeper model, less regularisation (weight decay, dropout), longer training or a better learning rate, better features or initialisation. Overfitting: training loss goes on falling and training accuracy goes to 1 while validation accuracy stops and validation loss turns and rises; a growing gap. Cures: more data, augmentation, a smaller model, L2, dropout, early stopping, transfer learning. The ResNet-152 overfits, and its validation is unstable: 60 million parameters for 1,000 images, a validation set so small that a few faces are several points, perhaps a learning rate that is still high. First cure: a pretrained and smaller network whose features are kept (transfer learning) with augmentation, because the lack of data is the cause and both bring in information; early stopping at the lowest validation loss costs nothing and is done anyway.
+# **Model answer.** Underfitting: training loss stays high and training accuracy low, validation is about as poor; no gap. Cures: a larger or deeper model, less regularisation (weight decay, dropout), longer training or a better learning rate, better features or initialisation. Overfitting: training loss keeps falling and training accuracy approaches 1, while validation accuracy stops rising and validation loss turns and rises; a growing gap. Cures: more data, augmentation, a smaller model, L2, dropout, early stopping, transfer learning. The ResNet-152 overfits, and its validation is unstable: 60 million parameters for 1,000 images, a validation set so small that a few faces are several points, perhaps a learning rate that is still high. First cure: a pretrained and smaller network whose features are kept (transfer learning) with augmentation, because the lack of data is the cause and both bring in information; early stopping at the lowest validation loss costs nothing and is done anyway.
 #
 # **Marking.** 1 point: signs of underfitting. 1 point: signs of overfitting, with the gap or the turn of validation loss. 1.5 points: three cures for each (0.25 each). 1 point: two causes in the ResNet's case (too little data, too large a model, a small validation set). 0.5 points: a first cure with a reason.
 # ### END SOLUTION
@@ -841,7 +873,7 @@ print("the bad run:", diagnose(bad_history))
 # %% [markdown]
 # ## 6 · Turning the knobs
 #
-# One at a time, from a setting that works: hidden size, regularisation, learning rate. Everything else stays. (Why one at a time? In the bad run several knobs were wrong at once.)
+# Start from a setting that works, and turn one knob at a time: hidden size, regularisation, learning rate. Everything else stays the same. (Why one at a time? In the bad run several knobs were wrong at once.)
 
 
 # %%
@@ -865,15 +897,22 @@ for knob, values in KNOBS.items():
 plots.sweeps(sweeps)
 
 # %% [markdown]
-# Read the gap between the two lines. More hidden units raise both, training more. More regularisation closes the gap, first without loss; then both fall together, down to the bad run's 10 %. The learning rate has a top, with a slope on one side and a cliff on the other.
+# Look at the gap between the two lines. More hidden units raise both lines, training more than validation. More regularisation closes the gap, at first at no cost in validation accuracy; then both lines fall together, down to the bad run's 10 %. The learning rate has a peak, with a slope on one side and a cliff on the other.
 #
 # ### Searching
 #
-# A search is an honest loop: train a net with each set of parameters, and keep the one with the best **validation** accuracy. Not training accuracy: that rewards learning by heart. Not test accuracy: the test set would then have chosen, and could no longer judge.
+# A search is a simple loop: train a net with each set of parameters, and keep the net with the best **validation** accuracy. Not training accuracy: that rewards learning by heart. Not test accuracy: once the test set has been used to choose a net, it can no longer judge that net fairly.
 #
-# **Task** (20 min, medium). Write `find_best_net`. `get_param_set_fn()` takes no arguments and returns a list of dicts, at least one; train each with `train(data_dict, **params)`. The accuracy of a net is its validation accuracy **after its last epoch**, the last entry of `history["val_acc"]`, from 0 to 1. Return the best net, *its* history and *its* accuracy; at a tie, the first of the best. There is always a best one, even if every accuracy is 0. (`data_dict` may also hold `X_test` and `y_test`.)
+# **Task** (20 min, medium). Write `find_best_net`.
 #
-# <details><summary>Hint</summary>Remember three things together, and replace all three when something strictly better comes.</details>
+# - `get_param_set_fn()` takes no arguments and returns a list of at least one dict. Train a net with each, by `train(data_dict, **params)`.
+# - The accuracy of a net is its validation accuracy **after its last epoch**: the last entry of `history["val_acc"]`, from 0 to 1.
+# - Return the best net, *its* history and *its* accuracy; in a tie, the first of the best.
+# - Always return a net, even if every accuracy is 0.
+#
+# (`data_dict` may also hold `X_test` and `y_test`.)
+#
+# <details><summary>Hint</summary>Keep the net, its history and its accuracy together, and replace all three when a strictly better net comes.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "find_best_net", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -881,7 +920,7 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
     """Train a net with each set of parameters and choose by validation accuracy.
 
     data_dict holds X_train, y_train, X_val, y_val. Returns (net, stats, accuracy): the chosen net,
-    the history of its training, and its validation accuracy, a Python number from 0 to 1.
+    its training history, and its validation accuracy, a Python number from 0 to 1.
     """
     ### BEGIN SOLUTION
     best_net, best_stats, best_accuracy = None, None, -1.0
@@ -898,7 +937,7 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
 def search_outcome(data_dict, param_sets, X_new):
     """Search among param_sets. Returns new labels, and three numbers that tell which net it is.
 
-    Without a net, each label is -1, and so is what its history would say.
+    Without a net, each label and both numbers from the history are -1.
     """
 
     def get_param_set():
@@ -921,11 +960,24 @@ check.hidden("search_values", search_outcome)
 # %% [markdown]
 # ### Your net
 #
-# Now search. Write the sets of parameters that you want to try, as keywords of `train`. Besides the knobs you have turned: `momentum=0.9` makes each step go on in the direction of the last ones; `dropout=0.3` switches off 30 % of the hidden units at random in each training step; `flip=True` shows half of the batches mirrored, and a mirrored frog is still a frog. Both make it harder to learn images by heart, so give such nets more epochs. `scale` is the size of the first weights: smaller ones than the default leave less noise in the templates, and let the learning rate be larger.
+# Now search. List the sets of parameters that you want to try, as keywords of `train`. Besides the knobs you have turned, there are these:
 #
-# **Task** (45 min, open). It is graded by the net you save, on images nobody has seen. For a net trained on drawn images: **pass** at 50 %, **good** at 56 %, **excellent** at 60 % (half, 80 % and all of the points). On the real CIFAR-10, if your teacher grades with it: 48 %, 53 %, 56 %. There are 800 hidden images, so what you measure and what is measured of you may differ by 3 points: aim above the level you want.
+# - `momentum=0.9` makes each step continue in the direction of the previous steps.
+# - `dropout=0.3` switches off 30 % of the hidden units at random in each training step.
+# - `flip=True` mirrors half of the batches; a mirrored frog is still a frog. Like dropout, this makes it harder to learn images by heart, so give such nets more epochs.
+# - `scale` is the standard deviation of the initial weights of both layers. Smaller initial weights than the default leave less noise in the templates and allow a larger learning rate.
 #
-# <details><summary>Hint 1: where to begin</summary>Take the best of the sweeps, with more hidden units and more epochs. Then look at the gap: is it under- or overfitting?</details>
+# **Task** (45 min, open). Search for a good net and save it. Your points depend on the accuracy of the saved net on images that nobody has seen:
+#
+# | | pass | good | excellent |
+# |---|---|---|---|
+# | points | half | 80 % | all |
+# | a net trained on drawn images | 50 % | 56 % | 60 % |
+# | on the real CIFAR-10, if your teacher grades with it | 48 % | 53 % | 56 % |
+#
+# There are 800 hidden images, so your own measurement and the graded one may differ by 3 points: aim above the level you want.
+#
+# <details><summary>Hint 1: where to begin</summary>Take the best setting of the sweeps, with more hidden units and more epochs. Then look at the gap: does the net underfit or overfit?</details>
 # <details><summary>Hint 2: nearly the answer</summary>If the gap is large: flip, dropout, and twice the epochs. If the loss is still falling at the end, the decay is too strong for the number of epochs: decay ** epochs should be about 0.05.</details>
 
 
@@ -949,7 +1001,7 @@ print(f"validation accuracy {accuracy:.1%}")
 plots.training(stats)
 
 # %% [markdown]
-# The net is saved with the mean image and the standard deviation that belong to it: a net without its preprocessing is worthless. Half precision halves the file, and no score changes enough to matter.
+# The net is saved with its mean image and standard deviation: a net without its preprocessing is worthless. Half precision halves the size of the file, and no score changes enough to matter.
 
 # %%
 # not run when graded
@@ -980,7 +1032,7 @@ check.hidden("best_net_accuracy", predict_images)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And now, once, the test images. If you go back after this line to try another setting, your test set has become a validation set.
+# Now, once, use the test images. If you go back after this cell to try another setting, your test set has become a validation set.
 
 # %%
 # not run when graded
@@ -989,11 +1041,11 @@ print(f"test accuracy {(predicted == test_labels).double().mean():.1%}")
 plots.confusions(predicted, test_labels, cifar10.CLASSES)
 
 # %% [markdown]
-# Read the table along its rows, without the diagonal: the brightest squares are the pairs that your net confuses most. Would you, at this size?
+# Read the table row by row, without the diagonal. The brightest squares are the pairs of classes that your net confuses most. Would you confuse them, too, at this size?
 #
 # ## 7 · One template, or many
 #
-# A linear classifier has exactly one row of weights for each class, and its score is the product of the image with that row. So it compares each image with **one template a class**. A support vector machine shows what the best of them look like.
+# A linear classifier has exactly one row of weights for each class, and the score of the class is the dot product of the image with that row. So it compares each image with **one template per class**. A support vector machine shows what good templates look like.
 
 # %%
 # not run when graded
@@ -1012,20 +1064,20 @@ heard = importance.argsort(descending=True)[:20]
 plots.templates(weight_images(best_net.first.weight[heard].detach().cpu()))
 
 # %% [markdown]
-# Above: the templates of the SVM, one a class. Below: the 20 hidden units that your net's scores listen to most. Look for backgrounds instead of objects and, among the SVM's, for shapes that several images of a class have in common; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
+# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. Look for backgrounds instead of objects. Among the templates of the SVM, look for shapes that several images of a class share; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
 #
-# Is the comparison fair? One thing at a time: the SVM above has seen 3,000 images, your net 9,000. On the drawn images we measured 39.6 % with 3,000 and 41.9 % with all 9,000, which takes it a minute and a half. So it is not the data that separates the two.
+# Is the comparison fair? Change one thing at a time: the SVM above has seen 3,000 images, your net 9,000. On the drawn images we measured 39.6 % with 3,000 images and 41.9 % with all 9,000, which takes the SVM a minute and a half. So the number of images does not explain the difference.
 #
-# **Question 4** (5 points). What can a classifier with one template for each class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things a single template fails at, with an example from these classes; says how the hidden units and the second layer get round it; and names one limit that remains, with the kind of layer that removes it.*
+# **Question 4** (5 points). What can a classifier with one template per class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things that a single template cannot do, with an example from these classes; says how the hidden units and the second layer overcome this; and names one limit that remains, with the type of layer that removes it.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_templates", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** One template is one weighted sum: it must average all the looks of its class. A horse that looks left and one that looks right become a horse with two heads; red and blue cars become a car of mixed colour; what is common is often the background (blue for ships and airplanes), so a ship on grass is missed. It also cannot say "either … or": the score of a sum rises with every part, and a class made of two separate groups cannot be cut off by one plane. Hidden units are many templates, each for one look or one part, and the ReLU lets each answer only when it fits; the second layer adds those that speak for a class, and takes off those that speak against it, so a class has as many templates as it needs. What remains: every template is tied to its place. The same frog a few pixels further left, smaller or turned needs other units and other training images. Convolution shares a small template over all places, and pooling makes the answer depend less on where it was.
+# **Model answer.** One template is one weighted sum: it must average all the appearances of its class. A horse that faces left and one that faces right become a horse with two heads; red and blue cars become a car of mixed colour; what the images share is often the background (blue for ships and airplanes), so a ship on grass is missed. It also cannot express "either … or": a weighted sum rises with every matching feature, and one plane cannot separate a class that consists of two separate groups. Hidden units are many templates, each for one appearance or one part of an object, and the ReLU lets each respond only when it fits; the second layer adds those that support a class, and subtracts those that count against it, so a class has as many templates as it needs. What remains: every template is tied to one position. The same frog a few pixels further left, smaller or rotated needs other units and other training images. Convolution shares a small template across all positions, and pooling makes the answer depend less on the position.
 #
-# **Marking.** 2 points: two failures of a single template, with an example (1 each). 2 points: many templates, made selective by the ReLU, combined by the second layer (1 without the role of the ReLU or the second layer). 1 point: position (or scale, turn) as the remaining limit, and convolution.
+# **Marking.** 2 points: two failures of a single template, with an example (1 each). 2 points: many templates, made selective by the ReLU, combined by the second layer (1 without the role of the ReLU or the second layer). 1 point: position (or scale, rotation) as the remaining limit, and convolution.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## What you have now
 #
-# A list of experiments that takes minutes and saves weeks: look at the data, know the loss of knowing nothing, overfit a handful, shuffle the labels, look at the activations, find the range of the learning rate, prove a new layer before you use it, read the curves, change one thing at a time, choose on validation, and test once. In the next notebook the templates learn to move.
+# You now have a list of experiments that take minutes and can save weeks: look at the data, know the loss of a net that knows nothing, overfit a handful of images, shuffle the labels, look at the activations, find the range of the learning rate, test a new layer before you use it, read the curves, change one thing at a time, choose on the validation set, and test once. The next notebook uses convolutions: templates that slide over the image.

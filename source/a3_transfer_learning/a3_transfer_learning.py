@@ -13,11 +13,11 @@
 # %% [markdown]
 # # Transfer learning
 #
-# **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze what should stay and count what is left, train a new head on cached features in seconds, fine-tune the rest without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
+# **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze layers and count the parameters that are still trained, train a new head on cached features in seconds, fine-tune the backbone without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
 #
 # **Time** about 5 hours · **Hardware** any laptop; with a GPU, the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 80 for code, graded by hidden checks, and 20 for four written answers
 #
-# You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you alone: it loads data, trains or draws, and is skipped when the notebook is graded. Use the line in long cells of your own. Functions that are graded must not need anything from such a cell.
+# You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course. When your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -49,7 +49,9 @@ from data_scripts.synthetic.resnet import ResNetDrawn
 check = Checker("a3_transfer_learning")
 
 # %% [markdown]
-# The switches. Without a GPU you work with images drawn by this course and `resnet_drawn`, a small ResNet that was trained on other drawn things: shapes, textures and colours. With `REAL = True` it is the real CIFAR-10 and MobileNetV2, trained on ImageNet; that works on a CPU too, with patience. `SUBSET` says how many images to train, validate and test on. With an internet connection there are other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`. All of them, `resnet_drawn` too, want ImageNet's mean and deviation, which section 1 is about; but `xception` was trained at 299 pixels with 0.5 for both, so with it pass `backbone.preprocess` wherever this notebook says `at(SIZE)`.
+# The settings. Without a GPU you work with images drawn by this course and with `resnet_drawn`, a small ResNet that was trained on other drawn images: shapes, textures and colours. With `REAL = True` you work with the real CIFAR-10 and with MobileNetV2, trained on ImageNet. That works on a CPU too, but slowly. `SUBSET` sets the number of images for training, validation and testing.
+#
+# With an internet connection you can choose other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`. All except `xception` expect ImageNet's mean and standard deviation (see section 1), and so does `resnet_drawn`. `xception` was trained at 299 pixels with 0.5 for both, so with it pass `backbone.preprocess` wherever this notebook says `at(SIZE)`.
 
 # %%
 REAL = torch.cuda.is_available()  # True: real photographs and a backbone trained on ImageNet
@@ -61,15 +63,15 @@ SUBSET = (45_000, 5_000, 10_000) if REAL and DEVICE == "cuda" else (1_000, 500, 
 # %% [markdown]
 # ## 1 · What a backbone expects
 #
-# A pretrained network is a function that was fitted to one kind of input: numbers of a certain mean and spread, and objects of a certain size. Give it anything else and it will not complain. It will only be worse, and you will look for the reason elsewhere.
+# A pretrained network is a function that was fitted to one type of input: numbers with a certain mean and spread, and objects of a certain size. Give it anything else and you get no error. The network is only less accurate, and you will look for the reason elsewhere.
 #
 # **Task** (15 min, easy). Write `preprocess`. It turns stored images, `uint8` in 0…255, into what ImageNet's networks were trained on, in this order:
 #
 # 1. to `float32` in 0…1 (divide by 255);
-# 2. resized to `size` × `size` pixels, whatever shape they had, bilinearly and with antialiasing (this is what `antialias=True` means in `F.interpolate` and in torchvision's `Resize`; `align_corners` stays off);
-# 3. normalised channel by channel: minus `MEAN`, divided by `STD`.
+# 2. resized to `size` × `size` pixels, whatever shape they had, bilinearly and with antialiasing (pass `antialias=True` to `F.interpolate` or to torchvision's `Resize`, and leave `align_corners` off);
+# 3. normalised channel by channel: subtract `MEAN`, then divide by `STD`.
 #
-# Convert before you resize: a resized `uint8` image is rounded to whole numbers again. The result is on the device of `images`.
+# Convert before you resize: a resized `uint8` image is rounded to whole numbers again. Keep the result on the device of `images`.
 #
 # <details><summary>Hint 1: broadcasting</summary>A mean of shape (3, 1, 1) is subtracted from every pixel of its channel.</details>
 # <details><summary>Hint 2: nearly the answer</summary><code>F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)</code>, or <code>torchvision.transforms.v2.functional.resize</code> on the float tensor.</details>
@@ -131,24 +133,29 @@ print(f"{BACKBONE}: {backbone.width} features, {len(train.y)} images to train on
 plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 
 # %% [markdown]
-# The image hardly changes: it has no more detail at the larger size. But look at what is left of it at the end. Each row shows the prepared image and then one channel of the map behind every stage. The maps shrink from stage to stage, so by the last stage a small image is down to a few positions, which see mostly padding; and an edge is several times narrower than those the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
+# The image hardly changes: it has no more detail at the larger size. But look at the last maps. Each row shows the prepared image, and then one channel of the feature map after every stage. The maps shrink from stage to stage, so by the last stage a small image is down to a few positions, which see mostly padding. And an edge is several times narrower than the edges the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
 
 # %% [markdown]
 # ## 2 · Two building blocks
 #
 # ### Depthwise separable convolution
 #
-# An ordinary $k \times k$ convolution looks at all places of the window and at all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. Xception and MobileNet split the work. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and mixes nothing; a **pointwise** one, $1 \times 1$, mixes the channels at each place.
+# An ordinary $k \times k$ convolution combines all positions of the window and all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. Xception and MobileNet split the work. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and does not mix channels. A **pointwise** convolution, $1 \times 1$, mixes the channels at each position.
 #
-# **Task** (20 min, medium). Write the block and the number of its parameters. The names of the two sub-modules, `depthwise` and `pointwise`, are part of the task: the check puts weights into them by name. Both are `nn.Conv2d`; the depthwise one comes first, has the stride, and padding `k // 2`; there is nothing between the two. With `bias`, both have one.
+# **Task** (20 min, medium). Write the block, and a function that counts its parameters.
 #
-# <details><summary>Hint 1: one filter for each channel</summary><code>nn.Conv2d</code> has an argument <code>groups</code>. With as many groups as channels, no channel sees another one.</details>
+# - The two sub-modules are both `nn.Conv2d`. Name them `depthwise` and `pointwise`: the check puts weights into them by name.
+# - The depthwise convolution comes first. It has the stride, and padding `k // 2`.
+# - There is nothing between the two.
+# - With `bias=True`, both have a bias.
+#
+# <details><summary>Hint 1: one filter for each channel</summary><code>nn.Conv2d</code> has an argument <code>groups</code>. With as many groups as channels, each filter sees only its own channel.</details>
 # <details><summary>Hint 2: counting</summary>A convolution with g groups has C<sub>out</sub> · (C<sub>in</sub> / g) · k² weights, and C<sub>out</sub> biases if it has any.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "DepthwiseSeparable", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class DepthwiseSeparable(nn.Module):
-    """A k x k convolution of every channel by itself, then a 1 x 1 convolution of all.
+    """A k x k convolution of every channel separately, then a 1 x 1 convolution of all.
 
     (N, c_in, H, W) -> (N, c_out, H', W'); k is odd, H' = ceil(H / stride).
     Sub-modules: depthwise, pointwise.
@@ -178,7 +185,7 @@ def separable_parameters(c_in: int, c_out: int, k: int, bias: bool) -> int:
 
 
 # %% [markdown]
-# The checks put given weights into your block, run it, and differentiate the sum of output × `upstream` by the input and by every weight (in the order of the weights' names). You do not have to change this cell; read it if a check surprises you.
+# The checks put given weights into your block, run it, and differentiate the sum of output × `upstream` with respect to the input and to every weight (in the order of the weights' names). You do not have to change this cell; read it if a check surprises you.
 
 # %% nbgrader={"grade": false, "grade_id": "run_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def run_block(block, weights, x, upstream, training):
@@ -240,16 +247,22 @@ for c_out in (16, 64, 728):
 # %% [markdown]
 # ### Residual block
 #
-# A block that adds what it computes to what it received has an easy way to do nothing. That is what lets networks be deep: $\text{output} = \mathrm{ReLU}(F(x) + x)$, with
+# If a block adds its result to its input, it can easily do nothing: its result only has to be zero. That makes very deep networks possible: $\text{output} = \mathrm{ReLU}(F(x) + x)$, with
 #
 # $$F(x) = \mathrm{BN}_2(\mathrm{conv}_2(\mathrm{ReLU}(\mathrm{BN}_1(\mathrm{conv}_1(x)))))$$
 #
-# If $F(x)$ has another shape than $x$, because it has more channels or a stride, then $x$ goes through a **projection** first: a 1 × 1 convolution with the same stride, and a batch norm.
+# If $F(x)$ has a different shape from $x$, because the number of channels changes or because of a stride, then $x$ goes through a **projection** first: a 1 × 1 convolution with the same stride, and a batch norm.
 #
-# **Task** (30 min, medium). Write the block, and the number of its parameters. Names and settings: `conv1` (3 × 3, padding 1, with the stride), `bn1`, `conv2` (3 × 3, padding 1), `bn2`; and `projection`, which is `nn.Sequential(convolution, norm)` where one is needed (`stride != 1 or c_in != c_out`), so that the two are `projection.0` and `projection.1`, and an empty `nn.Sequential()` or an `nn.Identity()` where not. Batch norms keep torch's settings. No convolution has a bias: the batch norm that follows has one. The input must not be modified.
+# **Task** (30 min, medium). Write the block, and a function that counts its parameters. The sub-modules have these names and settings:
 #
-# <details><summary>Hint 1: counting</summary>A batch norm of C channels has 2C parameters: a scale and a shift. Its running mean and variance are not parameters: nothing is learned there by gradient.</details>
-# <details><summary>Hint 2: in place</summary><code>x += …</code> changes the tensor that the caller still holds, and the one that autograd still needs.</details>
+# - `conv1` (3 × 3, padding 1, with the stride) and `bn1`;
+# - `conv2` (3 × 3, padding 1) and `bn2`;
+# - `projection`: if one is needed (`stride != 1 or c_in != c_out`), `nn.Sequential(convolution, norm)`, so that the two are `projection.0` and `projection.1`; otherwise an empty `nn.Sequential()` or an `nn.Identity()`.
+#
+# Batch norms keep torch's default settings. No convolution has a bias: the batch norm after it has one. Do not change the input.
+#
+# <details><summary>Hint 1: counting</summary>A batch norm of C channels has 2C parameters: a scale and a shift. Its running mean and variance are not parameters: no gradient changes them.</details>
+# <details><summary>Hint 2: in place</summary><code>x += …</code> changes the tensor that the caller still uses, and that autograd still needs.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "ResidualBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -316,21 +329,33 @@ check.hidden("residual_counts", residual_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). Why do skip connections help a deep network to train? Many textbooks, and the report of a student, answer "they solve vanishing gradients". *A full answer says what the derivative of $F(x) + x$ with respect to $x$ is, and what the ReLU after the sum does to it in your block; what a block has to do to be the identity, with and without the connection, and what happens to plain networks that become deeper; whether vanishing gradients explain that, when every convolution has a batch norm; and what the projection is for.* (about 15 min)
+# **Question 1** (5 points). Why do skip connections help a deep network to train? Many textbooks, and a student's report, answer "they solve vanishing gradients". *A full answer says*
+#
+# - *what the derivative of $F(x) + x$ with respect to $x$ is, and what the ReLU after the sum does to it in your block;*
+# - *what a block has to do to be the identity, with and without the connection, and what happens to plain networks that become deeper;*
+# - *whether vanishing gradients explain that, when every convolution has a batch norm;*
+# - *what the projection is for.*
+#
+# (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_skip_connections", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** The derivative of F(x) + x with respect to x is F′(x) + I. If nothing followed the sum, the gradient would reach every earlier block directly, through a term without any F′. In this block a ReLU follows, so the factor is a mask times (F′ + I): the direct path exists only where the sum was positive. (Blocks that put the ReLU inside F, "pre-activation", have the clean path: He et al. 2016b.) A block with the connection is close to the identity as soon as F is close to zero (small weights, or a last batch-norm scale of 0; exactly the identity where x ≥ 0, as it is after a ReLU). A plain stack has to learn the identity weight by weight, and plain networks that become deeper end with a *higher training error* (He et al. 2016). So this is not overfitting but a problem of optimisation. Vanishing gradients are not the explanation: those plain networks had batch norm, and the authors checked that signals and gradients kept a healthy size in both directions. What is easier is the task: learn a small correction to x instead of a whole new x. The projection makes the shapes fit where channels or resolution change; it is a learned linear map, used only there, so that most connections stay plain.
+# **Model answer.** The derivative of F(x) + x with respect to x is F′(x) + I. If nothing followed the sum, the gradient would reach every earlier block directly, through a term without any F′. In this block a ReLU follows, so the factor is a mask times (F′ + I): the direct path exists only where the sum was positive. (Blocks that put the ReLU inside F, "pre-activation", have the clean path: He et al. 2016b.) A block with the connection is close to the identity as soon as F is close to zero (small weights, or a last batch-norm scale of 0; exactly the identity where x ≥ 0, as it is after a ReLU). A plain stack has to learn the identity weight by weight, and plain networks that become deeper end with a *higher training error* (He et al. 2016). So the problem is not overfitting but optimisation. Vanishing gradients are not the explanation: those plain networks had batch norm, and the authors checked that signals and gradients kept a healthy size in both directions. Skip connections make the task easier: learn a small correction to x instead of a whole new x. The projection makes the shapes fit where channels or resolution change; it is a learned linear map, used only there, so that most connections stay plain.
 #
 # **Marking.** 1 point: derivative F′ + I and the direct path. 0.5 points: the ReLU after the sum masks it. 1.5 points: the identity is easy (F = 0), and deeper plain networks have a higher training error. 1 point: with batch norm, vanishing gradients do not explain that (or: "vanishing gradients" claimed with the evidence against it named). 1 point: what the projection is for. "They prevent overfitting" earns nothing.
 # ### END SOLUTION
 
 # %% [markdown]
-# ## 3 · A new head, and a body that stays
+# ## 3 · A new head on a frozen backbone
 #
-# The backbone gives features; a new last layer, the **head**, turns them into the scores of your classes. It begins with random weights. Its first gradients are large and nearly meaningless, and they flow into the backbone. So the backbone is often **frozen** first.
+# The backbone computes features; a new last layer, the **head**, turns them into the scores of your classes. The head starts with random weights. Its first gradients are large and nearly meaningless, and they flow into the backbone. So the backbone is often **frozen** first.
 #
-# **Task** (10 min, easy). Write `make_classifier`. It gets a backbone as `pretrained.backbone` returns it, of which it needs two things: `backbone.module`, which turns images into features (N, width), and `backbone.width`. It returns a `Classifier` (below) with a *copy* of the module and, as its head, a new `nn.Linear` with bias. A copy, because you will start from the same backbone several times: training the classifier must not change the backbone it was made from.
+# **Task** (10 min, easy). Write `make_classifier`.
+#
+# - It receives a backbone as returned by `pretrained.backbone`. You need two things of it: `backbone.module`, which turns images into features (N, width), and `backbone.width`.
+# - It returns a `Classifier` (below) with a *copy* of the module and, as its head, a new `nn.Linear` with bias.
+#
+# You need a copy because you will start from the same backbone several times: training the classifier must not change the backbone it was made from.
 
 
 # %% nbgrader={"grade": false, "grade_id": "Classifier", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -356,7 +381,7 @@ def make_classifier(backbone: pretrained.Backbone, num_classes: int) -> Classifi
 
 
 # %% [markdown]
-# The check uses a tiny backbone with everything in it that can go wrong: batch norm and dropout, some of it in a block inside.
+# The check uses a tiny backbone that contains everything that can go wrong: batch norm and dropout, some of them inside a nested block.
 
 # %% nbgrader={"grade": false, "grade_id": "tiny_backbone", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def tiny_backbone(weights):
@@ -371,7 +396,7 @@ def tiny_backbone(weights):
 
 
 def try_classifier(weights, x, head_weight, head_bias):
-    """Return scores with a given head, the number of parameters, and what became of the backbone."""
+    """Return scores with a given head, the parameter count, and whether the backbone changed."""
     backbone = tiny_backbone(weights)
     model = make_classifier(backbone, len(head_bias)).eval()
     model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
@@ -391,25 +416,25 @@ check.hidden("classifier", try_classifier)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Freezing** is more than it seems. A student's report shows the summary of a "frozen" ResNet-50 with a head of five dense layers: *26.3 M trainable parameters*. The head has 2.8 M. Everything else was being trained as well, and nobody had counted.
+# **Freezing** is harder than it looks. A student's report shows the summary of a "frozen" ResNet-50 with a head of five dense layers: *26.3 M trainable parameters*. The head has 2.8 M. Everything else was being trained as well, and nobody had counted.
 #
-# And even with no gradient at all, a batch norm in training mode normalises by the batch it happens to see and moves its running mean and variance with every batch. Nothing needs a gradient for that; one call of `model.train()`, which every training loop makes, switches it on. The same call switches dropout on.
+# Even without gradients, a batch norm in training mode still normalises each batch by that batch's own statistics, and updates its running mean and variance. One call of `model.train()`, which every training loop makes, switches this on. The same call switches dropout on.
 #
 # **Task** (30 min, hard). Write `freeze`. It changes the module in place, and returns it. The module may be a whole backbone or a single layer, such as one batch norm, and it may be in training mode when you get it. A frozen module
 #
 # 1. has no parameter that requires a gradient;
-# 2. computes exactly what it computes in evaluation mode, dropout off, and keeps its batch-norm statistics, **even when `.train()` is called afterwards on a model that contains it**. (You need not handle `.train()` being called directly on a layer *inside* it.)
+# 2. computes exactly what it computes in evaluation mode, with dropout off, and keeps its batch-norm statistics, **even when `.train()` is called afterwards on a model that contains it**. (You need not handle `.train()` being called directly on a layer *inside* it.)
 #
-# Other modules, of the same class too, can be trained as before. A `deepcopy` of the frozen module is a frozen module on its own: it does not need the original.
+# Other modules, even of the same class, can still be trained. A `deepcopy` of the frozen module is frozen too, and does not need the original.
 #
 # <details><summary>Hint 1: what train() does</summary><code>nn.Module.train(mode)</code> sets <code>self.training</code> and calls <code>train(mode)</code> of every child. What if the child's <code>train</code> did something else? (And <code>eval()</code> is <code>train(False)</code>: a <code>train</code> that calls <code>eval()</code> never ends.)</details>
-# <details><summary>Hint 2: other ways in</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>. The hook must return <code>None</code>: anything else takes the place of the inputs.</details>
+# <details><summary>Hint 2: another way</summary>A module can have a hook that runs before each forward pass: <code>register_forward_pre_hook(hook)</code>, with <code>hook(module, inputs)</code>. The hook must return <code>None</code>: any other result replaces the inputs.</details>
 # <details><summary>Hint 3: nearly the answer</summary>Put the module in evaluation mode, then give this one object a method <code>train</code> that returns it and does nothing. <code>types.MethodType(function, module)</code> binds a function to an object.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "freeze", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def freeze(module: nn.Module) -> nn.Module:
-    """Let nothing in a module change any more: no gradients, evaluation mode for good.
+    """Freeze a module: no gradients, and evaluation mode for good.
 
     Returns the module, which is changed in place.
     """
@@ -427,7 +452,7 @@ def freeze(module: nn.Module) -> nn.Module:
 def try_freezing(weights, x, num_classes, layer, training):
     """Freeze the backbone of a classifier, train as a loop would, and look at what changed.
 
-    With a `layer`, the backbone is only that: a single layer, with a map for its features.
+    With a `layer`, the backbone is only this one layer, and its features are a map.
     """
     module = tiny_backbone(weights).module.get_submodule(layer)
     for part in module.modules():
@@ -490,13 +515,19 @@ print(f"{before:,} trainable parameters before, {trainable(model):,} after freez
 # Make this a habit: *count before you train*. A head on $D$ features for ten classes has $10 D + 10$ parameters: 1,290 on `resnet_drawn`, 12,810 on MobileNetV2, and 20,490 on a ResNet-50 or Xception.
 
 # %% [markdown]
-# ## 4 · Compute once what does not change
+# ## 4 · Compute features once
 #
-# A frozen backbone turns the same image into the same features in every epoch. So compute them once, keep them, and train the head on the numbers: a **linear probe**.
+# A frozen backbone turns the same image into the same features in every epoch. So compute the features once, keep them, and train only a linear head on them. This is called a **linear probe**.
 #
-# **Task** (20 min, medium). Write `extract_features`. It applies `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller). Each batch is moved to `device` before `prepare` (the module is there already); the features come back on the CPU, one tensor for all images, of the dtype that the module gives. No gradients are recorded meanwhile; afterwards they are again if they were before, and only then. The module runs in evaluation mode and is then put back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before; its parameters require gradients as before.
+# **Task** (20 min, medium). Write `extract_features`.
 #
-# <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> gives them in order, the last one as large as it is.</details>
+# - Apply `module(prepare(batch))` to the images in batches of `batch_size`, each image exactly once and in order (the last batch may be smaller).
+# - Move each batch to `device` before `prepare`; the module is there already.
+# - Return the features on the CPU: one tensor for all images, with the dtype of the module's output.
+# - Run the module without recording gradients, and restore the previous setting afterwards. Its parameters require gradients as before.
+# - Run the module in evaluation mode. Then put it back, with `module.train(…)` or `module.eval()`, into the mode that `module.training` showed before.
+#
+# <details><summary>Hint 1: batches</summary><code>images.split(batch_size)</code> returns the batches in order; the last one may be smaller.</details>
 # <details><summary>Hint 2: no gradients</summary><code>with torch.no_grad():</code>, or the decorator <code>@torch.no_grad()</code> above the function.</details>
 
 
@@ -506,7 +537,7 @@ def extract_features(
 ) -> torch.Tensor:
     """Compute the features (N, D) of images (N, ...), N >= 1, on the CPU.
 
-    `prepare` makes of a batch of images what the module expects.
+    `prepare` turns a batch of images into what the module expects.
     """
     ### BEGIN SOLUTION
     was_training = module.training
@@ -520,7 +551,7 @@ def extract_features(
 
 # %% nbgrader={"grade": false, "grade_id": "watch_extraction", "locked": true, "schema_version": 3, "solution": false, "task": false}
 class Watched(nn.Module):
-    """A linear layer behind dropout that remembers how it was called."""
+    """A linear layer after dropout that remembers how it was called."""
 
     def __init__(self, weight):
         super().__init__()
@@ -535,7 +566,7 @@ class Watched(nn.Module):
 
 
 def watch_extraction(weight, images, batch_size, training, recording):
-    """Return the features, and how they were computed; `recording` says if gradients are on."""
+    """Return the features, and how they were computed; `recording`: gradients are on before."""
     module, prepared = Watched(weight).train(training), []
 
     def prepare(batch):
@@ -593,7 +624,7 @@ def evaluate(model, X, y, prepare, device="cpu"):
 
 
 # %% [markdown]
-# The race: the same head, the same batches, the same steps; once with the frozen backbone computed in every epoch, once on cached features.
+# Now a race, with the same head, the same batches and the same steps. One run computes the frozen backbone in every epoch, the other uses cached features.
 
 
 # %% nbgrader={"grade": false, "grade_id": "race", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -603,12 +634,12 @@ def as_is(batch):
 
 
 def at(size):
-    """Return what prepares images at a size."""
+    """Return a function that prepares images at a size."""
     return lambda batch: preprocess(batch, size)
 
 
 def timed_epochs(model, X, X_test, prepare, epochs, device):
-    """Train the head for some epochs. Returns seconds per epoch and right answers on the test."""
+    """Train the head for some epochs. Returns seconds per epoch and right answers on test."""
     torch.manual_seed(0)
     head = getattr(model, "head", model)
     optimiser = torch.optim.Adam(head.parameters(), lr=0.01)
@@ -638,9 +669,16 @@ print(f"frozen backbone in every epoch: {slow:.2f} s an epoch, {slow_right} of {
 print(f"cached features: {fast:.3f} s an epoch, {fast_right} right: {slow / fast:.0f} times faster")
 
 # %% [markdown]
-# The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over the images, those of validation and test included, and after it an epoch is nearly free. What you give up: random augmentation, since every epoch would see other images, and of course training the backbone itself.
+# The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over all images, including validation and test. After that an epoch costs almost nothing. But you cannot use random augmentation, because it changes the images in every epoch, and you cannot train the backbone.
 #
-# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. It is always a probe on `resnet_drawn` and the drawn images, even if you work with `REAL` above: only those weights are there when your notebook is graded. `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a recipe, and a poor one. Choose by the accuracy on the validation images, and run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.** There are three steps and nothing between them: 36 % right gives half of the points, 44 % gives 80 %, 50 % all of them. Extracting 10,000 images takes from a few seconds at 48 pixels to half a minute at 80; a `decay` above 0.1 costs points. The prediction uses your `preprocess` and `extract_features`, so mend those first. There are 400 hidden images, so what you measure and what is measured of you may differ by 5 points: aim above the level you want.
+# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. The probe always uses `resnet_drawn` and the drawn images, even if you set `REAL = True` above: no other weights are available when your notebook is graded.
+#
+# - `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a valid recipe, but a poor one. Choose a better one by the accuracy on the validation images.
+# - Run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.**
+# - The score has three levels, not a sliding scale: 36 % right gives half of the points, 44 % gives 80 %, 50 % all of them.
+# - Extracting 10,000 images takes from a few seconds at 48 pixels to half a minute at 80. A `decay` above 0.1 lowers the accuracy.
+# - The prediction uses your `preprocess` and `extract_features`, so fix those first.
+# - There are 400 hidden images, so your own measurement and the graded one may differ by 5 points: aim above the level you want.
 
 
 # %% nbgrader={"grade": false, "grade_id": "probe_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -696,11 +734,17 @@ check.hidden("probe_predictions", predict_images)
 # %% [markdown]
 # ## 5 · Fine-tuning
 #
-# Now the backbone may move too: carefully, since most of what it knows is right. Four things keep it from being ruined. You will write each of them, because a library's version hides a decision that you should make.
+# Now the backbone may change too, but carefully, because most of what it has learned is useful. Four techniques protect it. You will write each of them, because a library's version hides a decision that you should make.
 #
-# **Small steps below, large ones above.** An optimiser takes parameters in groups, each with its own learning rate.
+# **Small steps for the backbone, large steps for the head.** An optimiser takes parameters in groups, each with its own learning rate.
 #
-# **Task** (10 min, easy). Write `parameter_groups`. The trainable parameters of `model.backbone` get `backbone_lr`, those of `model.head` get `head_lr`. Each trainable parameter is in exactly one group; a frozen one is in none. Give the backbone's group first, then the head's. (An optimiser *would* take frozen ones, and skip them. But then a list of groups says nothing about what is trained, and thawing a layer by accident goes unnoticed.)
+# **Task** (10 min, easy). Write `parameter_groups`.
+#
+# - The trainable parameters of `model.backbone` get `backbone_lr`, those of `model.head` get `head_lr`.
+# - Each trainable parameter is in exactly one group; a frozen parameter is in none.
+# - Return the group of the backbone first, then that of the head.
+#
+# (An optimiser *would* accept frozen parameters, and skip them. But then the groups do not tell you what is trained, and nobody notices a layer that was unfrozen by accident.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "parameter_groups", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -739,11 +783,15 @@ check.hidden("groups", rates_of_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Stop in time.** What follows watches the loss on the validation images after each epoch. First a definition that all three classes share:
+# **Stop in time.** The next three classes watch the validation loss after each epoch. The first two share a definition:
 #
-# > An epoch is an **improvement** if its loss is below `best_loss - min_delta`, where `best_loss` is the loss of the last improvement (infinity before the first epoch). Strictly below: a tie is none. A loss of `nan` is never an improvement, and counts as an epoch without one.
+# > An epoch is an **improvement** if its loss is below `best_loss - min_delta`, where `best_loss` is the loss of the last improvement (infinity before the first epoch). The loss must be strictly below: a tie is not an improvement. A loss of `nan` is never an improvement, and counts as an epoch without one.
 #
-# **Task** (15 min, medium). Write `EarlyStopping`. `step(loss)` is called once an epoch and returns `True` when `patience` epochs *in a row* have brought no improvement, else `False`. So with patience 3, the third epoch in a row without improvement stops. `best_loss` is as defined above; `best_epoch` is the number of the last improvement, counted from 1, and 0 while there is none.
+# **Task** (15 min, medium). Write `EarlyStopping`.
+#
+# - `step(loss)` is called once per epoch. It returns `True` when `patience` epochs *in a row* have brought no improvement, otherwise `False`. So with patience 3, training stops at the third epoch in a row without an improvement.
+# - `best_loss` is as defined above.
+# - `best_epoch` is the number of the epoch of the last improvement, counted from 1; it is 0 before the first improvement.
 #
 # <details><summary>Hint: slow drift</summary>Compare with the loss of the last improvement, not with that of the epoch before: a loss that falls by half of min_delta in every epoch does improve, in every third epoch.</details>
 
@@ -790,9 +838,15 @@ check.hidden("stopping", run_stopping)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Smaller steps when progress stalls.** Before giving up, try a smaller learning rate.
+# **Smaller steps when progress stalls.** Before you give up, try a smaller learning rate.
 #
-# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought none, `step` multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but to no less than `min_lr` (no rate begins below it), and begins to count again from 0. `best_loss` stays. (Libraries decide otherwise: torch's `ReduceLROnPlateau` waits for one epoch more than its `patience`, and by default asks for an improvement of 0.01 %, relative to the best loss; Keras can pause for some epochs after a reduction. When you compare with a paper, look up which one it used.)
+# **Task** (15 min, medium). Write `ReduceOnPlateau`, with the same definition of an improvement. When `patience` epochs in a row have brought no improvement, `step`
+#
+# - multiplies the learning rate of every group in `optimiser.param_groups` by `factor`, but never goes below `min_lr` (no rate starts below it);
+# - starts counting again from 0;
+# - leaves `best_loss` as it is.
+#
+# (Libraries decide differently. torch's `ReduceLROnPlateau` waits one epoch longer than its `patience`, and by default requires an improvement of 0.01 %, relative to the best loss. Keras can pause for some epochs after a reduction. When you compare with a paper, find out which version it used.)
 #
 # <details><summary>Hint: where the rate is</summary><code>for group in optimiser.param_groups: group["lr"] = …</code></details>
 
@@ -845,11 +899,14 @@ check.hidden("plateau", run_plateau)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Keep the best.** When training stops, the model is `patience` epochs past its best one. So keep the best weights on the way.
+# **Keep the best.** When training stops, the model is `patience` epochs past its best one. So keep a copy of the best weights during training.
 #
-# **Task** (15 min, medium). Write `BestCheckpoint`. `update(loss, model)` keeps the weights of the model, batch-norm statistics included, if the loss is the smallest so far: strictly below the one of the weights it keeps. (No `min_delta` here. Of equal losses the first one stays, and `nan` is never the best.) `restore(model)` puts them into the model; if nothing was kept it does nothing. It may be called more than once.
+# **Task** (15 min, medium). Write `BestCheckpoint`.
 #
-# <details><summary>Hint: is it a copy?</summary><code>model.state_dict()</code> holds the live tensors. The optimiser's next step changes them in place, also in the dict that you kept.</details>
+# - `update(loss, model)` keeps the weights of the model, including batch-norm statistics, if the loss is the smallest so far: strictly below the loss of the weights it already keeps. There is no `min_delta` here. Of equal losses the first is kept, and `nan` is never the best.
+# - `restore(model)` puts the kept weights into the model; if there are none, it does nothing. It may be called more than once.
+#
+# <details><summary>Hint: is it a copy?</summary><code>model.state_dict()</code> holds the live tensors. The optimiser's next step changes them in place, and so changes the dict that you kept.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "BestCheckpoint", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -878,7 +935,7 @@ class BestCheckpoint:
 
 # %% nbgrader={"grade": false, "grade_id": "run_checkpoint", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def run_checkpoint(losses, weight):
-    """Add 1 to all numbers of a model in each epoch. Returns them as restored, twice."""
+    """Add 1 to all numbers of a model in each epoch. Returns the restored numbers, twice."""
     model = nn.BatchNorm1d(len(weight)).double()
     found = []
     with torch.no_grad():
@@ -903,7 +960,7 @@ check.hidden("checkpoint", run_checkpoint)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Together they are the training loop of every transfer-learning project. It is given.
+# With these four techniques you can write the training loop of every transfer-learning project. Here it is.
 
 
 # %% nbgrader={"grade": false, "grade_id": "fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -926,14 +983,14 @@ def fit(model, parts, groups, prepare, epochs, patience=4, device="cpu"):
         best.update(loss, model)
         plateau.step(loss)
         if stopper.step(loss):
-            bar.total = bar.n  # to stop early is no failure
+            bar.total = bar.n  # stopping early is not a failure
             break
     best.restore(model)
     return history
 
 
 # %% [markdown]
-# Fine-tuning, from a head that was trained first (the probe's way, on cached features): a random head would send its large first gradients into the backbone. On a CPU with real images, the lower layers stay frozen: they are the slowest ones to train.
+# Now fine-tune. The head is trained first, on cached features like the probe, because a random head would send its large first gradients into the backbone. On a CPU with real images, the lower layers stay frozen: they are the slowest to train.
 
 # %% nbgrader={"grade": false, "grade_id": "fine_tune", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -953,30 +1010,34 @@ print(f"{sum(seconds) / len(seconds):.1f} s an epoch to fine-tune, on {len(train
 plots.fit_history(fine_history)
 
 # %% [markdown]
-# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss turns and rises while the accuracy may still creep up: the network becomes surer of its mistakes faster than it makes fewer of them. Where the learning rate drops, the curve usually calms down.
+# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss starts to rise, while the accuracy may still creep up: the network makes slightly fewer mistakes, but becomes more confident in those it still makes. After the learning rate drops, the curve is usually smoother.
 
 # %% [markdown]
 # ## 6 · Two sources of data
 #
-# An office wants faces recognised by **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames of that camera. A student's report answers the question of how to split them with "oversample the camera". It never says where the images come from that the system is judged by. Shuffle everything, and 99 % of the test images are selfies: you would measure, very precisely, something nobody asked for.
+# An office wants to recognise faces with **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames from that camera. How should they be split? A student's report answers "oversample the camera". It never says which images dev and test are made of. If you shuffle everything, 99 % of the test images are selfies: you would measure, very precisely, the accuracy on images that the system will never see.
 #
-# **Dev and test must come from where the system will be used.** All selfies go to training, with what is left of the camera; and since the camera would drown among them, each image gets a weight by its source.
+# **Dev and test must come from where the system will be used.** All selfies go to training, with the remaining camera frames. Since selfies far outnumber camera frames, each image gets a weight by its source.
 #
-# There is a second trap. A camera takes many frames a second, and neighbouring frames are nearly the same picture: the same person in the same pose. Draw *frames* at random, and nearly every test frame has a twin in training. The accuracy will be excellent, and it says only that the network remembers. This is **leakage**. So what is divided is not frames but **recordings**: all frames of a recording stay together.
+# There is a second trap. A camera takes many frames a second, and neighbouring frames are nearly the same picture: the same person in the same pose. If you draw *frames* at random, nearly every test frame has a near-duplicate in training. The accuracy will be excellent, but it only shows that the network remembers. This is **leakage**. So do not split frames; split **recordings**: all frames of a recording stay together. (This is called a *group split*; scikit-learn has it as `GroupShuffleSplit`.)
 #
-# **Task** (25 min, medium). Write `split_by_domain`. `domains` (N,) says where each image is from: 0 selfie, 1 camera. `recordings` (N,) says for each frame of the camera which recording it belongs to, as a whole number; they are numbered in order of time, and the numbers may have gaps. For a selfie it is -1. Recordings may differ in length, and the images may be in any order.
+# **Task** (25 min, medium). Write `split_by_domain`.
 #
+# - `domains` (N,) says where each image is from: 0 selfie, 1 camera.
+# - `recordings` (N,) is the number of the recording to which each camera frame belongs, and -1 for a selfie. The numbers are in order of time and may have gaps. Recordings may differ in length, and the images may be in any order.
 # - `dev` and `test` are *numbers of recordings* of the camera; each may be 0. If the camera has fewer than `dev + test` recordings, raise a `ValueError` that says so. Exactly as many is allowed.
-# - All frames of a recording are in the same part. Training has all other images. No image is in two parts, none is lost.
-# - Either chance decides which recordings are held out, and `seed` decides about chance: the same seed gives the same split, other seeds give others, and each recording is sometimes in dev and sometimes in test. Or you split by time: dev is a stretch of successive recordings, and so is test (the latest ones, say); then the seed has nothing to decide. The order of the images in the list must not matter.
-# - `weights` (2,), float64: the weight in training of one selfie and of one camera frame, such that both sources have the same total weight, and the weights of all training images average 1. Count images here, not recordings. If only one source is in training its weight is 1; a source without training images has weight 0.
+# - All frames of a recording are in the same split. Training has all other images. No image is in two splits, and none is lost.
+# - Hold out recordings in one of two ways. In both, the order of the images in the list must not matter.
+#   - At random, decided by `seed`: the same seed gives the same split, other seeds give other splits, and each recording is sometimes in dev and sometimes in test.
+#   - By time: dev is a stretch of successive recordings, and so is test (the latest, for example). Then the seed is not used.
+# - `weights` (2,), float64, holds the training weights of one selfie and of one camera frame. Both sources have the same total weight, and the weights of all training images average 1. Count images here, not recordings. If only one source is in training, its weight is 1; a source without training images has weight 0.
 #
 # Return index tensors (int64, in any order) and the weights: `(train, dev, test, weights)`.
 #
 # <details><summary>Hint 1: recordings first</summary><code>recordings[domains == 1].unique()</code> lists those of the camera, in order of time.</details>
 # <details><summary>Hint 2: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
-# <details><summary>Hint 3: from recordings to images</summary><code>torch.isin(recordings, chosen)</code> says of each image whether its recording is among the chosen ones.</details>
-# <details><summary>Hint 4: the weights</summary>n training images in all, k sources among them, n<sub>d</sub> of source d: each source gets n / k of the total weight, shared by n<sub>d</sub> images.</details>
+# <details><summary>Hint 3: from recordings to images</summary><code>torch.isin(recordings, chosen)</code> says for each image whether its recording is among the chosen ones.</details>
+# <details><summary>Hint 4: the weights</summary>Let there be n training images from k sources, n<sub>d</sub> of them from source d. Each source gets n / k of the total weight, shared by its n<sub>d</sub> images.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "split_by_domain", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -985,7 +1046,7 @@ def split_by_domain(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Split images of two sources: dev and test from the camera (1), all else for training.
 
-    dev and test are numbers of recordings, and no recording is cut. Returns indices (train,
+    dev and test are numbers of recordings, and no recording is split. Returns indices (train,
     dev, test) and the weights (2,) of a selfie and a camera frame. Raises ValueError if the
     camera has fewer than dev + test recordings.
     """
@@ -1008,11 +1069,11 @@ def split_by_domain(
 
 
 # %% [markdown]
-# Many splits keep these promises, so the checks do not compare yours with another one. They make several, with different seeds, and count what was broken in any of them.
+# Many splits meet these requirements, so the checks do not compare yours with a model solution. They make several splits, with different seeds, and count the requirements that any of them breaks.
 
 # %% nbgrader={"grade": false, "grade_id": "describe_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def whole_recordings(domains, recordings, part):
-    """Count the recordings of the camera that are in a part with all their frames."""
+    """Count the recordings of the camera that are in a split with all their frames."""
     left = torch.ones(len(domains), dtype=torch.bool)
     left[part] = False
     names = recordings[domains == 1].unique()
@@ -1020,7 +1081,7 @@ def whole_recordings(domains, recordings, part):
 
 
 def describe_split(domains, recordings, dev, test):
-    """Describe splits with forty seeds by what they must have: the worst that occurred."""
+    """Describe splits with forty seeds by the requirements: the worst result of each."""
     try:
         splits = [split_by_domain(domains, recordings, dev, test, seed=n) for n in range(40)]
     except ValueError:
@@ -1048,7 +1109,7 @@ def describe_split(domains, recordings, dev, test):
 
 
 def describe_chance(domains, recordings, dev, test, seeds):
-    """Say whether a seed decides, and how many recordings no seed holds out, if not by time."""
+    """Say whether a seed repeats a split, and how many recordings are never held out."""
     splits = [split_by_domain(domains, recordings, dev, test, seed=seed) for seed in range(seeds)]
     again = split_by_domain(domains, recordings, dev, test, seed=0)
     same = all(torch.equal(splits[0][i].sort().values, again[i].sort().values) for i in range(3))
@@ -1089,9 +1150,9 @@ for name, part in zip(("train", "dev", "test"), splits, strict=True):
 print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weights.tolist()])
 
 # %% [markdown]
-# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: they will be overfitted before the selfies are learned. So in practice one often takes two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
+# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: the network will overfit them before it learns from the selfies. So in practice one often takes two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
 #
-# **The experiment, in small.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each. Six probes on the features of your backbone are trained in six ways. Each gets two numbers: what its **dev** images say, and how often it is right **in use**, on 1,500 frames of other objects. No office has the second number. We have it, because these objects are drawn.
+# **A small experiment.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each. We train six probes on the features of your backbone, in six ways. Each gets two numbers: its accuracy on the **dev** images, and its accuracy **in use**, on 1,500 frames of other objects. No office has the second number. We have it, because these objects are drawn.
 #
 # | way | trained on | dev |
 # |---|---|---|
@@ -1100,12 +1161,14 @@ print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weight
 # | recordings | 100 recordings (your split) | 50 others |
 # | photographs | the photographs | 50 recordings |
 # | both, weighted | photographs and 100 recordings, with your weights | 50 recordings |
-# | photographs, then recordings | first the one, then the other with a tenth of the rate | 50 recordings |
+# | photographs, then recordings | first the photographs, then 100 recordings with a tenth of the rate | 50 recordings |
 
 # %% [markdown]
-# **Predict first.** Write it here, in this cell: which way has the highest dev accuracy? Which one is best in use? For which of the six is dev an honest forecast?
+# **Predict first.** Write your prediction in this cell: which way has the highest dev accuracy? Which one is best in use? For which of the six does dev accuracy fairly predict accuracy in use?
 #
 # *My prediction:* …
+#
+# (The next cell takes a few seconds with the drawn images. With `REAL = True` on a CPU it prepares 5,500 images at 224 pixels, which takes about eight minutes.)
 
 # %% nbgrader={"grade": false, "grade_id": "office_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1153,47 +1216,53 @@ for way, (probe, dev) in ways.items():
 plots.said_and_found(found)
 
 # %% [markdown]
-# How to read it. The two highest dev accuracies are the two lies, for two different reasons. Of the honest ones, look at how far *they* are from the truth, in both directions: 250 dev frames show only 50 objects.
+# How to read it. The two highest dev accuracies are the two misleading ones, for two different reasons. Look at how far the four others, whose dev split is fair, are from the accuracy in use, in both directions: 250 dev frames show only 50 objects.
 #
 # **Question 2** (5 points). Write the plan for the office's 101,000 images. *A full answer*
 #
 # - *says what train, dev and test consist of, in selfies and recordings, and why;*
 # - *explains the two dev accuracies that are too high, each by its own reason;*
-# - *compares, with numbers of the table, three ways to use the selfies, and names one more that the table does not have;*
-# - *says how sure 50 dev recordings make you, and why it is not the certainty of 250 images;*
+# - *compares, with numbers from the table, three ways to use the selfies, and names one more that is not in the table;*
+# - *says how sure you can be with 50 dev recordings, and why you cannot be as sure as with 250 independent images;*
 # - *says what to collect if there is one more day.*
 #
 # (about 20 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_office", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Test and dev are recordings of the camera, whole ones, because the system will work there: with 40 recordings 10 each; training has all selfies and the other 20 recordings. (A student's report answers with cures for imbalance only and never says where dev and test come from.) All images shuffled: three quarters of dev are photographs, so it measures the easier task that nobody will do. Frames shuffled: dev comes from the camera, but nearly every dev frame has a twin of the same recording in training: leakage, the probe remembers. On the drawn objects, in five draws: with shuffled frames dev says 50 to 60 %, and 29 to 32 % are right in use; with all images shuffled it says 46 to 49 %, and 33 to 37 % are right. Recordings only: 22 to 28 % in use; photographs only: 25 to 28 %; both with weights: 28 to 34 %; photographs first, then recordings: 32 to 36 %, the best of the honest ways in every draw, sometimes by a point only. Another way: make the photographs look like the camera (darker, blurred, tilted, pale: augmentation), or align the features of both. 50 recordings are 50 independent observations; frames of one recording are right or wrong together. The Wilson interval of 18 right of 50 is 24 to 50 %, so dev cannot rank the honest ways: in our five draws it said anything from 13 to 47 % for them. One more day: more *recordings* (other people, other days, other light), short ones, not more frames of the same; and label them for dev and test first.
+# **Model answer.** Test and dev are whole recordings of the camera, because the system will work there: with 40 recordings, 10 each; training has all selfies and the other 20 recordings. (A student's report answers with cures for imbalance only and never says where dev and test come from.) All images shuffled: three quarters of dev are photographs, so it measures an easier task that the system will never have to do. Frames shuffled: dev comes from the camera, but nearly every dev frame has a near-duplicate from the same recording in training: leakage, the probe remembers. On the drawn objects, in five draws: with shuffled frames dev says 50 to 60 %, and 29 to 32 % are right in use; with all images shuffled it says 46 to 49 %, and 33 to 37 % are right. Recordings only: 22 to 28 % in use; photographs only: 25 to 28 %; both with weights: 28 to 34 %; photographs first, then recordings: 32 to 36 %, the best of the fair ways in every draw, sometimes by only one point. Another way: make the photographs look like the camera (darker, blurred, tilted, pale: augmentation), or align the features of both. 50 recordings are 50 independent observations; frames of one recording are right or wrong together. The Wilson interval of 18 right of 50 is 24 to 50 %, so dev cannot rank the fair ways: in our five draws it said anything from 13 to 47 % for them. One more day: more *recordings* (other people, other days, other light), short ones, not more frames of the same recordings; and label them for dev and test first.
 #
 # **Marking.** 1 point for each of the five; half for the second without both reasons, and for the third without numbers. "Oversample the camera" alone, without saying where dev and test come from: at most 1 point in all.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) tell apart what is carried over. *Instances*: training samples of the source are used for the target, perhaps weighted. *Features*: source and target are described in one common space, in which they look alike. *The model*: its weights, wholly or in part, are kept or are where training begins. Say what is carried over in each case, and give one example of each: from the office with its camera, or from sections 4 and 5. *A full answer says for each what is taken over and what is learnt anew; says to which of them a frozen backbone under a linear probe belongs, and why one can argue about it; has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
+# **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) distinguish what is transferred from the source to the target:
+#
+# - *instances*: training samples of the source are used for the target, perhaps weighted;
+# - *features*: source and target are described in one common space, in which they look alike;
+# - *the model*: its weights, all or some of them, are kept, or training starts from them.
+#
+# Say what is transferred in each case, and give one example of each: from the office with its camera, or from sections 4 and 5. *A full answer says for each what is reused and what is learned again; says to which of the three a frozen backbone with a linear probe belongs, and why one can argue about it; has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_kinds_of_transfer", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in training, with weights. Feature-based: a map is found that brings source and target into one space where their distributions agree (matching means and covariances as CORAL does, minimising MMD, or an adversary that cannot tell the domains apart), and the classifier is learnt there; here: features of selfies and frames, aligned before the face classifier. Model-based (parameter-based): weights are taken over; here: fine-tuning with a small learning rate. A frozen backbone under a probe takes over *weights* and learns only a head, so it is model-based; one can argue that its features are the common space, but nothing was done to make the two domains agree in it. (Pan and Yang have a fourth kind, relational transfer, for data such as networks.) Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
+# **Model answer.** Instance-based: samples of the source are used to train for the target, weighted or selected by how much they resemble it; here: the selfies in training, with weights. Feature-based: a map is found that brings source and target into one space where their distributions agree (matching means and covariances as CORAL does, minimising MMD, or an adversary that cannot tell the domains apart), and the classifier is learned there; here: features of selfies and frames, aligned before the face classifier. Model-based (parameter-based): weights are reused; here: fine-tuning with a small learning rate. A frozen backbone with a probe reuses *weights* and learns only a head, so it is model-based; one can argue that its features are the common space, but nothing was done to make the two domains agree in it. (Pan and Yang have a fourth category, relational transfer, for data such as networks.) Negative transfer: selfies are frontal, near, well lit and chosen by the person; a model fitted to them may learn cues that the camera, high and dim, never shows; or features of a backbone that sees objects of another size (32 px) drop what the target needs; or fine-tuning at a large rate destroys what was learned.
 #
-# **Marking.** 1 point for each of the three: what is taken over, and what is learnt anew. The frozen backbone may be placed under features or model if the reason is given; without a reason, half a point less. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
+# **Marking.** 1 point for each of the three: what is reused, and what is learned again. The frozen backbone may be placed under features or model if the reason is given; without a reason, half a point less. 1 point: all three examples fit (half for two). 1 point: a reason for harm.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 7 · Compare, and know how sure you are
 #
-# In another report three networks are compared on 66 images. One has 57 right, one 59: "86.4 % against 89.4 %". Two images! An accuracy is a measurement, and it has an error bar.
+# Another report compares three networks on 66 images. One network gets 57 right, one 59: "86.4 % against 89.4 %". The difference is two images! An accuracy is a measurement, and it has an error bar.
 #
-# The **Wilson interval** holds all rates $p$ that are compatible with $k$ right of $n$: those for which $k/n$ lies within $z$ standard deviations, $z = 1.96$ for 95 %. With $\hat p = k / n$:
+# The **Wilson interval** holds all rates $p$ that are compatible with $k$ right answers out of $n$: those for which $k/n$ lies within $z$ standard deviations of $p$, with $z = 1.96$ for 95 %. With $\hat p = k / n$:
 #
 # $$\frac{1}{1 + z^2/n} \left( \hat p + \frac{z^2}{2n} \;\pm\; z \sqrt{\frac{\hat p (1 - \hat p)}{n} + \frac{z^2}{4 n^2}} \right)$$
 #
 # Unlike the textbook's $\hat p \pm z \sqrt{\hat p (1 - \hat p) / n}$ it never leaves 0…1, and it does not claim certainty when all answers are right.
 #
-# **Task** (10 min, easy). Write it. Return two Python numbers, or tensors of shape ().
+# **Task** (10 min, easy). Write `wilson_interval`. Return two Python numbers, or tensors of shape ().
 
 
 # %% nbgrader={"grade": false, "grade_id": "wilson_interval", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1226,14 +1295,16 @@ report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
 plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
 
 # %% [markdown]
-# The intervals of the two pretrained networks nearly coincide: 66 images cannot tell 57 from 59. The own network with 49 is another matter. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals. And when all networks saw the *same* images, look only at the images on which they disagree, which is a sharper test (McNemar's; you will write its exact form in the fifth notebook).
+# The intervals of the two pretrained networks nearly coincide: 66 images are too few to separate 57 from 59. The student's own network, with 49, is a different case. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals.
 #
-# Now your own comparison: the same small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch is `resnet_drawn`'s architecture in both cases, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
+# When all networks saw the *same* images, look only at the images on which they disagree. This is McNemar's test, and it is more sensitive; you will write its exact form in the fifth notebook.
+#
+# Now your own comparison: a small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch always has the architecture of `resnet_drawn`, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
 
 # %% nbgrader={"grade": false, "grade_id": "compare", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 def probe_at(size):
-    """Train a probe on features of images at a size. Returns the right answers on the test."""
+    """Train a probe on features of images at a size. Returns the right answers on test."""
     torch.manual_seed(0)
     features = [extract_features(backbone.module, part.X, at(size), device=DEVICE)
                 for part in (train, val, test)] if size != SIZE else [cached, cached_val, cached_test]  # fmt: skip
@@ -1262,7 +1333,18 @@ for name, count in right.items():
 plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, wilson_interval)
 
 # %% [markdown]
-# How to read it: a point is the accuracy, a bar the 95 % interval. On the drawn images, with 1,000 to train on, we measured 32.5 % frozen at 32 pixels, 43.2 % frozen at 64, from scratch 50.0 % on one machine thread and 43.8 % on two (training amplifies the order of additions), and 59.7 and 59.9 % fine-tuned; with 1,000 test images an interval is about ±3 points. So frozen at 32 pixels is worst and fine-tuned is best, beyond doubt; and between the other two a single training decides nothing. Note that here *scratch is no worse than frozen*: `resnet_drawn` knows shapes and textures and has never seen an animal or a lorry, so its features fit only partly (the probe of section 4 does better, with nine times as many images). As a starting point it is still worth ten points or more. With photographs the order is another one. For `REAL = True` on a CPU and `SUBSET = (1_500, 500, 1_000)` we measured 37.6 % from scratch, 47.1 % frozen at 32 pixels, 81.6 % frozen at 224 and 81.4 % after two epochs of fine-tuning the upper layers; the last two cannot be told apart.
+# How to read it: a point is the accuracy, a bar is the 95 % interval. Our own measurements:
+#
+# | | drawn images, 1,000 to train on | `REAL = True` on a CPU, `SUBSET = (1_500, 500, 1_000)` |
+# |---|---|---|
+# | from scratch | 50.0 % with one CPU thread, 43.8 % with two | 37.6 % |
+# | frozen, 32 pixels | 32.5 % | 47.1 % |
+# | frozen, 64 or 224 pixels | 43.2 % | 81.6 % |
+# | fine-tuned | 59.7 and 59.9 % | 81.4 % (two epochs, upper layers only) |
+#
+# With 1,000 test images an interval is about ±3 points. On the drawn images, frozen at 32 pixels is clearly worst and fine-tuned clearly best. Between the two others a single training run decides nothing: even the order of additions, which depends on the number of threads, changes the result.
+#
+# Here *scratch is no worse than frozen*: `resnet_drawn` knows shapes and textures but has never seen an animal or a lorry, so its features fit only partly. (The probe of section 4 does better, with nine times as many images.) As a starting point for fine-tuning it is still worth ten points or more. With photographs the order is different, and the last two cannot be told apart.
 
 # %% nbgrader={"grade": false, "grade_id": "sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1272,13 +1354,13 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
                      wilson_interval)  # fmt: skip
 
 # %% [markdown]
-# The same images and the same weights; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels, stays level up to 96 (differences smaller than the error bars: do not rank them) and falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on; it saw images of 64 pixels. A backbone of ImageNet was trained at 224.
+# The images and the weights are the same; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels. It stays level up to 96 (the differences are smaller than the error bars, so do not rank these sizes). It falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on: it saw images of 64 pixels. An ImageNet backbone was trained at 224.
 #
-# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and the reports: Xception, frozen, at 224 pixels reached 86.7 % on CIFAR-10; a ResNet-50 of which all layers were trained, at 32 pixels, about 78 % with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.* (about 15 min)
+# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and two reports. Xception, frozen, at 224 pixels, reached 86.7 % on CIFAR-10. A ResNet-50 with all layers trained, at 32 pixels, reached about 78 %, with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.* (about 15 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_frozen_or_fine_tuned", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** Frozen wins when there are few labelled images (a head of 20,490 parameters can be fitted where 23 million cannot), when the new task resembles the old one so that the features already separate the classes, when fine-tuning is done badly (rate too large, random head on top, batch-norm statistics from tiny batches), and when time is short. Fine-tuned wins with enough data, or when the images differ from those of the source (drawn, medical, another scale), because then the features themselves have to change. The two reports differ in more than freezing: at 32 px a ResNet-50 ends in a map of 1 × 1, its filters see objects at a seventh of the size they were trained for, and 99 % in training against 78 % says it overfitted. So the comparison confounds image size, architecture and freezing; the size explains most of it. Fair: the same backbone, the same size, the same split, frozen against fine-tuned, each tuned on validation images, on the same test images with intervals, and better with several seeds.
+# **Model answer.** Frozen wins when there are few labelled images (a head of 20,490 parameters can be fitted where 23 million cannot), when the new task resembles the old one so that the features already separate the classes, when fine-tuning is done badly (rate too large, random head on top, batch-norm statistics from tiny batches), and when time is short. Fine-tuned wins with enough data, or when the images differ from those of the source (drawn, medical, another scale), because then the features themselves have to change. The two reports differ in more than freezing: at 32 px a ResNet-50 ends in a map of 1 × 1, its filters see objects at a seventh of the size they were trained for, and 99 % in training against 78 % shows that it overfitted. So the comparison confounds image size, architecture and freezing; the size explains most of it. Fair: the same backbone, the same size, the same split, frozen against fine-tuned, each tuned on validation images, on the same test images with intervals, and better with several seeds.
 #
 # **Marking.** 1 point each for two conditions where frozen wins, with reason; 1 point: one where fine-tuned wins, with reason; 1 point: 32 px (scale, 1 × 1 map) and overfitting explain the reports; 1 point: a fair comparison changes one thing only.
 # ### END SOLUTION
@@ -1286,4 +1368,4 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
 # %% [markdown]
 # ## What you have now
 #
-# A recipe for nearly every problem with pictures and few labels: prepare the images as the backbone wants them, cache its features, train a probe, and have a baseline within minutes. Fine-tune from there with small steps, a stop and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval. What you cannot do with a classifier is find a fault that nobody has labelled: that is the fifth notebook.
+# You now have a recipe for nearly every problem with pictures and few labels. Prepare the images as the backbone expects them, cache its features, train a probe, and you have a baseline within minutes. Then fine-tune with small steps, early stopping and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval. A classifier cannot find a fault that nobody has labelled. You will learn how to do that in the fifth notebook.

@@ -163,6 +163,15 @@ def test_beside_another_error_a_mistake_needs_a_case_that_sets_it_apart():
     assert judge(three, found | {"case1": returned(5 * RIGHT)}).mistake == "alike"
 
 
+def test_a_right_case_is_right_in_another_dtype_too():
+    """The mistake shows in one case only, and its dtype in all."""
+    counts = torch.tensor([1, 2])
+    wrapped = KnownMistake("eight_bits", "use int64.", 0.5, {"case0": returned(counts.byte())})
+    two = check(counts + 256, counts, mistakes=(wrapped,))
+    found = {f"case{i}": returned(counts.byte()) for i in range(2)}
+    assert judge(two, found).mistake == "eight_bits"
+
+
 def test_beside_another_error_a_mistake_needs_several_cases():
     three = check(RIGHT, RIGHT, RIGHT, mistakes=(doubled(),))
     found = {"case0": returned(2 * RIGHT), "case1": returned(RIGHT), "case2": returned(RIGHT)}

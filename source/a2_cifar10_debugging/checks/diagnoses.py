@@ -1,8 +1,8 @@
 """Curves to diagnose: closed forms, and real training runs.
 
-A case of closed forms mixes two diagnoses that are easily confused, or all of them. One of real
-runs holds those of settings that nobody has seen. The name of a case tells no answer: a submission
-can read it.
+A case of closed forms mixes two diagnoses that are easily confused, or all of them. A case of real
+runs holds runs of settings that nobody has seen. The name of a case gives no answer away: a
+submission can read it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,7 +53,7 @@ def diagnosed(rng: Draws, words: Sequence[str], count: int) -> list[Diagnosed]:
 
 
 def telling(drawn: Sequence[Diagnosed]) -> bool:
-    """Say whether a contrast has twice what is easily missed: NaN, a last entry that misleads."""
+    """Say whether a contrast has two of each trap: NaN, and a last entry that misleads."""
     nan = sum(word == HIGH and any(map(isnan, h["train_loss"])) for word, h in drawn)
     up = sum(word == UNSTABLE and h["val_loss"][-1] > 1.3 * min(h["val_loss"]) for word, h in drawn)
     words = {word for word, _ in drawn}

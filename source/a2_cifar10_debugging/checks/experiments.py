@@ -35,7 +35,7 @@ def label_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 @check(
-    "know_nothing_values", "what knowing nothing costs",
+    "know_nothing_values", "losses and accuracy of knowing nothing",
     {"uniform": "return.0", "frequencies": "return.1", "majority": "return.2"}, label_cases,
     tolerance=FLOAT32,
 )  # fmt: skip

@@ -4,7 +4,7 @@
 
 trains what `runs.safetensors` beside this file does not hold yet, with the notebook's own `train`
 on the drawn images at half their size (16 x 16 pixels, which is four times as fast), in one thread:
-some ten minutes. What a run deserves to be called is said in `stories.py`.
+about ten minutes. The diagnosis of each run is decided in `stories.py`.
 """
 
 import json

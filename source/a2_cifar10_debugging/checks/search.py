@@ -67,7 +67,7 @@ def cloud(rng: Draws, sides: torch.Tensor) -> torch.Tensor:
 def clouds(rng: Draws, wrong: str) -> Tensors:
     """Draw a data dict of two classes, 3 and 7, of which 3 has twice as many samples.
 
-    `wrong` is the part whose labels are swapped, "val" or "test", so that no two parts choose
+    `wrong` is the split whose labels are swapped, "val" or "test", so that no two splits choose
     the same; or "some": the validation labels of 6 samples of class 3, and of 2 of class 7.
     """
     sides = {
@@ -143,7 +143,7 @@ def synthetic_images(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def real_images(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose images of the real test part. Raises DataNotFound."""
+    """Choose images of the real test set. Raises DataNotFound."""
     images, y = cifar10.load("test", real=True)
     chosen = np.random.RandomState([seed, 42]).choice(len(images), count, replace=False)
     return images[chosen], y[chosen].long()

@@ -1,4 +1,4 @@
-"""What a real training run deserves to be called: by experiments, not by its curves alone.
+"""The diagnosis of a real training run: decided by experiments, not by its curves alone.
 
 Every setting of the grid was trained again with one thing changed. The *quality* of a setting is
 its validation accuracy, averaged over the last quarter of the epochs and over the
@@ -77,7 +77,7 @@ def larger_nets(setting: Setting) -> list[Setting]:
 
 
 def gains(setting: Setting) -> dict[str, float]:
-    """Return what the best experiment of each kind adds to the quality of a setting."""
+    """Return what the best experiment for each word adds to the quality of a setting."""
     smaller, larger = smaller_and_larger_rates(setting)
     kinds = {LOW: larger, HIGH: smaller, UNDER: larger_nets(setting)}
     return {

@@ -1,8 +1,8 @@
 """Curves of training: drawn by closed forms, one of seven diagnoses each, and real ones.
 
-`draw(word, seed)` gives as many examples as one likes. Every curve keeps clear of the
-others by the margins that the a2 notebook states, and tests hold it to them. `real()` gives
-those of real training runs.
+`draw(word, seed)` gives as many examples as you like. Every curve differs from the other
+stories by the margins in the a2 notebook, and tests check them. `real()` gives the curves of
+real training runs.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ History = dict[str, list[float]]
 
 
 def draw(word: str, seed: int, epochs: int | None = None) -> History:
-    """Draw the history of a training run that deserves one of WORDS.
+    """Draw the history of a training run whose diagnosis is one of WORDS.
 
-    Returns lists with an entry an epoch (16 to 60 of them, if `epochs` does not say):
+    Returns lists with one entry per epoch (16 to 60, unless `epochs` is given):
     train_loss, val_loss, train_acc, val_acc. Losses may be infinite or NaN, accuracies are in
     0..1. Raises KeyError for any other word.
     """
@@ -116,7 +116,7 @@ def underfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dic
 
 
 def overfitting(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """Draw training curves that go to perfection, and validation that turns."""
+    """Draw training curves that become perfect, and a validation loss that turns."""
     start, chance, speed = np.log(classes), 1 / classes, rng.uniform(6, 9)
     top = rng.uniform(max(0.45, chance + 0.1), 0.78)
     turn, rise = rng.uniform(0.2, 0.35), rng.uniform(0.8, 2.5)
@@ -133,13 +133,13 @@ def too_high(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[st
     """Draw losses that end above their beginning, in one of three forms."""
     start, chance = np.log(classes), 1 / classes
     form = rng.randint(3)
-    if form == 0:  # it explodes, and is no number in the end
+    if form == 0:  # it explodes, and becomes infinite or NaN
         train = start * np.exp(rng.uniform(8, 30) * t)
         train[int(len(t) * rng.uniform(0.3, 0.6)) :] = rng.choice([np.inf, np.nan])
     elif form == 1:  # it jumps about above where it began
         train = start * rng.uniform(1.15, 2.5, size=len(t))
         train[0] = start
-    else:  # the first steps are thrown far away, where nothing is learnt any more
+    else:  # the first steps end far away, where nothing is learned any more
         train = start * (1.05 + rng.uniform(0.2, 4) * (1 - np.exp(-15 * t)))
         train[0] = start
     flat = np.full(len(t), chance)
@@ -147,7 +147,7 @@ def too_high(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[st
 
 
 def too_low(rng: np.random.RandomState, t: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """Draw curves that are still on their way, nearly straight."""
+    """Draw curves that are still falling or rising, nearly straight."""
     start, chance = np.log(classes), 1 / classes
     bend = rng.uniform(0.95, 1.2)  # nearly a straight line
     train = start * (1 - rng.uniform(0.2, 0.4) * t**bend)

@@ -69,7 +69,7 @@ def templates(images: torch.Tensor, names: Sequence[str] = ()) -> None:
 
 @for_people
 def rate_range(rates: Sequence[float], losses: Sequence[float], suggested: float) -> None:
-    """Draw the losses that learning rates led to, and the rate that is suggested."""
+    """Draw the loss that each learning rate reached, and the suggested rate."""
     with figure(6, 3.4) as axes:
         axes.plot(rates, losses, "o-")
         axes.axvline(suggested, color=COLOURS[1], ls="--", label=f"suggested: {suggested:.2g}")
@@ -107,7 +107,7 @@ def confusions(predicted: torch.Tensor, labels: torch.Tensor, classes: Sequence[
     count = len(classes)
     table = torch.bincount(labels * count + predicted, minlength=count**2).reshape(count, count)
     share = table / table.sum(dim=1, keepdim=True).clamp(min=1)
-    share.fill_diagonal_(float("nan"))  # what is right would outshine the rest
+    share.fill_diagonal_(float("nan"))  # correct predictions would outshine the rest
     with figure(5.6, 4.8) as axes:
         picture = axes.imshow(share.numpy(), vmin=0, cmap="viridis")
         axes.set(xlabel="predicted class", ylabel="right class")

@@ -1,6 +1,6 @@
 """A classifier on a backbone, and the backbone frozen.
 
-How a module is frozen has no single right answer. A locked function of the notebook turns
+There is more than one right way to freeze a module. A locked function of the notebook turns
 what the student wrote into properties; the oracles say what these are.
 """
 

@@ -1,6 +1,6 @@
 """Images from two sources: `split_by_domain(domains, recordings, dev, test, seed)`.
 
-Which recordings are held out has no single right answer. A locked function of the notebook
+More than one choice of held-out recordings is right. A locked function of the notebook
 turns what the student wrote into properties; the oracles say what these are.
 """
 
@@ -20,7 +20,7 @@ PARTS = (
 def images(rng: Draws, selfies: int, lengths: list[int], order: str) -> dict[str, torch.Tensor]:
     """Draw the images of selfies and recordings, each as long as `lengths` say.
 
-    Numbers have gaps, and those of the recordings follow each other in no order.
+    The numbers of the recordings have gaps, and come in no particular order.
     """
     numbers = rng.permutation(4 * len(lengths) + 1)[: len(lengths)]
     recordings = np.array([-1] * selfies + np.repeat(numbers, lengths).tolist())
@@ -76,7 +76,7 @@ def described(domains: torch.Tensor, recordings: torch.Tensor, dev: int, test: i
 SPLIT = [
     check(name, title, {record: f"return.{record}" for record in records}, domain_cases)(described)
     for name, title, records in (
-        ("split_parts", "whole recordings in each part, and every image once", PARTS),
+        ("split_parts", "whole recordings in each split, and every image once", PARTS),
         ("split_weights", "share of the sources in the total weight",
          ("refused", "total_weights")),
     )
@@ -92,12 +92,12 @@ def chance_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 @check(
-    "split_chance", "the seed decides, or time",
+    "split_chance", "a split by seed, or by time",
     {n: f"return.{n}" for n in ("repeatable", "never_in_dev", "never_in_test")},
     chance_cases,
 )  # fmt: skip
 def chances(
     domains: torch.Tensor, recordings: torch.Tensor, dev: int, test: int, seeds: int
 ) -> dict[str, int]:
-    """Expect each recording in each part: 300 draws miss one once in 10^12."""
+    """Expect each recording in each split: 300 draws miss one once in 10^12."""
     return {"repeatable": 1, "never_in_dev": 0, "never_in_test": 0}

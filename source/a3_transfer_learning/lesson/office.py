@@ -1,7 +1,7 @@
-"""An office with a camera, in small: photographs from elsewhere, recordings, and next year.
+"""A small model of an office with a camera: photographs from elsewhere, recordings, later frames.
 
-The objects are drawn, so we can do what no office can: photograph as many others as we like with
-the same camera, and see how often a network is right in use.
+The objects are drawn, so we can do what no office can: film as many new objects as we like with
+the same camera, and measure how often a network is right in use.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ BLUR = 26  # pixels of 32 that the camera resolves
 class Office:
     """Images (N, 3, 32, 32) uint8 with labels (N,) from both sources, and frames in use.
 
-    `domains` is 0 for a photograph from elsewhere and 1 for a frame of the camera, `recordings`
-    the recording that a frame belongs to, -1 for a photograph. Of the frames in use, each one
-    shows another object.
+    `domains` is 0 for a photograph from elsewhere and 1 for a frame of the camera. `recordings`
+    is the recording that a frame belongs to, -1 for a photograph. Each frame in use shows a
+    different object.
     """
 
     X: torch.Tensor
@@ -53,10 +53,10 @@ def draw(seed: int = 0) -> Office:
 
 
 def film(objects_seen: torch.Tensor, frames: int, generator: torch.Generator) -> torch.Tensor:
-    """Return frames (N·frames, 3, 32, 32) of objects (N, 3, 32, 32), those of one together.
+    """Return frames (N·frames, 3, 32, 32) of objects (N, 3, 32, 32), grouped by object.
 
     The camera is dim, pale and a little blurred, and looks down. Within a recording the light
-    stays, and the object moves by a pixel or so.
+    stays the same, and the object moves by about a pixel.
     """
     n = len(objects_seen)
     X = (objects_seen.float() / 255).repeat_interleave(frames, dim=0)

@@ -1,4 +1,4 @@
-"""What transfer learning shows: sizes, histories of fine-tuning, and forecasts beside the truth."""
+"""Pictures for transfer learning: image sizes, histories of fine-tuning, dev against use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -53,7 +53,7 @@ def fit_history(history: Mapping[str, Sequence[float]]) -> None:
 
 @for_people
 def said_and_found(accuracies: Mapping[str, Sequence[float]]) -> None:
-    """Draw for each way what dev says and how often it is right in use, joined by a line."""
+    """Draw for each way its accuracy on dev and in use, joined by a line."""
     places = range(len(accuracies), 0, -1)
     said, found = zip(*accuracies.values(), strict=True)
     with figure(8, 0.45 * len(accuracies) + 1.2) as axes:
