@@ -246,7 +246,7 @@ def _positive(text: str) -> int:
 def _output_fails() -> bool:
     """Say whether nothing can be printed."""
     try:
-        sys.stdout.flush()
+        print(flush=True)  # an empty line: what failed before may be in no buffer any more
     except OSError:
         return True
     return False
