@@ -362,10 +362,9 @@ def is_there(gradient):
 
 
 def look_at_head(model, maps):
-    """Measure what share of its inputs each linear layer of the head misses while training.
+    """Measure the share of inputs that each linear layer of the head misses while training.
 
-    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random.
-    """
+    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random."""
     matrices = [p for p in model.head.parameters() if p.dim() == 2]
     matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
     by_width = {len(p): p for p in model.head.parameters() if p.dim() == 1}
@@ -385,9 +384,7 @@ def look_at_head(model, maps):
 def kinds_of_slopes(before, matrix, after):
     """Say how the activation in front of a matrix slopes, given the gradients of two biases.
 
-    What the matrix sends back is multiplied by the slope: 1 where positive, or, with dropout, 0 or
-    twice as much.
-    """
+    What the matrix sends back is multiplied by the slope (1 where positive) and by dropout."""
     back = after @ matrix
     clear = back.abs() > 0.05 * back.abs().max()
     found = (before / back)[clear]
@@ -661,6 +658,12 @@ def perspective(rise):
     return torch.maximum(*ratios)
 
 
+def seeded(seed, probes):
+    """Augment with the random numbers of a seed."""
+    torch.manual_seed(seed)
+    return make_augmentation()(probes)
+
+
 def what_flat_images_show(images, grey):
     """Measure for each flat image (T, 1, 48, 48) how its middle, of 576 pixels, differs from grey.
 
@@ -714,10 +717,7 @@ def try_augmentation(probes, calls):
     angle = turned.abs()
     tilt = torch.minimum(angle, 180 - angle)[clean[1] | few]  # upside down or not
     largest = tilt.quantile(0.95)
-    results = []
-    for seed in (1, 1, *range(2, 12)):
-        torch.manual_seed(seed)
-        results.append(make_augmentation()(probes))
+    results = [seeded(seed, probes) for seed in (1, 1, *range(2, 12))]
     others = [not torch.equal(results[0], result) for result in results[2:]]
     return {
         "mirrored_half": int(mirrored > 0.35) + int(mirrored > 0.65),  # 0 never, 1 half, 2 always
