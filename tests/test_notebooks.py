@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
+from inspect import isfunction
 
 import jupytext
 import nbformat
@@ -14,6 +16,7 @@ from autograder.grading.course import open_course
 from autograder.grading.notebooks import SYNCED, grade_id, is_autograded
 from autograder.notebook import cases
 from autograder.notebook.stubs import Stub
+from autograder.sandbox.package import ADAPTERS
 from tests import submissions
 
 ASSIGNMENTS = submissions.ASSIGNMENTS
@@ -106,9 +109,18 @@ def test_every_check_cell_has_the_name_of_its_check(assignment, source):
     assert set(graded) == set(cases.load_references(folder)) == set(cases.load_public(folder))
     for name, code in graded.items():
         public, begin, hidden, end = code.splitlines()
-        assert re.fullmatch(rf'check\.public\("{name}", \w+\)', public)
+        assert re.fullmatch(rf'check\.public\("{name}", \w+(, \w+)*\)', public)
         assert hidden == public.replace("public", "hidden")
         assert (begin, end) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+
+
+def test_every_adapter_belongs_to_a_check(assignment):
+    folder = submissions.folder(assignment)
+    if (folder / ADAPTERS).is_file():
+        adapters = import_module(f"autograder.assignments.{assignment}.lesson.adapters")
+        ours = {name for name, value in vars(adapters).items()
+                if isfunction(value) and value.__module__ == adapters.__name__}  # fmt: skip
+        assert {name for name in ours if name[0] != "_"} <= set(cases.load_public(folder))
 
 
 def test_code_cells_are_short(source):

@@ -11,12 +11,13 @@ from nbformat import NotebookNode
 from autograder.grading.course import SHOWN, AssignmentFolders, CourseError
 from autograder.grading.notebooks import grade_id
 from autograder.notebook import cases
+from autograder.sandbox.package import ADAPTERS
 
 COMMENT = re.compile(r"(?m)^\s*(#.*)?\n")  # whole lines, and empty ones
 
 
 def origins(folder: Path, notebook: NotebookNode) -> dict[str, str]:
-    """Return a digest of each file of checks and mistakes, and of each cell with code.
+    """Return a digest of each file of checks, mistakes and adapters, and of each cell with code.
 
     `folder` is an assignment's, `notebook` its instructor's. Comments and texts do not count.
     Cells without a name count as one.
@@ -26,6 +27,8 @@ def origins(folder: Path, notebook: NotebookNode) -> dict[str, str]:
         for path in sorted((folder / "checks").glob("[!._]*"))  # no editor's lock, no macOS's copy
         if path.suffix in (".py", ".diff") and path.is_file()
     }
+    if (adapters := folder / ADAPTERS).is_file():
+        texts[ADAPTERS] = adapters.read_text("utf-8", errors="replace")
     for cell in notebook.cells:
         if cell.cell_type == "code":
             name = grade_id(cell) or "cells without a name"

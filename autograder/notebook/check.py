@@ -3,20 +3,26 @@
 ``check.public(name, function)`` runs the public cases at once and draws a table.
 ``check.hidden(name, function)`` runs the hidden cases of a challenge, when there is
 one, and records what came back as evidence for the judge. It knows no right answer.
+
+What a student writes need not be a function of tensors: it may be a class, a module, or
+two functions that work together. Then the assignment's ``lesson/adapters.py`` has a function
+with the name of the check, which gets what the student wrote, followed by a case's inputs.
 """
 
+import inspect
 import os
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from IPython import get_ipython
-from IPython.display import display
+from IPython.display import Code, display
 
 from autograder import CHALLENGE_FILE, assignments
 from autograder.errors import UserError
@@ -56,8 +62,8 @@ class Checker:
             if os.environ.get("NBGRADER_EXECUTION") == "validate":
                 mark.leave_out(shell)
 
-    def public(self, name: str, function: Callable[..., Any]) -> None:
-        """Run the public cases of a check and draw what was found.
+    def public(self, name: str, function: Callable[..., Any], *more: Callable[..., Any]) -> None:
+        """Run the public cases of a check on what a student wrote, and draw what was found.
 
         Raises CheckFailed under `nbgrader validate`, and nothing anywhere else: a
         failed check is a table to read. When the notebook is graded, the verdict on
@@ -67,12 +73,21 @@ class Checker:
         if mode == "autograde":
             return
         check = self._check(cases.load_public(assignments.find(self.assignment)), name)
-        verdict = judge(check, observe_check(check, function), reveal=True)
+        called = calls(self.assignment, name, (function, *more))
+        verdict = judge(check, observe_check(check, called), reveal=True)
         display(table.bundle(verdict), raw=True)
         if mode == "validate" and verdict.fraction < 1:
             raise CheckFailed(f"{name}: {verdict.reason}")
 
-    def hidden(self, name: str, function: Callable[..., Any]) -> None:
+    def show_code(self, name: str) -> None:
+        """Show how a check calls what a student wrote."""
+        self._check(cases.load_public(assignments.find(self.assignment)), name)
+        if adapter := adapter_of(self.assignment, name):
+            display(Code(inspect.getsource(adapter), language="python"))
+        else:
+            print(f"{name} calls your function with the inputs of each case.")
+
+    def hidden(self, name: str, function: Callable[..., Any], *more: Callable[..., Any]) -> None:
         """Run the hidden cases of a check and record the outcomes in the cell's output.
 
         Always ends in NotJudged, so that a grader without the judge gives no points.
@@ -85,7 +100,7 @@ class Checker:
         check = self._check(checks, name)
         self._forget_unless_only_checks_ran()
         outcomes = {
-            case.name: _named(self._observed(case, function, check, asked), check)
+            case.name: _named(self._observed(case, (function, *more), check, asked), check)
             for case in check.cases
         }
         output = evidence.to_output(name, outcomes)
@@ -93,14 +108,16 @@ class Checker:
         raise NotJudged(f"{name}: recorded, but not judged; see nbgrader_config.py of the course.")
 
     def _observed(
-        self, case: Case, function: Callable, check: RecordedCheck, asked: Mapping
+        self, case: Case, written: tuple[Callable, ...], check: RecordedCheck, asked: Mapping
     ) -> Outcome:
         """Call a function on a case, once for all the checks that ask for parts of its result."""
-        key = check.by_hand, _identity(case.inputs)
-        if (id(function), *key) not in self._seen:
-            seen = observe_call(case, function, asked[key], check.by_hand)
-            self._seen[id(function), *key] = function, seen  # and so it keeps its id
-        return self._seen[id(function), *key][1]
+        inputs = check.by_hand, _identity(case.inputs)
+        key = adapter_of(self.assignment, check.name), *map(id, written), inputs
+        if key not in self._seen:
+            called = calls(self.assignment, check.name, written)
+            seen = observe_call(case, called, asked[inputs], check.by_hand)
+            self._seen[key] = written, seen  # and so they keep their ids
+        return self._seen[key][1]
 
     def _forget_unless_only_checks_ran(self) -> None:
         """Forget what functions did when a cell may have changed what they do."""
@@ -154,6 +171,23 @@ class _Name:
         """Give the name back the meaning it has in the student's cells."""
         self.names.update(self.taken)
         self.taken = {}
+
+
+def calls(assignment: str, name: str, written: tuple[Callable[..., Any], ...]) -> Callable:
+    """Return what a check calls with a case's inputs, given what a student wrote."""
+    adapter = adapter_of(assignment, name)
+    return partial(adapter, *written) if adapter else written[0]
+
+
+def adapter_of(assignment: str, name: str) -> Callable[..., Any] | None:
+    """Return the function that calls what a student wrote for a check, if the lesson has one."""
+    module = f"{assignments.__name__}.{assignment}.lesson.adapters"
+    try:
+        return getattr(import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        if f"{module}.".startswith(f"{error.name}."):
+            return None
+        raise
 
 
 def observe_check(check: RecordedCheck, function: Callable[..., Any]) -> dict[str, Outcome]:

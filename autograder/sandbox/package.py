@@ -13,6 +13,7 @@ FOLDERS = (
     "autograder/notebook", "autograder/sandbox", "autograder/assignments", "data_scripts",
 )  # fmt: skip
 LESSONS, PUBLIC = "lesson", "public.safetensors"  # of an assignment's folder
+ADAPTERS = f"{LESSONS}/adapters.py"  # which checks import
 
 
 def contents(source: Path = CLONE / "source") -> dict[str, Path]:
@@ -39,6 +40,8 @@ def imports(source: Path, assignments: tuple[str, ...] = ()) -> tuple[str, ...]:
     found: set[str] = set()
     for name in assignments or sorted(path.name for path in source.glob("*")):
         path = source / name / f"{name}.ipynb"
+        if (source / name / ADAPTERS).is_file():
+            found.add(f"import autograder.assignments.{name}.{LESSONS}.adapters")
         for cell in json.loads(path.read_text("utf-8"))["cells"] if path.is_file() else ():
             if cell["cell_type"] == "code":
                 found.update(_imports_of("".join(cell["source"])))

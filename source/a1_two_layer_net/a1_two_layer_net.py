@@ -513,22 +513,15 @@ check.hidden("predictions", nn_predict)
 # Everything together: 150 steps on the spirals.
 
 
-# %% nbgrader={"grade": false, "grade_id": "train_on_toy_data", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def train_on_toy_data(params, X, y, X_new, verbose=False):
-    """Train params on X, y. Returns the scores of X_new and the histories."""
-    settings = {"learning_rate": 1.0, "learning_rate_decay": 0.99, "reg": 1e-4}
-    settings |= {"num_iters": 150, "batch_size": 20, "verbose": verbose}
-    val = toy.load()
-    functions = nn_forward_backward, nn_predict
-    stats = nn_train(params, *functions, X, y, val.X_val, val.y_val, **settings)
-    return nn_forward_backward(params, X_new), stats
-
-
 # %% nbgrader={"grade": false, "grade_id": "draw_regions", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 torch.manual_seed(0)
 params = new_params(D=2, H=16, C=3)
-scores, stats = train_on_toy_data(params, data.X, data.y, data.X_val, verbose=True)
+stats = nn_train(
+    params, nn_forward_backward, nn_predict, data.X, data.y, data.X_val, data.y_val,
+    learning_rate=1.0, learning_rate_decay=0.99, reg=1e-4, num_iters=150, batch_size=20,
+    verbose=True,
+)  # fmt: skip
 plots.curves(stats)
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
@@ -538,9 +531,9 @@ plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), dat
 # The last check trains your net from new weights and measures its loss on points it has never seen: it must fall below 0.6.
 
 # %% nbgrader={"grade": true, "grade_id": "toy_training", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("toy_training", train_on_toy_data)
+check.public("toy_training", nn_train, nn_forward_backward, nn_predict)
 ### BEGIN HIDDEN TESTS
-check.hidden("toy_training", train_on_toy_data)
+check.hidden("toy_training", nn_train, nn_forward_backward, nn_predict)
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -40,7 +40,7 @@ from tqdm.auto import tqdm
 
 from autograder import Checker
 from autograder.assignments.a2_cifar10_debugging.lesson import curves, plots
-from autograder.notebook.artifacts import load_artifact, save_artifact
+from autograder.notebook.artifacts import save_artifact
 from data_scripts import cifar10
 
 check = Checker("a2_cifar10_debugging")
@@ -362,23 +362,13 @@ def overfit(
 
 
 # %% [markdown]
-# The check starts your loop from known weights. It compares the losses, and the scores after the last step. Most adapters in this notebook work like this one: they bring a net or a tensor into a form that the check can compare.
-
-
-# %% nbgrader={"grade": false, "grade_id": "overfit_from", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def overfit_from(weights, X, y, lr, steps):
-    """Run overfit on a net that starts from weights. Returns the losses, and the scores of X."""
-    hidden, inputs = weights["first.weight"].shape
-    net = TwoLayerNet(inputs, hidden, classes=len(weights["second.bias"])).to(X.dtype)
-    net.load_state_dict(weights)
-    losses = overfit(net, X, y, lr, steps)
-    return losses, net(X).detach()
+# The check starts your loop from known weights. It compares the losses, and the scores after the last step. (`check.show_code("overfit_values")` shows how; so it is with every check.)
 
 
 # %% nbgrader={"grade": true, "grade_id": "overfit_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("overfit_values", overfit_from)
+check.public("overfit_values", overfit, TwoLayerNet)
 ### BEGIN HIDDEN TESTS
-check.hidden("overfit_values", overfit_from)
+check.hidden("overfit_values", overfit, TwoLayerNet)
 ### END HIDDEN TESTS
 
 # %%
@@ -412,23 +402,10 @@ def shuffle_labels(y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "shuffle_facts", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def shuffle_facts(y, seed):
-    """Return the shuffled labels in order, and four facts: untouched, mixed, repeatable, not fixed."""
-    before = y.clone()
-    first, again, other = (
-        shuffle_labels(y, torch.Generator().manual_seed(s)) for s in (seed, seed, seed + 1)
-    )
-    untouched = torch.equal(y, before)
-    mixed = (first[1:] == first[:-1]).double().mean() < 0.5  # y came in blocks of equal labels
-    repeatable, fixed = torch.equal(first, again), torch.equal(first, other)
-    return first.sort().values, untouched, bool(mixed), repeatable, not fixed
-
-
 # %% nbgrader={"grade": true, "grade_id": "shuffle_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("shuffle_values", shuffle_facts)
+check.public("shuffle_values", shuffle_labels)
 ### BEGIN HIDDEN TESTS
-check.hidden("shuffle_values", shuffle_facts)
+check.hidden("shuffle_values", shuffle_labels)
 ### END HIDDEN TESTS
 
 # %%
@@ -618,69 +595,30 @@ class Swish(torch.autograd.Function):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "swish_value", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def swish_value(x, beta):
-    """Apply the layer."""
-    return Swish.apply(x, beta)
-
-
 # %% nbgrader={"grade": true, "grade_id": "swish_forward", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("swish_forward", swish_value)
+check.public("swish_forward", Swish)
 ### BEGIN HIDDEN TESTS
-check.hidden("swish_forward", swish_value)
+check.hidden("swish_forward", Swish)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The next two checks call your `forward` and `backward` directly, without autograd. For that they need a replacement for `ctx`. Here it is.
-
-
-# %% nbgrader={"grade": false, "grade_id": "swish_by_hand", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Notes(torch.autograd.function.FunctionCtx):
-    """Replaces ctx: it has torch's own methods, and keeps whatever forward saves or sets."""
-
-    needs_input_grad, to_save = (True, True), ()
-
-    @property
-    def saved_tensors(self):
-        return self.to_save
-
-    saved_variables = saved_tensors  # its old name
-
-
-def swish_by_hand(x, beta, grad_output):
-    """Call forward and backward directly. Returns the gradients with respect to x and beta."""
-    ctx = Notes()
-    if (
-        Swish.setup_context is not torch.autograd.Function.setup_context
-    ):  # the other way to write it
-        Swish.setup_context(ctx, (x, beta), Swish.forward(x, beta))
-    else:
-        Swish.forward(ctx, x, beta)
-    return Swish.backward(ctx, grad_output)
+# The next two checks call your `forward` and `backward` directly, without autograd, and with a replacement for `ctx`.
 
 
 # %% nbgrader={"grade": true, "grade_id": "swish_gradient_x", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("swish_gradient_x", swish_by_hand)
+check.public("swish_gradient_x", Swish)
 ### BEGIN HIDDEN TESTS
-check.hidden("swish_gradient_x", swish_by_hand)
+check.hidden("swish_gradient_x", Swish)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "swish_gradient_beta", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("swish_gradient_beta", swish_by_hand)
+check.public("swish_gradient_beta", Swish)
 ### BEGIN HIDDEN TESTS
-check.hidden("swish_gradient_beta", swish_by_hand)
+check.hidden("swish_gradient_beta", Swish)
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # Now a test that you can run without us: `gradcheck` compares your backward pass with numerical gradients, in float64. Then the layer goes into a graph between two other operations, and the gradients of the whole graph must be right.
-
-
-# %% nbgrader={"grade": false, "grade_id": "swish_in_a_graph", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def swish_in_a_graph(W, X, beta):
-    """Return the gradients of the sum of squares of Swish((Wᵀ Xᵀ)ᵀ) with respect to W and beta."""
-    W, beta = W.requires_grad_(), beta.requires_grad_()
-    Z = (W.T @ X.T).T  # (N, H), transposed: not contiguous
-    return torch.autograd.grad(Swish.apply(Z, beta).square().sum(), (W, beta))
 
 
 # %%
@@ -690,9 +628,9 @@ beta = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
 torch.autograd.gradcheck(Swish.apply, (x, beta))
 
 # %% nbgrader={"grade": true, "grade_id": "swish_graph_gradients", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("swish_graph_gradients", swish_in_a_graph)
+check.public("swish_graph_gradients", Swish)
 ### BEGIN HIDDEN TESTS
-check.hidden("swish_graph_gradients", swish_in_a_graph)
+check.hidden("swish_graph_gradients", Swish)
 ### END HIDDEN TESTS
 
 # %%
@@ -804,21 +742,10 @@ def diagnose(history: dict[str, list[float]]) -> str:
 # Each case of the check holds several curves of two or more stories. One wrong diagnosis per case is allowed. The table names the first curve with a wrong diagnosis: `curve_03` is the third curve of its case. (One public case holds curves that a hasty rule gets wrong.)
 
 
-# %% nbgrader={"grade": false, "grade_id": "diagnose_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def diagnose_all(histories, words):
-    """Diagnose each history. Returns the index of each answer in the list, -1 for another word."""
-    answers = []
-    for tensors in histories.values():
-        history = {name: values.tolist() for name, values in tensors.items()}
-        word = str(diagnose(history)).strip().lower()
-        answers.append(words.index(word) if word in words else -1)
-    return torch.tensor(answers)
-
-
 # %% nbgrader={"grade": true, "grade_id": "diagnoses", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-check.public("diagnoses", diagnose_all)
+check.public("diagnoses", diagnose)
 ### BEGIN HIDDEN TESTS
-check.hidden("diagnoses", diagnose_all)
+check.hidden("diagnoses", diagnose)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -849,9 +776,9 @@ for word, answer in sorted(set(said)):
     print(f"{said.count((word, answer)):3} × {word}: you say {answer}")
 
 # %% nbgrader={"grade": true, "grade_id": "real_diagnoses", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("real_diagnoses", diagnose_all)
+check.public("real_diagnoses", diagnose)
 ### BEGIN HIDDEN TESTS
-check.hidden("real_diagnoses", diagnose_all)
+check.hidden("real_diagnoses", diagnose)
 ### END HIDDEN TESTS
 
 # %%
@@ -933,28 +860,10 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "search_outcome", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def search_outcome(data_dict, param_sets, X_new):
-    """Search among param_sets. Returns new labels, and three numbers that tell which net it is.
-
-    Without a net, each label and both numbers from the history are -1.
-    """
-
-    def get_param_set():
-        return [dict(params) for params in param_sets.values()]
-
-    net, stats, accuracy = find_best_net(data_dict, get_param_set)
-    if net is None:
-        return torch.full((len(X_new),), -1), accuracy, -1, -1
-    with torch.no_grad():
-        labels = net(X_new).argmax(dim=1)
-    return labels, accuracy, stats["val_acc"][-1], len(stats["val_acc"])
-
-
 # %% nbgrader={"grade": true, "grade_id": "search_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-check.public("search_values", search_outcome)
+check.public("search_values", find_best_net)
 ### BEGIN HIDDEN TESTS
-check.hidden("search_values", search_outcome)
+check.hidden("search_values", find_best_net)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1012,23 +921,10 @@ if REAL:
     print("Trained on real images: hand it in only if your teacher grades with real ones.")
 
 
-# %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def predict_images(images: torch.Tensor) -> torch.Tensor:
-    """Predict the classes (N,) of images (N, 3, 32, 32), uint8, with the net that was saved."""
-    saved = load_artifact("best_net.safetensors", needs=("mean_image", "std", "first.weight"))
-    saved = {name: value.float() for name, value in saved.items()}
-    X = prepare(images, saved.pop("mean_image"), saved.pop("std").item())
-    hidden, inputs = saved["first.weight"].shape
-    net = TwoLayerNet(inputs, hidden, swish="beta" in saved).eval()
-    net.load_state_dict(saved)
-    with torch.no_grad():
-        return net(X).argmax(dim=1)
-
-
 # %% nbgrader={"grade": true, "grade_id": "best_net_accuracy", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
-check.public("best_net_accuracy", predict_images)
+check.public("best_net_accuracy", prepare, TwoLayerNet)
 ### BEGIN HIDDEN TESTS
-check.hidden("best_net_accuracy", predict_images)
+check.hidden("best_net_accuracy", prepare, TwoLayerNet)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1036,7 +932,9 @@ check.hidden("best_net_accuracy", predict_images)
 
 # %%
 # not run when graded
-predicted = predict_images(test_images)
+X_test = prepare(test_images, mean_image, std).to(DEVICE)
+with torch.no_grad():
+    predicted = best_net.eval()(X_test).argmax(dim=1).cpu()
 print(f"test accuracy {(predicted == test_labels).double().mean():.1%}")
 plots.confusions(predicted, test_labels, cifar10.CLASSES)
 

@@ -42,7 +42,7 @@ from tqdm.auto import tqdm
 
 from autograder import Checker
 from autograder.assignments.a3_transfer_learning.lesson import office, plots
-from autograder.notebook.artifacts import load_artifact, save_artifact
+from autograder.notebook.artifacts import save_artifact
 from data_scripts import cifar10, pretrained
 from data_scripts.synthetic.resnet import ResNetDrawn
 
@@ -185,48 +185,18 @@ def separable_parameters(c_in: int, c_out: int, k: int, bias: bool) -> int:
 
 
 # %% [markdown]
-# The checks put given weights into your block, run it, and differentiate the sum of output × `upstream` with respect to the input and to every weight (in the order of the weights' names). You do not have to change this cell; read it if a check surprises you.
-
-# %% nbgrader={"grade": false, "grade_id": "run_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def run_block(block, weights, x, upstream, training):
-    """Return the output of a block with given weights, its gradients, and its parameter count."""
-    block = block.to(x.dtype)
-    if set(block.state_dict()) != set(weights):
-        yours, asked = ", ".join(block.state_dict()) or "nothing", ", ".join(weights)
-        raise ValueError(f"your block has {yours}; the task asks for {asked}.")
-    block.load_state_dict(weights)
-    block.train(training)
-    x = x.clone().requires_grad_()
-    output = block(x)
-    parameters = [p for _, p in sorted(block.named_parameters())]
-    fits = output.shape == upstream.shape  # else the check will say so
-    loss = (output * upstream if fits else output).sum()
-    dx, *others = torch.autograd.grad(loss, [x, *parameters], allow_unused=True)
-    pairs = zip(parameters, others, strict=True)
-    flat = [torch.zeros_like(p) if g is None else g for p, g in pairs]
-    return {
-        "output": output,
-        "x": torch.zeros_like(x) if dx is None else dx,
-        "weights": torch.cat([gradient.flatten() for gradient in flat]),
-        "count": sum(p.numel() for p in parameters),
-    }
-
-
-def run_separable(c_in, c_out, k, stride, bias, weights, x, upstream):
-    block = DepthwiseSeparable(c_in, c_out, k, stride, bias)
-    return run_block(block, weights, x, upstream, training=True)
-
+# The checks put given weights into your block, run it, and differentiate the sum of output × `upstream` with respect to the input and to every weight (in the order of the weights' names). If a check surprises you, `check.show_code("separable_output")` shows how it calls your code.
 
 # %% nbgrader={"grade": true, "grade_id": "separable_output", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("separable_output", run_separable)
+check.public("separable_output", DepthwiseSeparable)
 ### BEGIN HIDDEN TESTS
-check.hidden("separable_output", run_separable)
+check.hidden("separable_output", DepthwiseSeparable)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "separable_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("separable_gradients", run_separable)
+check.public("separable_gradients", DepthwiseSeparable)
 ### BEGIN HIDDEN TESTS
-check.hidden("separable_gradients", run_separable)
+check.hidden("separable_gradients", DepthwiseSeparable)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "separable_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -305,21 +275,16 @@ def residual_parameters(c_in: int, c_out: int, stride: int) -> int:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "run_residual", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def run_residual(c_in, c_out, stride, weights, x, upstream, training):
-    return run_block(ResidualBlock(c_in, c_out, stride), weights, x, upstream, training)
-
-
 # %% nbgrader={"grade": true, "grade_id": "residual_output", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("residual_output", run_residual)
+check.public("residual_output", ResidualBlock)
 ### BEGIN HIDDEN TESTS
-check.hidden("residual_output", run_residual)
+check.hidden("residual_output", ResidualBlock)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "residual_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("residual_gradients", run_residual)
+check.public("residual_gradients", ResidualBlock)
 ### BEGIN HIDDEN TESTS
-check.hidden("residual_gradients", run_residual)
+check.hidden("residual_gradients", ResidualBlock)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "residual_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -383,36 +348,10 @@ def make_classifier(backbone: pretrained.Backbone, num_classes: int) -> Classifi
 # %% [markdown]
 # The check uses a tiny backbone that contains everything that can go wrong: batch norm and dropout, some of them inside a nested block.
 
-# %% nbgrader={"grade": false, "grade_id": "tiny_backbone", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def tiny_backbone(weights):
-    """Build a backbone of a few layers with given weights; its features are as wide as they say."""
-    width = len(weights["4.weight"])
-    block = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.5))
-    module = nn.Sequential(
-        block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, width)
-    )
-    module.load_state_dict(weights)
-    return pretrained.Backbone("tiny", module.eval(), width, nn.Identity(), ())
-
-
-def try_classifier(weights, x, head_weight, head_bias):
-    """Return scores with a given head, the parameter count, and whether the backbone changed."""
-    backbone = tiny_backbone(weights)
-    model = make_classifier(backbone, len(head_bias)).eval()
-    model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
-    scores = model(x)
-    for tensor in model.backbone.state_dict().values():
-        tensor.add_(1)
-    after = backbone.module.state_dict()
-    unchanged = all(torch.equal(after[name], tensor) for name, tensor in weights.items())
-    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {"scores": scores, "count": count, "backbone_unchanged": int(unchanged)}
-
-
 # %% nbgrader={"grade": true, "grade_id": "classifier", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("classifier", try_classifier)
+check.public("classifier", make_classifier)
 ### BEGIN HIDDEN TESTS
-check.hidden("classifier", try_classifier)
+check.hidden("classifier", make_classifier)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -448,56 +387,16 @@ def freeze(module: nn.Module) -> nn.Module:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "try_freezing", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_freezing(weights, x, num_classes, layer, training):
-    """Freeze the backbone of a classifier, train as a loop would, and look at what changed.
-
-    With a `layer`, the backbone is only this one layer, and its features are a map.
-    """
-    module = tiny_backbone(weights).module.get_submodule(layer)
-    for part in module.modules():
-        part.training = training  # whatever has become of their classes
-    width = x.shape[-1] if layer else len(weights["4.weight"])
-    original = Classifier(module, nn.Linear(width, num_classes))
-    returned = freeze(original.backbone)
-    model = deepcopy(original)
-    for tensor in original.state_dict().values():
-        tensor.zero_()  # the copy has its own
-    model.train()
-    features = model.backbone(x)
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(model.head.parameters(), lr=1e-3)
-    for _ in range(2):
-        optimiser.zero_grad()
-        model(x).square().sum().backward()
-        optimiser.step()
-    state = model.backbone.state_dict()
-    learned = sum(w.numel() for name, w in state.items() if name.endswith(("weight", "bias")))
-    in_training = sum(p.numel() for p in model.backbone.parameters() if p.requires_grad)
-    other = tiny_backbone(weights).module  # nobody froze this one
-    switches = all(m.training for m in other.train().modules())
-    switches = switches and not any(m.training for m in other.eval().modules())
-    return {
-        "features": features,
-        "trainable": sum(p.numel() for p in trainable),
-        "frozen": learned - in_training,
-        "returned_it": int(returned is original.backbone),
-        "mean": next(w for name, w in state.items() if name.endswith("running_mean")),
-        "var": next(w for name, w in state.items() if name.endswith("running_var")),
-        "other_switches": int(switches),
-    }
-
-
 # %% nbgrader={"grade": true, "grade_id": "freeze_gradients", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("freeze_gradients", try_freezing)
+check.public("freeze_gradients", freeze)
 ### BEGIN HIDDEN TESTS
-check.hidden("freeze_gradients", try_freezing)
+check.hidden("freeze_gradients", freeze)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
-check.public("freeze_statistics", try_freezing)
+check.public("freeze_statistics", freeze)
 ### BEGIN HIDDEN TESTS
-check.hidden("freeze_statistics", try_freezing)
+check.hidden("freeze_statistics", freeze)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "count_parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -549,57 +448,16 @@ def extract_features(
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "watch_extraction", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Watched(nn.Module):
-    """A linear layer after dropout that remembers how it was called."""
-
-    def __init__(self, weight):
-        super().__init__()
-        self.dropout = nn.Dropout(0.5)
-        self.weight = nn.Parameter(weight)
-        self.sizes, self.with_gradient = [], 0
-
-    def forward(self, x):
-        self.sizes.append(len(x))
-        self.with_gradient += torch.is_grad_enabled()
-        return self.dropout(x) @ self.weight
-
-
-def watch_extraction(weight, images, batch_size, training, recording):
-    """Return the features, and how they were computed; `recording`: gradients are on before."""
-    module, prepared = Watched(weight).train(training), []
-
-    def prepare(batch):
-        prepared.append(len(batch))
-        return 2 * batch + 1
-
-    with torch.set_grad_enabled(recording):
-        features = extract_features(module, images, prepare, batch_size)
-        gradients_afterwards = torch.is_grad_enabled()
-    return {
-        "features": features,
-        "largest": max(module.sizes, default=0),
-        "largest_prepared": max(prepared, default=0),
-        "images_seen": sum(module.sizes),
-        "with_gradient": module.with_gradient,
-        "needs_gradient": int(features.requires_grad),
-        "gradients_afterwards": int(gradients_afterwards),
-        "trainable_afterwards": int(module.weight.requires_grad),
-        "training_afterwards": int(module.training),
-        "dropout_afterwards": int(module.dropout.training),
-    }
-
-
 # %% nbgrader={"grade": true, "grade_id": "features_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("features_values", watch_extraction)
+check.public("features_values", extract_features)
 ### BEGIN HIDDEN TESTS
-check.hidden("features_values", watch_extraction)
+check.hidden("features_values", extract_features)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "features_manners", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("features_manners", watch_extraction)
+check.public("features_manners", extract_features)
 ### BEGIN HIDDEN TESTS
-check.hidden("features_manners", watch_extraction)
+check.hidden("features_manners", extract_features)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -712,23 +570,10 @@ save_artifact("probe.safetensors", {**probe.state_dict(), "size": torch.tensor(r
 print(f"validation: loss {loss:.3f}, {right / 1000:.1%} right; saved probe.safetensors")
 
 
-# %% nbgrader={"grade": false, "grade_id": "predict_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def predict_images(images):
-    """Predict the classes of drawn images (N, 3, 32, 32) with the probe in probe.safetensors."""
-    probe = load_artifact("probe.safetensors", needs=("size", "weight", "bias"))
-    size = int(probe["size"])
-    if size > 96:
-        raise ValueError(f"the probe was trained at {size} pixels; at most 96 are allowed.")
-    module = pretrained.backbone("resnet_drawn").module
-    module.to(memory_format=torch.channels_last)  # faster on a CPU
-    features = extract_features(module, images, lambda batch: preprocess(batch, size), 20)
-    return (features @ probe["weight"].float().T + probe["bias"].float()).argmax(dim=1)
-
-
 # %% nbgrader={"grade": true, "grade_id": "probe_predictions", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-check.public("probe_predictions", predict_images)
+check.public("probe_predictions", preprocess, extract_features)
 ### BEGIN HIDDEN TESTS
-check.hidden("probe_predictions", predict_images)
+check.hidden("probe_predictions", preprocess, extract_features)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -759,27 +604,10 @@ def parameter_groups(model: Classifier, backbone_lr: float, head_lr: float) -> l
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "rates_of_parameters", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def rates_of_parameters(trainable, backbone_lr, head_lr):
-    """Return the learning rate of each of six parameters; 0 for one that is in no group."""
-    backbone = nn.Sequential()
-    backbone.add_module("stem", nn.Linear(2, 3))
-    backbone.add_module("heads", nn.Linear(3, 4))  # a name that some backbones have
-    model = Classifier(backbone, nn.Linear(4, 2))
-    for parameter, wanted in zip(model.parameters(), trainable, strict=True):
-        parameter.requires_grad_(bool(wanted))
-    groups = parameter_groups(model, backbone_lr, head_lr)
-    rates = {id(parameter): 0.0 for parameter in model.parameters()}
-    for group in groups:
-        for parameter in group["params"]:
-            rates[id(parameter)] += group["lr"]  # one that is in two groups shows
-    return torch.tensor([rates[id(p)] for p in model.parameters()], dtype=torch.float64)
-
-
 # %% nbgrader={"grade": true, "grade_id": "groups", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("groups", rates_of_parameters)
+check.public("groups", parameter_groups)
 ### BEGIN HIDDEN TESTS
-check.hidden("groups", rates_of_parameters)
+check.hidden("groups", parameter_groups)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -818,23 +646,10 @@ class EarlyStopping:
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "run_stopping", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def run_stopping(losses, patience, min_delta):
-    """Go through losses, epoch by epoch, until EarlyStopping says stop."""
-    stopper = EarlyStopping(patience, min_delta)
-    epochs, stopped = 0, False
-    while epochs < len(losses) and not stopped:
-        stopped = bool(stopper.step(losses[epochs]))
-        epochs += 1
-    best_loss = min(float(stopper.best_loss), 1e9)  # infinity, if nothing was ever better
-    return {"epochs": epochs, "stopped": int(stopped),
-            "best_epoch": stopper.best_epoch, "best_loss": best_loss}  # fmt: skip
-
-
 # %% nbgrader={"grade": true, "grade_id": "stopping", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-check.public("stopping", run_stopping)
+check.public("stopping", EarlyStopping)
 ### BEGIN HIDDEN TESTS
-check.hidden("stopping", run_stopping)
+check.hidden("stopping", EarlyStopping)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -879,23 +694,10 @@ class ReduceOnPlateau:
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "run_plateau", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def run_plateau(losses, rates, factor, patience, min_delta, min_lr):
-    """Return the learning rate of each group after each epoch: (epochs, groups)."""
-    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
-    optimiser = torch.optim.SGD(groups)
-    plateau = ReduceOnPlateau(optimiser, factor, patience, min_delta, min_lr)
-    history = []
-    for loss in losses:
-        plateau.step(loss)
-        history.append([group["lr"] for group in optimiser.param_groups])
-    return torch.tensor(history, dtype=torch.float64)
-
-
 # %% nbgrader={"grade": true, "grade_id": "plateau", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-check.public("plateau", run_plateau)
+check.public("plateau", ReduceOnPlateau)
 ### BEGIN HIDDEN TESTS
-check.hidden("plateau", run_plateau)
+check.hidden("plateau", ReduceOnPlateau)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -933,30 +735,10 @@ class BestCheckpoint:
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "run_checkpoint", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def run_checkpoint(losses, weight):
-    """Add 1 to all numbers of a model in each epoch. Returns the restored numbers, twice."""
-    model = nn.BatchNorm1d(len(weight)).double()
-    found = []
-    with torch.no_grad():
-        model.weight.copy_(weight)
-        checkpoint = BestCheckpoint()
-        for loss in losses:
-            for tensor in model.state_dict().values():
-                tensor.add_(1)
-            checkpoint.update(loss, model)
-        for _ in range(2):
-            model.weight.add_(100)
-            model.running_mean.add_(100)
-            checkpoint.restore(model)
-            found.append(torch.stack([model.weight, model.running_mean]))
-    return torch.stack(found).detach()
-
-
 # %% nbgrader={"grade": true, "grade_id": "checkpoint", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("checkpoint", run_checkpoint)
+check.public("checkpoint", BestCheckpoint)
 ### BEGIN HIDDEN TESTS
-check.hidden("checkpoint", run_checkpoint)
+check.hidden("checkpoint", BestCheckpoint)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1071,72 +853,22 @@ def split_by_domain(
 # %% [markdown]
 # Many splits meet these requirements, so the checks do not compare yours with a model solution. They make several splits, with different seeds, and count the requirements that any of them breaks.
 
-# %% nbgrader={"grade": false, "grade_id": "describe_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def whole_recordings(domains, recordings, part):
-    """Count the recordings of the camera that are in a split with all their frames."""
-    left = torch.ones(len(domains), dtype=torch.bool)
-    left[part] = False
-    names = recordings[domains == 1].unique()
-    return len(names) - int(torch.isin(names, recordings[left & (domains == 1)]).sum())
-
-
-def describe_split(domains, recordings, dev, test):
-    """Describe splits with forty seeds by the requirements: the worst result of each."""
-    try:
-        splits = [split_by_domain(domains, recordings, dev, test, seed=n) for n in range(40)]
-    except ValueError:
-        return {"refused": 1, "selfies_in_dev_or_test": -1, "dev": -1, "test": -1,
-                "recordings_cut": -1, "images_lost": -1, "images_twice": -1,
-                "total_weights": -torch.ones(2).double()}  # fmt: skip
-    found = {"refused": 0, "selfies_in_dev_or_test": 0, "dev": dev, "test": test,
-             "recordings_cut": 0, "images_lost": 0, "images_twice": 0}  # fmt: skip
-    for parts in (split[:3] for split in splits):
-        whole = [whole_recordings(domains, recordings, part) for part in parts]
-        touched = [len(recordings[part][domains[part] == 1].unique()) for part in parts]
-        copies = torch.bincount(torch.cat(parts), minlength=len(domains))  # of each image
-        found["selfies_in_dev_or_test"] |= int((domains[torch.cat(parts[1:])] == 0).any())
-        found["dev"] = max(whole[1], found["dev"], key=lambda count: abs(count - dev))
-        found["test"] = max(whole[2], found["test"], key=lambda count: abs(count - test))
-        found["recordings_cut"] |= int(whole != touched)
-        found["images_lost"] |= int((copies == 0).any())
-        found["images_twice"] |= int((copies > 1).any())
-    left = torch.ones(len(domains), dtype=torch.bool)
-    left[torch.cat(splits[0][1:3])] = False  # neither in dev nor in test
-    counts = torch.bincount(domains[left], minlength=2)
-    share = counts.clamp(min=1) / counts.sum().clamp(min=1).double()
-    weights = torch.as_tensor(splits[0][3])
-    return {**found, "total_weights": weights * share.to(weights.dtype)}
-
-
-def describe_chance(domains, recordings, dev, test, seeds):
-    """Say whether a seed repeats a split, and how many recordings are never held out."""
-    splits = [split_by_domain(domains, recordings, dev, test, seed=seed) for seed in range(seeds)]
-    again = split_by_domain(domains, recordings, dev, test, seed=0)
-    same = all(torch.equal(splits[0][i].sort().values, again[i].sort().values) for i in range(3))
-    names = recordings[domains == 1].unique()  # in order of time
-    held_out = [[torch.searchsorted(names, recordings[split[i]].unique()) for split in splits]
-                for i in (1, 2)]  # fmt: skip
-    by_time = all(len(x) and x[-1] - x[0] + 1 == len(x) for drawn in held_out for x in drawn)
-    never = [0 if by_time else len(names) - len(torch.cat(drawn).unique()) for drawn in held_out]
-    return {"repeatable": int(same), "never_in_dev": never[0], "never_in_test": never[1]}
-
-
 # %% nbgrader={"grade": true, "grade_id": "split_parts", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("split_parts", describe_split)
+check.public("split_parts", split_by_domain)
 ### BEGIN HIDDEN TESTS
-check.hidden("split_parts", describe_split)
+check.hidden("split_parts", split_by_domain)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "split_weights", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("split_weights", describe_split)
+check.public("split_weights", split_by_domain)
 ### BEGIN HIDDEN TESTS
-check.hidden("split_weights", describe_split)
+check.hidden("split_weights", split_by_domain)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "split_chance", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("split_chance", describe_chance)
+check.public("split_chance", split_by_domain)
 ### BEGIN HIDDEN TESTS
-check.hidden("split_chance", describe_chance)
+check.hidden("split_chance", split_by_domain)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "split_of_the_office", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1277,16 +1009,10 @@ def wilson_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, f
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "interval_as_numbers", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def interval_as_numbers(correct, total, z):
-    low, high = wilson_interval(correct, total, z)
-    return torch.tensor([float(low), float(high)], dtype=torch.float64)
-
-
 # %% nbgrader={"grade": true, "grade_id": "wilson", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("wilson", interval_as_numbers)
+check.public("wilson", wilson_interval)
 ### BEGIN HIDDEN TESTS
-check.hidden("wilson", interval_as_numbers)
+check.hidden("wilson", wilson_interval)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "draw_three_networks", "locked": true, "schema_version": 3, "solution": false, "task": false}

@@ -125,8 +125,9 @@ def test_a_real_notebook_keeps_every_text_of_the_student(path, released):
     submitted, result = nbformat.read(path, 4), repair.read(path, released)
     assert_gradable(result.notebook, released)
     locked = {name(raw) for raw in released.cells if raw.metadata.get("nbgrader", {}).get("locked")}
+    there = set(map(name, released.cells))  # what has left the release is the student's own
     for before, after in zip(submitted.cells, result.notebook.cells, strict=True):
-        assert name(before) == name(after)
+        assert name(after) == (name(before) if name(before) in there else "")
         assert before.source == after.source or name(before) in locked
     # They were solved before some locked cells of the release were changed
     assert result.notes in ((), (rebuild.EARLIER,))
@@ -258,7 +259,7 @@ def test_a_stub_put_back_does_not_undo_what_another_cell_defines(handed_in, repa
 def test_many_repairs_of_one_kind_are_one_note(repaired):
     result = repaired({"cells": [], "metadata": {}})
     assert result.notes == (
-        "setup, toy_data, two_layer_net and 33 more: each of these cells was missing; "
+        "setup, toy_data, two_layer_net and 32 more: each of these cells was missing; "
         "it was put back.",
     )
 
@@ -415,7 +416,7 @@ def test_without_metadata_cells_are_recognised_by_their_ids(handed_in, repaired)
     result = repaired(handed_in)
     assert sources(result.notebook) == expected
     assert result.notes == (
-        "setup, toy_data, two_layer_net and 33 more: the nbgrader metadata of each of these "
+        "setup, toy_data, two_layer_net and 32 more: the nbgrader metadata of each of these "
         "cells was missing; it was put back.",
     )
 
@@ -431,12 +432,12 @@ def test_without_metadata_and_ids_cells_are_recognised_by_text_and_place(handed_
 
 
 def test_an_edited_text_without_any_mark_is_recognised_by_its_words(handed_in, repaired):
-    strip_me = cell(handed_in, "train_on_toy_data")
-    strip_me["source"] = "# my comment\n" + strip_me["source"].replace("def train_on", "def do_on")
+    strip_me = cell(handed_in, "sample_batch")
+    strip_me["source"] = "# my comment\n" + strip_me["source"].replace("def sample", "def draw")
     strip(handed_in)
     result = repaired(handed_in)
     assert strip_me["source"] not in sources(result.notebook)
-    assert any("train_on_toy_data: the text of this locked" in note for note in result.notes)
+    assert any("sample_batch: the text of this locked" in note for note in result.notes)
 
 
 def test_a_written_answer_in_a_cell_of_its_own_is_graded(handed_in, repaired):

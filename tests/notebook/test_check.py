@@ -1,5 +1,7 @@
 """The checker as a notebook calls it, in this process."""
 
+import sys
+
 import pytest
 import torch
 
@@ -74,6 +76,63 @@ def test_public_is_silent_while_a_grader_runs(checker, shown, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     checker.public("doubling", lambda X: 3 * X)
     assert shown == []
+
+
+@pytest.fixture
+def adapted(checker, scratch, monkeypatch):
+    """The checker, with a lesson whose adapter squares what a student's class does, or adds."""
+    monkeypatch.setattr(assignments, "__path__", [str(scratch)])
+    (scratch / "a9_test" / "lesson").mkdir()
+    (scratch / "a9_test" / "lesson" / "adapters.py").write_text(
+        "def doubling(Scale, factor, X):\n    return Scale(factor()).apply(X)\n"
+    )
+    yield checker
+    for name in [name for name in sys.modules if name.startswith("autograder.assignments.a9")]:
+        del sys.modules[name]
+
+
+class Scale:
+    def __init__(self, by):
+        self.by = by
+
+    def apply(self, X):
+        return self.by * X
+
+
+def test_an_adapter_calls_what_a_student_wrote(adapted, shown):
+    adapted.public("doubling", Scale, lambda: 2)
+    adapted.public("doubling", Scale, lambda: 3)
+    right, wrong = (bundle["text/plain"] for bundle in shown)
+    assert "1 of 1 cases passed" in right and "expected 8, found 12" in wrong
+
+
+def test_hidden_cases_go_through_the_same_adapter(adapted, shown, scratch):
+    (scratch / CHALLENGE_FILE).write_bytes(cases.challenge({"doubling": doubling()}))
+    for by in (2, 3):
+        with pytest.raises(NotJudged, match="recorded, but not judged"):
+            adapted.hidden("doubling", Scale, lambda by=by: by)
+        _, outcomes = evidence.from_output(shown[-1][evidence.MIME])
+        assert torch.equal(outcomes["small"].leaves["value"].tensor, by * X)
+
+
+def test_the_code_of_an_adapter_can_be_read(adapted, monkeypatch):
+    shown = []
+    monkeypatch.setattr(check, "display", shown.append)
+    adapted.show_code("doubling")
+    assert "Scale(factor())" in shown[0].data
+    with pytest.raises(UnknownCheck):
+        adapted.show_code("halving")
+
+
+def test_without_an_adapter_a_check_calls_the_function_itself(checker, capsys):
+    checker.show_code("doubling")
+    assert "calls your function with the inputs of each case" in capsys.readouterr().out
+
+
+def test_an_adapter_that_lacks_a_module_says_which(adapted, scratch):
+    (scratch / "a9_test" / "lesson" / "adapters.py").write_text("import nowhere_to_be_found\n")
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        adapted.public("doubling", Scale, lambda: 2)
 
 
 def test_an_unknown_check_names_those_there_are(checker):
