@@ -24,7 +24,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import Code, display
 
-from autograder import CHALLENGE_FILE, assignments
+from autograder import CHALLENGE_FILE, __version__, assignments
 from autograder.errors import UserError
 from autograder.notebook import cases, evidence, mark, table
 from autograder.notebook.by_hand import by_hand
@@ -78,6 +78,13 @@ class Checker:
         display(table.bundle(verdict), raw=True)
         if mode == "validate" and verdict.fraction < 1:
             raise CheckFailed(f"{name}: {verdict.reason}")
+
+    def set_up(self, device: str, data: str) -> None:
+        """Say in one line what a notebook works with."""
+        print(
+            f"Gradient Check {__version__} · {self.assignment} · {device} · {data} · "
+            f"files in {Path.cwd()}"
+        )
 
     def show_code(self, name: str) -> None:
         """Show how a check calls what a student wrote."""

@@ -15,7 +15,17 @@
 #
 # **After this notebook you can** write a neural network without a deep-learning library: compute its scores and its loss, derive every gradient, test that the gradients are right, train the net, and read from its curves how training went.
 #
-# **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers
+# **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers · **Hand in** this notebook
+#
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 Forward pass | `nn_forward_pass` | 10 |
+# | 2 Loss | `nn_loss`; Question 1 | 30 |
+# | 3 Gradients | `nn_forward_backward`; Question 2 | 70 |
+# | 4 The numeric gradient check | `relative_error`, `numeric_gradient` | 25 |
+# | 5 Training | `nn_train` | 30 |
+# | 6 Predicting | `nn_predict`; Question 3 | 15 |
+# | 7 Reading the curves | nothing: you train | 5 |
 #
 # You write tensor operations only: no `torch.nn`, no autograd.
 #
@@ -45,6 +55,7 @@ from autograder.assignments.a1_two_layer_net.lesson import plots
 from data_scripts import toy
 
 check = Checker("a1_two_layer_net")
+check.set_up("cpu", "points in the plane")
 
 # %% [markdown]
 # ## The problem
@@ -511,6 +522,8 @@ check.hidden("predictions", nn_predict)
 # ## 7 · Reading the curves
 #
 # Everything together: 150 steps on the spirals.
+#
+# **Predict first.** What is the loss before the first step, roughly? Will it fall in every step? *My prediction:* …
 
 
 # %% nbgrader={"grade": false, "grade_id": "draw_regions", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -539,4 +552,12 @@ check.hidden("toy_training", nn_train, nn_forward_backward, nn_predict)
 # %% [markdown]
 # ## What you have now
 #
-# A net in which you can account for every number. Four things stay the same in a network of a hundred layers: a forward pass that remembers what the backward pass needs, a loss whose first value you can predict, gradients that have the shapes of their values, and a test for them that needs no teacher. The next notebook takes this very net to real images, where it will not learn at first. You will find out why.
+# A net in which you can account for every number. Four things stay the same in a network of a hundred layers: a forward pass that remembers what the backward pass needs, a loss whose first value you can predict, gradients that have the shapes of their values, and a test for them that needs no teacher.
+#
+# **What the field does today.** Nobody writes the gradients of a large network by hand. A library records the operations of the forward pass and goes back through them, as you have done: this is reverse-mode automatic differentiation, and your numeric check is how its authors test it (`torch.autograd.gradcheck`). What you derived is still needed whenever someone writes a new layer, a faster kernel or a loss that must not overflow.
+#
+# - [Backpropagation, intuitions](https://cs231n.github.io/optimization-2/) (CS231n): the same chain rule, one gate at a time.
+# - [micrograd](https://github.com/karpathy/micrograd) (Karpathy): autograd in a hundred lines of Python. Read it now; you will understand all of it.
+# - [Automatic differentiation in machine learning: a survey](https://arxiv.org/abs/1502.05767) (Baydin et al. 2018): forward mode, reverse mode, and what each costs.
+#
+# The next notebook takes this very net to real images, where it will not learn at first. You will find out why.

@@ -15,7 +15,17 @@
 #
 # **After this notebook you can** tell from a few cheap experiments why a network does not learn, test a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learned.
 #
-# **Time** about 5 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 80 for code and for your trained net, graded by hidden checks, and 20 for four written answers
+# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 75 for code and for your trained net, graded by hidden checks, 15 for four written answers and 10 for a report of one page · **Hand in** this notebook and `best_net.safetensors`
+#
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 Look at the data first | `image_statistics`, `prepare` | 15 |
+# | 2 A net that does not learn | `weight_images` | 15 |
+# | 3 Cheap experiments | five experiments that take a minute each | 70 |
+# | 4 A layer of your own | Swish, forward and backward; Questions 1 and 2 | 65 |
+# | 5 Reading curves | `diagnose`; Question 3 | 75 |
+# | 6 Turning the knobs | a search, a net to hand in, an experiment and its report | 115 |
+# | 7 One template, or many | Question 4 | 10 |
 #
 # Autograd is allowed from here on, except in one section that says so.
 #
@@ -46,8 +56,9 @@ from data_scripts import cifar10
 check = Checker("a2_cifar10_debugging")
 
 # %%
-REAL = torch.cuda.is_available()  # True: the real CIFAR-10, 60,000 photographs; False: drawn images
+REAL = False  # True: the real CIFAR-10, 60,000 photographs; False: drawn images
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} images")
 
 # %% [markdown]
 # CIFAR-10 has ten classes of photographs, 32 pixels wide. `REAL = False` gives you a stand-in that is drawn by code: 12,000 images of the same ten classes, in the same shape. It needs no download, a net trains on it in seconds, and you learn the same things from it. Do the whole notebook with it first. **Hand in a net that was trained on drawn images** (`REAL = False`), unless your teacher says that real ones are graded too (the public check has drawn images only). A net recognises images like those it was trained on, and hardly any others.
@@ -458,7 +469,7 @@ def activation_statistics(hidden: torch.Tensor) -> dict[str, float]:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "activation_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "activation_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("activation_values", activation_statistics)
 ### BEGIN HIDDEN TESTS
 check.hidden("activation_values", activation_statistics)
@@ -643,7 +654,7 @@ for swish in (False, True):
 # %% [markdown]
 # If a layer passes its gradient check and trains, you can use it. (One mistake neither test can see: if you forget to sum the gradient with respect to β, autograd silently sums it for you.) Whether it is *better* is another question, and one run of each does not answer it.
 #
-# **Question 1** (5 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that right? *A full answer*
+# **Question 1** (4 points). A student wrote about the run of section 2: "The loss does not fall because the regularisation was too small." Is that right? *A full answer*
 #
 # - *computes what one step with learning rate 0.01 does to a weight through the penalty 0.25 ‖W‖² alone, and how much of the weight is left after 500 such steps (ignore the decay of the rate);*
 # - *says what too much and too little regularisation do to training and validation accuracy;*
@@ -651,21 +662,21 @@ for swish in (False, True):
 #
 # (about 15 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_regularisation", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** The opposite is true. The penalty λ‖W‖² has the gradient 2λW = 0.5 W, so a step takes 0.01 · 0.5 = 0.5 % off every weight, and 500 steps leave 0.995⁵⁰⁰ ≈ 8 %. (With the decay of the rate more is left, about 43 % on the drawn images and 14 % on the real ones; the printed standard deviation shows it.) The first layer's gradient from the data is multiplied by the second layer's weights of 10⁻⁴, so it is as tiny as they are and the penalty wins: the weights shrink, and the scores with them. Too much regularisation: training and validation accuracy are both low and equal, at worst at chance (underfitting). Too little: training accuracy rises far above validation accuracy (overfitting). The bad run has no gap between the two, so too little regularisation cannot be the cause. Experiments: change one thing and leave the rest: set reg to 0, give the initial weights a sensible size, set the rate to 0.1, divide the images by their standard deviation; then combine two of these. On the drawn images, 55 epochs: without the penalty the loss stays at 2.3026 and validation at 9 %, because weights of 10⁻⁴ pass hardly any gradient; with initial weights of a sensible size, 21 % in spite of the penalty; with both changes, 25 %. So the penalty is too large, but it is not the only fault. Until one thing is changed in an experiment, no single explanation is proved.
 #
-# **Marking.** 1.5 points: 0.5 % a step and about 8 % left (1 point without the second number). 2 points: effects of too much and too little regularisation on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
+# **Marking.** 1 point: 0.5 % a step and about 8 % left (half without the second number). 1.5 points: effects of too much and too little regularisation on training and validation. 1 point: too large, with a reason from the curves or the weights. 0.5 points: experiments that change one thing at a time.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 2** (5 points). You have invented a layer, put it into a large network, and have one week on a cluster for one big run. What do you check before you start? *A full answer names five checks in a sensible order, cheap ones first, and says for each which mistake it would find.*
+# **Question 2** (4 points). You have invented a layer, put it into a large network, and have one week on a cluster for one big run. What do you check before you start? *A full answer names four checks in a sensible order, cheap ones first, and says for each which mistake it would find.* (about 10 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_before_the_big_run", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_before_the_big_run", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** (1) Data: draw a batch with its labels just before it enters the net: wrong labels, wrong range, images flipped or channels swapped, the same image in training and validation. (2) The layer alone: shapes and finite values of the forward pass, gradcheck in float64 of its gradients with respect to input and parameters, including non-contiguous and extreme input: a wrong derivative, overflow. (3) Loss before the first step: ln C for C classes: labels that leak, weights too large, a wrong reduction. (4) Overfit 10 to 50 images to 100 %: an update that does not reach a parameter, the wrong loss, labels out of order. (5) Learning-rate range test: a rate that explodes or wastes the week. (6) Activations and gradients by layer after some steps: dead units, vanishing or exploding signals. (7) Shuffled labels: validation must fall to chance, otherwise there is a leak. (8) A short run with a small part of the data, with saving and loading of checkpoints: validation code, memory, time for an epoch.
 #
-# **Marking.** 1 point for each of five checks *with* the mistake it finds (half without). The gradient check of the new layer must be among them: at most 4 points without it. At most 4 points if an expensive run comes before the cheap checks.
+# **Marking.** 1 point for each of four checks *with* the mistake it finds (half without). The gradient check of the new layer must be among them: at most 3 points without it. At most 3 points if an expensive run comes before the cheap checks.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -742,7 +753,7 @@ def diagnose(history: dict[str, list[float]]) -> str:
 # Each case of the check holds several curves of two or more stories. One wrong diagnosis per case is allowed. The table names the first curve with a wrong diagnosis: `curve_03` is the third curve of its case. (One public case holds curves that a hasty rule gets wrong.)
 
 
-# %% nbgrader={"grade": true, "grade_id": "diagnoses", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "diagnoses", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 check.public("diagnoses", diagnose)
 ### BEGIN HIDDEN TESTS
 check.hidden("diagnoses", diagnose)
@@ -788,19 +799,21 @@ print("the bad run:", diagnose(bad_history))
 # %% [markdown]
 # What does your rule say about the bad run? Its loss is flat from the start, and the curves can tell you no more. The cause may be a learning rate that is too low by a factor of a thousand, too much regularisation, dead units, or a gradient that never arrives. Curves suggest; an experiment decides.
 #
-# **Question 3** (5 points). Underfitting and overfitting: how do you recognise each, and what do you do about each? Apply it to the ResNet-152 above. *A full answer gives the signs of both in the loss and accuracy of training and validation, and at least three cures for each. For the ResNet it gives two likely causes and the cure you would try first, with a reason.*
+# **Question 3** (4 points). Underfitting and overfitting: how do you recognise each, and what do you do about each? Apply it to the ResNet-152 above. *A full answer gives the signs of both in the loss and accuracy of training and validation, and at least three cures for each. For the ResNet it gives two likely causes and the cure you would try first, with a reason.*
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_fitting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_fitting", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Underfitting: training loss stays high and training accuracy low, validation is about as poor; no gap. Cures: a larger or deeper model, less regularisation (weight decay, dropout), longer training or a better learning rate, better features or initialisation. Overfitting: training loss keeps falling and training accuracy approaches 1, while validation accuracy stops rising and validation loss turns and rises; a growing gap. Cures: more data, augmentation, a smaller model, L2, dropout, early stopping, transfer learning. The ResNet-152 overfits, and its validation is unstable: 60 million parameters for 1,000 images, a validation set so small that a few faces are several points, perhaps a learning rate that is still high. First cure: a pretrained and smaller network whose features are kept (transfer learning) with augmentation, because the lack of data is the cause and both bring in information; early stopping at the lowest validation loss costs nothing and is done anyway.
 #
-# **Marking.** 1 point: signs of underfitting. 1 point: signs of overfitting, with the gap or the turn of validation loss. 1.5 points: three cures for each (0.25 each). 1 point: two causes in the ResNet's case (too little data, too large a model, a small validation set). 0.5 points: a first cure with a reason.
+# **Marking.** 1 point: signs of underfitting. 1 point: signs of overfitting, with the gap or the turn of validation loss. 1 point: three cures for each (half for two). 0.5 points: two causes in the ResNet's case (too little data, too large a model, a small validation set). 0.5 points: a first cure with a reason.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## 6 · Turning the knobs
 #
 # Start from a setting that works, and turn one knob at a time: hidden size, regularisation, learning rate. Everything else stays the same. (Why one at a time? In the bad run several knobs were wrong at once.)
+#
+# **Predict first.** Sketch, for each of the three knobs, how training and validation accuracy will go as its value grows. Which knob has a cliff? *My prediction:* …
 
 
 # %%
@@ -860,7 +873,7 @@ def find_best_net(data_dict: dict[str, torch.Tensor], get_param_set_fn):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "search_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "search_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("search_values", find_best_net)
 ### BEGIN HIDDEN TESTS
 check.hidden("search_values", find_best_net)
@@ -921,7 +934,7 @@ if REAL:
     print("Trained on real images: hand it in only if your teacher grades with real ones.")
 
 
-# %% nbgrader={"grade": true, "grade_id": "best_net_accuracy", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "best_net_accuracy", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 check.public("best_net_accuracy", prepare, TwoLayerNet)
 ### BEGIN HIDDEN TESTS
 check.hidden("best_net_accuracy", prepare, TwoLayerNet)
@@ -940,7 +953,84 @@ plots.confusions(predicted, test_labels, cifar10.CLASSES)
 
 # %% [markdown]
 # Read the table row by row, without the diagonal. The brightest squares are the pairs of classes that your net confuses most. Would you confuse them, too, at this size?
+
+# %% [markdown]
+# ### Your own experiment
 #
+# The reports that this course grew out of end with a table and a claim. Now you write one page of your own. Choose a question about the knobs, or ask another one:
+#
+# - How do learning rate and momentum depend on each other?
+# - Does a net with dropout need more hidden units, or more epochs?
+# - With a fixed number of training steps: is it better to have small batches or large ones?
+# - How many training images does another point of validation accuracy cost?
+#
+# **Task** (40 min, open, no check). Write the script in the cell below, and in more cells if you like.
+#
+# - Change one thing, or two that you expect to depend on each other, and keep all the others.
+# - Run each setting with at least three seeds (`train(…, seed=…)`). A difference smaller than the spread of the seeds is not a finding.
+# - Write one line per run to `runs.csv`: the setting, the seed, the accuracy, the seconds. You will be glad of it when the notebook has been restarted. (Tools such as TensorBoard or Weights & Biases keep the same table and draw it while the runs go on.)
+# - `some` has half of the training images, and a run with 8 epochs takes a few seconds.
+#
+# **Predict first**, in the first line of your report.
+
+# %% nbgrader={"grade": false, "grade_id": "own_experiment", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# not run when graded
+### BEGIN SOLUTION
+import csv
+import time
+from pathlib import Path
+
+with open("runs.csv", "w", newline="") as file:
+    lines = csv.writer(file)
+    lines.writerow(["momentum", "lr", "seed", "val_acc", "seconds"])
+    for momentum, rates in ((0.0, (0.01, 0.03, 0.1, 0.3)), (0.9, (0.001, 0.003, 0.01, 0.03))):
+        for lr in rates:
+            for seed in range(3):
+                start = time.perf_counter()
+                setting = {**BASE, "momentum": momentum, "lr": lr, "seed": seed}
+                accuracy = train(some, **setting)[1]["val_acc"][-1]
+                lines.writerow([momentum, lr, seed, accuracy, time.perf_counter() - start])
+print(Path("runs.csv").read_text())
+### END SOLUTION
+
+# %% [markdown]
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (`plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
+#
+# | | points |
+# |---|---:|
+# | the claim, in one sentence that could have turned out wrong, and your prediction | 1 |
+# | what was changed and what was kept; numbers of images, epochs and seeds | 2 |
+# | the table: mean and spread over the seeds | 2 |
+# | the figure: axes, units, readable without the text | 1 |
+# | validation accuracy only; the test images were not touched | 1 |
+# | doubt: another explanation, how sure you are, what you would do next | 2 |
+# | the script does what the text says | 1 |
+#
+# (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** *Prediction and claim.* Momentum 0.9 adds up about ten steps, so a run with rate 0.01 and momentum 0.9 should do the same as one with rate 0.1 without momentum. The best accuracy should be equal, at rates a factor of ten apart.
+#
+# *What was done.* 128 hidden units, 8 epochs, decay 0.85, batches of 200, 4,500 drawn images to train on and 1,000 to validate. Only rate and momentum changed; three seeds each. Validation accuracy, mean (smallest to largest):
+#
+# | rate / (1 − momentum) | momentum 0 | momentum 0.9 |
+# |---|---|---|
+# | 0.01 | 33.6 % (32.1–35.9) | 33.6 % (32.1–35.1) |
+# | 0.03 | 40.8 % (40.4–41.1) | 41.3 % (40.6–42.1) |
+# | 0.1 | 42.0 % (41.1–42.9) | 46.3 % (45.8–47.1) |
+# | 0.3 | 9.2 %, diverged | 45.4 % (44.2–47.3) |
+#
+# *Figure.* Both columns over rate / (1 − momentum), on a logarithmic axis, with bars from the smallest to the largest seed: the curves coincide on the left and part at 0.1.
+#
+# *Finding.* For small rates the claim holds: the two agree within the spread. For large ones it is wrong. Without momentum, accuracy flattens at 0.1 and the loss explodes at 0.3; with momentum the same total step is safe and four points better, far outside the spread.
+#
+# *Doubt.* Eight epochs favour whatever learns fast; with 30 epochs the gap may shrink. Between 0.1 and 0.3 there may be a better rate without momentum. Averaged gradients are less noisy, which I did not measure. Next: the same table with 30 epochs and with batches of 1,000.
+#
+# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed.
+# ### END SOLUTION
+
+# %% [markdown]
 # ## 7 · One template, or many
 #
 # A linear classifier has exactly one row of weights for each class, and the score of the class is the dot product of the image with that row. So it compares each image with **one template per class**. A support vector machine shows what good templates look like.
@@ -966,16 +1056,24 @@ plots.templates(weight_images(best_net.first.weight[heard].detach().cpu()))
 #
 # Is the comparison fair? Change one thing at a time: the SVM above has seen 3,000 images, your net 9,000. On the drawn images we measured 39.6 % with 3,000 images and 41.9 % with all 9,000, which takes the SVM a minute and a half. So the number of images does not explain the difference.
 #
-# **Question 4** (5 points). What can a classifier with one template per class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things that a single template cannot do, with an example from these classes; says how the hidden units and the second layer overcome this; and names one limit that remains, with the type of layer that removes it.*
+# **Question 4** (3 points). What can a classifier with one template per class not do, and how does a hidden layer help? What can your two-layer net still not do? *A full answer gives two things that a single template cannot do, with an example from these classes; says how the hidden units and the second layer overcome this; and names one limit that remains, with the type of layer that removes it.*
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_templates", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_templates", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** One template is one weighted sum: it must average all the appearances of its class. A horse that faces left and one that faces right become a horse with two heads; red and blue cars become a car of mixed colour; what the images share is often the background (blue for ships and airplanes), so a ship on grass is missed. It also cannot express "either … or": a weighted sum rises with every matching feature, and one plane cannot separate a class that consists of two separate groups. Hidden units are many templates, each for one appearance or one part of an object, and the ReLU lets each respond only when it fits; the second layer adds those that support a class, and subtracts those that count against it, so a class has as many templates as it needs. What remains: every template is tied to one position. The same frog a few pixels further left, smaller or rotated needs other units and other training images. Convolution shares a small template across all positions, and pooling makes the answer depend less on the position.
 #
-# **Marking.** 2 points: two failures of a single template, with an example (1 each). 2 points: many templates, made selective by the ReLU, combined by the second layer (1 without the role of the ReLU or the second layer). 1 point: position (or scale, rotation) as the remaining limit, and convolution.
+# **Marking.** 1 point: two failures of a single template, with an example (half each). 1 point: many templates, made selective by the ReLU, combined by the second layer (half without the role of the ReLU or the second layer). 1 point: position (or scale, rotation) as the remaining limit, and convolution.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## What you have now
 #
-# You now have a list of experiments that take minutes and can save weeks: look at the data, know the loss of a net that knows nothing, overfit a handful of images, shuffle the labels, look at the activations, find the range of the learning rate, test a new layer before you use it, read the curves, change one thing at a time, choose on the validation set, and test once. The next notebook uses convolutions: templates that slide over the image.
+# You now have a list of experiments that take minutes and can save weeks: look at the data, know the loss of a net that knows nothing, overfit a handful of images, shuffle the labels, look at the activations, find the range of the learning rate, test a new layer before you use it, read the curves, change one thing at a time, choose on the validation set, and test once.
+#
+# **What the field does today.** The experiments are the same, only larger. A big model is tuned on small ones first, and the settings are carried over by rules for how they scale with width and batch size. Searches are random or Bayesian rather than on a grid, and bad runs are stopped early. Every run is logged with its settings, its seed and its curves. Swish, as SiLU, is in many current language models and detectors.
+#
+# - [A recipe for training neural networks](https://karpathy.github.io/2019/04/25/recipe/) (Karpathy 2019): this notebook's list, from somebody who has needed it often.
+# - [Deep learning tuning playbook](https://github.com/google-research/tuning_playbook) (Godbole et al. 2023): how to plan a search when runs are expensive.
+# - [Searching for activation functions](https://arxiv.org/abs/1710.05941) (Ramachandran et al. 2017): where Swish comes from, and how it was tested.
+#
+# The next notebook uses convolutions: templates that slide over the image.

@@ -1,11 +1,12 @@
 """The checker as a notebook calls it, in this process."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from autograder import CHALLENGE_FILE, Checker, assignments
+from autograder import CHALLENGE_FILE, Checker, __version__, assignments
 from autograder.notebook import cases, check, evidence
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.check import CheckFailed, NotJudged, UnknownCheck, observe_case
@@ -122,6 +123,14 @@ def test_the_code_of_an_adapter_can_be_read(adapted, monkeypatch):
     assert "Scale(factor())" in shown[0].data
     with pytest.raises(UnknownCheck):
         adapted.show_code("halving")
+
+
+def test_the_setup_is_told_in_one_line(checker, capsys, scratch):
+    checker.set_up("cpu", "drawn images")
+    (line,) = capsys.readouterr().out.splitlines()
+    said = line.split(" · ")
+    assert said[1:] == ["a9_test", "cpu", "drawn images", f"files in {Path.cwd()}"]
+    assert said[0] == f"Gradient Check {__version__}"
 
 
 def test_without_an_adapter_a_check_calls_the_function_itself(checker, capsys):
