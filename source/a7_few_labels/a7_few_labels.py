@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Few labels: a split, a test and a long tail
 #
-# **After this notebook you can** describe a data set by its files, split it so that nothing leaks, name defects with a small residual network and with pretrained features, say whether one classifier is better than another or only luckier, and train with a long tail of rare classes.
+# **After this notebook you can** split a small data set so that nothing leaks, name defects with a small residual network and with pretrained features, say whether one classifier is better than another or only luckier, and train with a long tail of rare classes.
 #
 # **Time** about 5½ hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 82 for code, graded by hidden checks, and 18 for written answers
 #
@@ -22,9 +22,9 @@
 # | 1 · A card and a split | describe the files of a category; split it without leakage | 75 min | 26 |
 # | 2 · Which defect is it? | a small ResNet, pretrained features, and which differences are real | 130 min | 39 |
 # | 3 · The long tail | focal loss and its gradient by hand, class-balanced weights, and whether they help | 110 min | 35 |
-# | 4 · What you have learnt | the results in five sentences, the field today, three links | 10 min | |
+# | 4 · What you have learnt | five sentences, the field today, three links | 10 min | |
 #
-# **You hand in** this notebook, nothing else. You may use all of `torch` here, and `scikit-learn` and `scipy` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. (How a check looks at your work is in the course's package: `autograder/assignments/a7_few_labels/lesson/checked.py`.) A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# **You hand in** this notebook, nothing else. You may use all of `torch`, `scikit-learn` and `scipy`, unless a task says otherwise. After each task comes a **check** on a few cases; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -64,9 +64,9 @@ SIZE = 192  # pixels: images are squares of this side, a multiple of 32
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
-# Without a GPU you work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
+# Without a GPU you work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). The training set holds good parts only, the test set good and defective ones, with a mask of each defect.
 #
-# Much of this notebook comes from **two reports** that students of another course wrote, one about the category capsule and one about bottle, including their numbers, findings and mistakes.
+# Much of this notebook comes from **two reports** by students of another course, about capsules and about bottles.
 
 # %% [markdown]
 # ## 1 · A card and a split
@@ -90,7 +90,7 @@ def load_parts(split):
 # %% [markdown]
 # ### What is on the disk
 #
-# Somebody gives you a folder of photographs. Once they are tensors, they all have one size and three channels, so look at the files first. MVTec AD has the same layout for all of its fifteen categories, and the drawn ones are written to disk in the same way:
+# Once photographs are tensors, they all have one size and three channels, so look at the files first. All categories of MVTec AD have this layout, and so have the drawn ones:
 #
 # ```
 # capsule/train/good/000.png                  good parts to train on
@@ -100,22 +100,22 @@ def load_parts(split):
 # capsule/license.txt, capsule/readme.txt     and other files
 # ```
 #
-# A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect. Some categories (screw, zipper, grid) are grey: their images have one channel, not three.
-#
-# Files are numbered, but some numbers may be missing.
+# - A mask has the size of its image, and one channel; every pixel that is not 0 belongs to the defect.
+# - Some categories (screw, zipper, grid) are grey: their images have one channel, not three.
+# - Files are numbered, but some numbers may be missing.
+# - The images of a category may have several sizes.
+# - Classes are named after their folders, and one name may begin like another (`broken`, `broken_large`).
 #
 # **Task** (25 min, medium). Write `card_from_disk`. It returns a dictionary with four keys:
 #
 # - `"images"`: the number of images in each split and class: `{"train/good": 219, "test/good": 23, "test/crack": 23, …}`. Masks do not count as images.
-# - `"heights"`: the smallest and the largest height of all images, training and test together, as two whole numbers.
+# - `"heights"`: the smallest and the largest height of all images, training and test together.
 # - `"widths"`: the same for the widths.
 # - `"covered"`: for each type of defect, the mean share of the image that is defective, from 0 to 1. For *each mask* take the share of pixels that are not 0, then average over the masks of this type.
 #
-# The classes are named after their folders, and one name may begin like another (`broken`, `broken_large`). The images of a category may have several sizes.
-#
-# <details><summary>Hint 1: finding files</summary><code>folder.glob("*/*/*.png")</code> yields the paths of all images and masks, and <code>path.parts[-3:-1]</code> are the names of the two folders that each one is in.</details>
-# <details><summary>Hint 2: a size without pixels</summary><code>with Image.open(path) as image:</code> reads only the header until you access the pixels; <code>image.size</code> is available at once. Mind its order: (width, height). The shape of an array is the other way round.</details>
-# <details><summary>Hint 3: a mask as numbers</summary><code>np.asarray(image) &gt; 0</code> is an array of Booleans, and its mean is the share of true ones. Collect these shares in a list for each type of defect.</details>
+# <details><summary>Hint 1: finding files</summary><code>folder.glob("*/*/*.png")</code> yields all images and masks, and <code>path.parts[-3:-1]</code> are the two folders that each one is in.</details>
+# <details><summary>Hint 2: a size without pixels</summary><code>with Image.open(path) as image:</code> reads only the header at first; <code>image.size</code> is (width, height), the shape of an array the other way round.</details>
+# <details><summary>Hint 3: a mask as numbers</summary><code>np.asarray(image) &gt; 0</code> is an array of Booleans; its mean is the share of true ones. Collect the shares in a list for each type.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "card_from_disk", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -146,7 +146,7 @@ def card_from_disk(folder: Path) -> dict:
 
 
 # %% [markdown]
-# The check writes small categories, with a gap in the numbers, to a folder of its own and asks for their cards.
+# The check writes small categories, with a gap in the numbers, and asks for their cards (`lesson/checked.py` in the course's package shows how).
 
 
 # %% nbgrader={"grade": false, "grade_id": "card_of_small_category", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -172,7 +172,7 @@ for part, number in sorted(card["images"].items()):
     print(f"{part:24}{number:5} images{defect if share else ''}")
 
 # %% [markdown]
-# How to read it: the last column decides how far you may shrink the images. A defect of 500 pixels at 192 × 192 has 14 at 32 × 32, and a scratch that was two pixels wide is gone.
+# How to read it: the last column decides how far you may shrink the images. A defect of 500 pixels at 192 × 192 has 14 at 32 × 32, and a thin scratch is gone.
 
 # %% nbgrader={"grade": false, "grade_id": "draw_defects", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -180,15 +180,15 @@ three = {name: (test.y == kind).nonzero().flatten()[:3] for kind, name in enumer
 plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in three.items()})
 
 # %% [markdown]
-# How to read it: each row is a class. Each part appears twice, the second time with a blue line along the edge of its mask. Which classes could you tell apart without the line?
+# How to read it: each row is a class. Each part appears twice, the second time with a line along the edge of its mask. Which classes could you tell apart without it?
 #
 # ### A stratified split without leakage
 #
-# To *classify* defects, you need examples of each class. In MVTec AD they are all in the test set, so the report about capsules split it into two halves: 66 images to learn from, 66 to measure with. Two things can go wrong with such a split.
+# To *classify* defects, you need examples of each class. In MVTec AD they are all in the test set, so the report about capsules split it into two halves of 66 images, one to learn from and one to measure with. Two things can go wrong.
 #
-# The first is bad luck. Split 20 images at random, and one half may get 14 and the other 6. So we split each class separately: the split is **stratified**.
+# The first is bad luck: of 20 images of a class, one half may get 14. So we split each class separately: the split is **stratified**.
 #
-# The second is **leakage**. It is worse, because the result looks so good. In a factory a part may pass the camera more than once: somebody takes three photographs of it, turns it a little, changes the light. If one photograph is in the training half and another in the test half, the network need not know what a crack is. It only has to recognise the part. So we divide not images but **groups**: all photographs of one part go to the same side.
+# The second is **leakage**. It is worse, because the result looks so good. In a factory a part may be photographed three times, turned a little, in another light. If one photograph is in the training half and another in the test half, the network need not know what a crack is; it only has to recognise the part. So we divide not images but **groups**: all photographs of one part go to the same side.
 #
 # **Task** (35 min, hard). Write `stratified_split`. `y` (N,) holds the class of each image, and `groups` (N,) the group it belongs to; both are `int64`, with any whole numbers in any order, N ≥ 1. All images of a group have the same class.
 #
@@ -198,12 +198,13 @@ plots.defect_rows({name: (test.X[rows], test.masks[rows]) for name, rows in thre
 # 2. A group is never on both sides.
 # 3. A class with at least two groups is on both sides. A class with only one group is on whichever side you like.
 # 4. Of the $n$ images of a class, about `share` · $n$ are on the first side, with 0 < `share` < 1. The difference is at most the number of images in the largest group of this class.
-# 5. Within each class the groups are assigned at random, and `seed` determines the random numbers: the same seed gives the same split whatever was drawn before, and other seeds give other splits. So if all groups of a class have the same size, each of them is sometimes on one side and sometimes on the other; and if there are three or more, any two are sometimes together and sometimes apart.
+# 5. Within each class the groups are assigned at random, and `seed` determines the random numbers: the same seed gives the same split whatever was drawn before, and other seeds give other splits.
+# 6. If all groups of a class have the same size, each is sometimes on one side and sometimes on the other; and if there are three or more, any two are sometimes together and sometimes apart.
 #
-# <details><summary>Hint 1: groups first</summary>For each class, <code>groups[y == kind].unique(return_counts=True)</code> returns its groups and how many images each has. Put the groups in random order and take one after the other.</details>
-# <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n. Then make sure that at least one group is taken, and at least one is left, if there are two. That fulfils properties 3 and 4.</details>
+# <details><summary>Hint 1: groups first</summary>For each class, <code>groups[y == kind].unique(return_counts=True)</code> returns its groups and their sizes. Take one after the other, in random order.</details>
+# <details><summary>Hint 2: how many groups?</summary>In that order, <code>sizes.cumsum(dim=0)</code> says how many images there are after 1, 2, 3, … groups. Stop where this comes closest to share · n, but take at least one group, and leave at least one if there are two.</details>
 # <details><summary>Hint 3: a generator of your own</summary><code>generator = torch.Generator().manual_seed(seed)</code>, and then <code>torch.randperm(n, generator=generator)</code>. No other code draws from it.</details>
-# <details><summary>Hint 4: from groups to images</summary><code>torch.isin(groups, chosen)</code> says of each image whether its group is among the chosen ones.</details>
+# <details><summary>Hint 4: from groups to images</summary><code>torch.isin(groups, chosen)</code> says whether the group of each image is chosen.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "stratified_split", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -233,7 +234,7 @@ def stratified_split(
 
 
 # %% [markdown]
-# Many splits have these properties, so the check does not compare yours with a given one. It makes several splits, with different seeds, and says for each property whether all of them have it: 1 for yes, 0 for no.
+# Many splits have these properties. So the check makes several, with different seeds, and says for each property whether all of them have it: 1 for yes, 0 for no.
 
 
 # %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -249,7 +250,7 @@ check.hidden("split_values", promises_of_split)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Does leakage matter that much? Try it. Each part of the test set stops in front of the camera and is photographed three times: the light flickers a little, and each photograph has its own noise. Then take the simplest classifier there is. It predicts the class of the most similar training image, pixel by pixel.
+# Does leakage matter that much? Photograph each part of the test set three times: the light flickers a little, and each photograph has its own noise. Then take the simplest classifier there is: it predicts the class of the most similar training image, pixel by pixel.
 
 # %% [markdown]
 # **Predict first.** Guessing gives 17 %. What share will this classifier have right if the photographs are split one by one, and what share if whole parts are split? Write two numbers in this cell.
@@ -275,11 +276,11 @@ for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)
     print(f"split {name:15}{hits:6.1%} of {len(theirs)} photographs on the other side are right")
 
 # %% [markdown]
-# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing. Nearly 100 % only says that another photograph of the same part was nearly always on the other side.
+# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier, and it knows next to nothing.
 #
-# MVTec AD does not say which photographs show the same part. If a result is too good, look at the nearest neighbours of a few test images first.
+# MVTec AD does not say which photographs show the same part. If a result is too good, look at the nearest neighbours of a few test images.
 #
-# From here on each image shows a different part, so each is its own group, and scikit-learn's stratified split can do what yours does. We use scikit-learn's here, so that you measure on the same images as we did and can compare your numbers with ours. Every model below that learns from defects learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
+# From here on each image shows a different part, so each is its own group. We use scikit-learn's stratified split, so that you measure on the same images as we did. Every model below learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -295,29 +296,30 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 # %% [markdown]
 # ## 2 · Which defect is it?
 #
-# The report about capsules trained three networks to name the defects, in six classes: a ResNet of its own from scratch, a ResNet and a vision transformer that had been trained on ImageNet. 66 images to learn from, 66 to measure with. The results: **74.24 %**, **86.36 %** and **89.39 %**. The report about bottles had four classes and tried four improvements one after the other. You will repeat both, and then ask how much of it you should believe.
+# The report about capsules trained three networks to tell six classes apart: a ResNet of its own from scratch, a ResNet and a vision transformer pretrained on ImageNet. The results: **74.24 %**, **86.36 %** and **89.39 %**. The report about bottles tried four improvements one after the other. You will repeat both, and then ask how much of it to believe.
 #
 # ### A small residual network
 #
-# In a deep network of plain layers, each layer must pass on everything that the later ones need, and learning to do *nothing* is hard for a convolution. A **residual block** (He et al., CVPR 2016) makes it easy: the input passes through unchanged, and the layers only learn what to add.
+# In a deep network of plain layers, learning to do *nothing* is hard for a convolution. A **residual block** (He et al., CVPR 2016) makes it easy: the input passes through unchanged, and the layers only learn what to add.
 #
 # $$\text{block}(x) = \mathrm{relu}\big(\text{residual}(x) + \text{shortcut}(x)\big)$$
 #
-# **Task** (40 min, medium). Write two classes. `ResidualBlock(c_in, c_out, stride)` has two sub-modules, and computes the formula above:
+# **Task** (40 min, medium). Write two classes. `ResidualBlock(c_in, c_out, stride)` computes the formula above, with two sub-modules:
 #
-# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut, but can learn to. (Goyal et al. 2017: a deep network then begins as a shallow one.) Only this scale and the shifts begin at 0. There is no dropout.
-# - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere the shapes do not fit, so it is a convolution 1 × 1 with this stride and without bias, and a batch norm. `x` itself stays as it is.
+# - `residual`: convolution 3 × 3 with this stride, batch norm, ReLU, convolution 3 × 3 with stride 1, batch norm. Both convolutions have padding 1 and no bias. There is no dropout.
+# - The scale (`weight`) of the *second* batch norm is 0 at the beginning, so a new block adds nothing to its shortcut, but can learn to (Goyal et al. 2017). Only this scale and the shifts begin at 0.
+# - `shortcut`: where `c_in == c_out` and the stride is 1, the identity, without any parameters. Elsewhere it is a convolution 1 × 1 with this stride and without bias, and a batch norm. `x` itself stays as it is.
 #
 # `SmallResNet(num_classes)` takes normalised images (N, 3, H, W) to logits (N, `num_classes`). The layers are up to you, within these rules:
 #
-# 1. It has two sub-modules: `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`. For images of 128 × 128 or more, maps have more than one row and column: nothing is pooled over all positions before the head.
-# 2. `head` takes the mean of each map over all its positions (global average pooling), and then a single linear layer, with or without bias. So images may have any size from 32 × 32 on.
+# 1. It has two sub-modules: `features`, from images to maps (N, K, h, w), with at least three `ResidualBlock`s in it, and `head`, from maps to logits. The output is `head(features(x))`. Nothing is pooled over all positions before the head: for images of 128 × 128 or more, maps have more than one row and column.
+# 2. `head` takes the mean of each map over all its positions (global average pooling), and then a single linear layer, with or without bias. Images may have any size from 32 × 32 on.
 # 3. It has at most **150,000** parameters, all of which affect the output.
-# 4. In evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits, not probabilities.
+# 4. In evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits.
 #
-# <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> returns what it is given, and is a sub-module, as a <code>lambda</code> is not.</details>
-# <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(norm.weight)</code>, once the layer exists. In an <code>nn.Sequential</code> the last one is <code>self.residual[-1]</code>.</details>
-# <details><summary>Hint 3: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes that makes 78,486 parameters.</details>
+# <details><summary>Hint 1: no shortcut to write</summary><code>nn.Identity()</code> is a sub-module, as a <code>lambda</code> is not.</details>
+# <details><summary>Hint 2: a scale of 0</summary><code>nn.init.zeros_(self.residual[-1].weight)</code>, once the layer exists.</details>
+# <details><summary>Hint 3: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes these are 78,486 parameters.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "ResidualBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -372,7 +374,7 @@ class SmallResNet(nn.Module):
 
 
 # %% [markdown]
-# The check trains a new block for three steps. It tests whether each parameter gets a gradient, and whether all filters of a convolution begin at 0. Then it fills a block with given numbers, by type and shape, and compares the output. For the network it tests the rules above: 1 means kept, 0 means broken.
+# The check trains a new block for three steps, and sees whether each parameter gets a gradient. Then it fills a block with given numbers, and compares the output. For the network it tests the rules above: 1 means kept, 0 means broken.
 
 
 # %% nbgrader={"grade": false, "grade_id": "resnet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -389,7 +391,7 @@ check.hidden("small_resnet", resnet_properties)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Train the network. The images are made smaller (64 × 64; you know from the card what that costs), and there are only 66 of them, so an epoch takes almost no time.
+# Train the network, on 66 images of 64 × 64.
 
 # %% nbgrader={"grade": false, "grade_id": "prepare_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -443,7 +445,7 @@ def train_resnet(size=64, epochs=30, peak=3e-3, augment=False, dropout=0.0, seed
 
 
 # %% [markdown]
-# **Predict first.** How many of its 66 training images will the network have right after 30 epochs, and how many of the 66 held-out ones? How many will a linear classifier on features have right that were pretrained on something else? (You see the held-out results below, in one table.)
+# **Predict first.** How many of its 66 training images will the network have right after 30 epochs, and how many of the 66 held-out ones? How many of these will a linear classifier on pretrained features have right? (The table comes below.)
 #
 # *My prediction:* …
 
@@ -454,9 +456,9 @@ right = {"own ResNet": train_resnet()}
 # %% [markdown]
 # ### Pretrained features: a linear probe
 #
-# The alternative is a **linear probe**: take a network that was pretrained on something else, keep it frozen, and train a linear classifier on its features. Each of its stages gives maps; their means over all positions describe an image with a few hundred numbers.
+# The alternative is a **linear probe**: keep a pretrained network frozen, and train a linear classifier on its features. Each of its stages gives maps; their means over all positions describe an image with a few hundred numbers.
 #
-# There is a second description, and it uses the good parts, of which we have plenty. The good training parts have a mean and a spread for each map at each position. How far is *this* part from that mean? For each map, keep the mean of the eight positions that are furthest away. (In a5 you meet the same idea again, done properly, as PaDiM.)
+# A second description uses the good parts, which have a mean and a spread for each map at each position. How far is *this* part from that mean? For each map, keep the mean of the eight positions that are furthest away. (In a5 this idea returns as PaDiM.)
 
 # %% nbgrader={"grade": false, "grade_id": "describe_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -520,16 +522,16 @@ for name in names:
 #
 # ### How many were right?
 #
-# The report about bottles, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them cannot be true. You can find out which without knowing anything about the networks: the number of right images is a whole number out of 16.
+# The report about bottles, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them cannot be true: the number of right images is a whole number out of 16.
 #
 # **Task** (15 min, easy). Write `right_counts`.
 #
-# - `reported` is a percentage as it was printed, a string without the sign: `"74.24"`, `"65"`. It was rounded to the digits that it shows.
-# - Return all whole numbers $k$ from 0 to `total` such that $k$ right out of `total` would have been printed like that. They are in ascending order, in a list or an `int64` tensor, which may be empty.
+# - `reported` is a percentage as it was printed, a string: `"74.24"`, `"65"`. It was rounded to the digits that it shows.
+# - Return all whole numbers $k$ from 0 to `total` such that $k$ right out of `total` would have been printed like that, in ascending order, in a list or an `int64` tensor, which may be empty.
 #
-# (No percentage in the check lies exactly between two printed ones, as 62.5 would with no decimals, so it does not matter which way you round there.)
+# (No percentage in the check lies exactly between two printed ones, so it does not matter which way you round there.)
 #
-# <details><summary>Hint 1: how many digits?</summary>As many as there are decimals: <code>reported.partition(".")[2]</code> is the text after the point, empty if there is none. <code>"70.0"</code> was printed with one.</details>
+# <details><summary>Hint 1: how many digits?</summary>As many as there are decimals: <code>reported.partition(".")[2]</code> is the text after the point, empty if there is none.</details>
 # <details><summary>Hint 2: try them all</summary>Format each candidate the same way and compare the <em>texts</em>: <code>f"{value:.{digits}f}"</code>.</details>
 
 
@@ -564,11 +566,11 @@ for total, percentages in reports.items():
         print(f"{reported:>6} % of {total}: {counts or 'cannot be'}")
 
 # %% [markdown]
-# How to read it: each of these percentages corresponds to exactly one count out of 66, and the transformer beat the ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %. Perhaps it was another test set, perhaps the training images, perhaps a typing error. It was the best of the five, and the report builds on it.
+# How to read it: each percentage of 66 is exactly one count, and the transformer beat the ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %. It was the best of the five, and the report builds on it.
 #
 # ### Is one better than the other?
 #
-# Two networks have seen the *same* images. Where both are right, or both wrong, they do not differ. Only the images count where exactly one of them is right: $b$ is the number where only the first is right, $c$ the number where only the second is. If the two were equally good, each of these $n = b + c$ images would be a coin toss, and $b$ would have a binomial distribution with $n$ tosses and probability ½. How surprising is it then to be as far from $n / 2$ as we are, on either side? That is **McNemar's test** in its exact, binomial form:
+# Two networks have seen the *same* images. Only those images count where exactly one of them is right: $b$ is the number where only the first is right, $c$ the number where only the second is. If the two were equally good, each of these $n = b + c$ images would be a coin toss. How surprising is it then that $b$ is as far from $n / 2$ as it is, on either side? That is **McNemar's test** in its exact, binomial form:
 #
 # $$p = \min\Big(1, \; 2 \sum_{i=0}^{\min(b, c)} \binom{n}{i} \frac{1}{2^n}\Big)$$
 #
@@ -579,8 +581,8 @@ for total, percentages in reports.items():
 # - `p`, which is 1 if b = c = 0. It must be right for thousands of images, too.
 #
 # <details><summary>Hint 1: only one of them</summary><code>right_a &amp; ~right_b</code></details>
-# <details><summary>Hint 2: large numbers</summary><code>0.5 ** 1100</code> is 0 for a computer, and <code>math.comb(1100, 550)</code> fits into no float. But Python's whole numbers have no limit: add up the whole numbers first, and divide by <code>2**n</code> at the end.</details>
-# <details><summary>Hint 3: somebody has written it</summary>SciPy's <code>stats</code> has an exact test for tosses of a coin. Read its arguments and its result, whether it is two-sided, and what it does without any toss.</details>
+# <details><summary>Hint 2: large numbers</summary><code>0.5 ** 1100</code> is 0 for a computer, and <code>math.comb(1100, 550)</code> fits into no float. But Python's whole numbers have no limit: add them up first, and divide by <code>2**n</code> at the end.</details>
+# <details><summary>Hint 3: somebody has written it</summary>SciPy's <code>stats</code> has an exact test for tosses of a coin. Read whether it is two-sided, and what it does without any toss.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "paired_difference", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -607,7 +609,7 @@ check.hidden("paired_difference_values", paired_difference)
 # %% [markdown]
 # A small p says: two equally good networks would seldom differ so much. A large p does *not* say that they are equally good; perhaps there are too few images to tell.
 #
-# Next to p, the table shows the 95 % interval of each accuracy, by Wilson's formula, which is given here.
+# The table also shows the 95 % interval of each accuracy, by Wilson's formula.
 
 # %% nbgrader={"grade": false, "grade_id": "print_answers", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -633,18 +635,16 @@ def print_answers(right):
 print_answers(right)
 
 # %% [markdown]
-# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 drawn capsules we measured 12 right for our own ResNet (guessing gives 11). It had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55, and neither had ever seen such a capsule.
+# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. On the 66 capsules we measured 12 right for our own ResNet (guessing gives 11). It had 97 % of its 66 training images right: it learned them by heart. `resnet_drawn` had 27 by means and 33 against good parts, MobileNetV2 50 and 55.
 #
-# So even the good capsules of the *training* set, which a classifier alone cannot use, were worth a few images to both backbones.
-#
-# How much of that depends on this one split? We tried four others. Our own ResNet had 10 to 15 right, `resnet_drawn` 24 to 31 and 31 to 36, MobileNetV2 46 to 51 and 49 to 55. Pretraining beat our own ResNet each time, with p of 0.02 at most for the weakest of the four, and of 6e-8 at most for MobileNetV2. Good parts did not help MobileNetV2 each time: in one split it had 51 right without them and 49 with them.
+# How much of that depends on this one split? We tried four others. Our own ResNet had 10 to 15 right, `resnet_drawn` 24 to 31 and 31 to 36, MobileNetV2 46 to 51 and 49 to 55. Pretraining beat our own ResNet each time, with p of 0.02 at most for the weakest of the four, and of 6e-8 at most for MobileNetV2. Good parts did not help MobileNetV2 in each split.
 #
 # ### Four attempts
 #
-# The report about bottles did what everybody does with a bad network: it tried things. Do the same with your own ResNet. Each attempt changes *one* thing in the first training run.
+# The report about bottles did what everybody does with a bad network: it tried things. Do the same with yours. Each attempt changes *one* thing in the first training run: augmentation, dropout, twice as many epochs, larger images.
 
 # %% [markdown]
-# **Predict first.** Augmentation, dropout, twice as many epochs, larger images: which one helps most, by how many of the 66 images, and will its p be below 0.05?
+# **Predict first.** Which attempt helps most, by how many of the 66 images, and will its p be below 0.05?
 #
 # *My prediction:* …
 
@@ -658,7 +658,7 @@ attempts["larger images"] = train_resnet(size=96)
 print_answers(attempts)
 
 # %% [markdown]
-# How to read it: look at the columns on the right first. We measured 11 to 16 right, and no p below 0.4. An attempt differs from the first run in some ten images, and is better on about as many as it is worse on. (With augmentation, 30 epochs do not even suffice to learn the training images; more might.) Is that the effect of the attempt, or of any other training run? Try `train_resnet(seed=1)`, which only changes the seed.
+# How to read it: look at the columns on the right first. We measured 11 to 16 right, and no p below 0.4. Is that the effect of the attempt, or of any other training run? Try `train_resnet(seed=1)`, which only changes the seed.
 #
 # In four other splits the attempts had from 9 to 19 right, a different one was best nearly each time, and the smallest p of all sixteen was 0.12.
 
@@ -667,9 +667,9 @@ print_answers(attempts)
 #
 # *A full answer*
 #
-# - *says for the report about capsules whether 57 against 59 of 66, and 49 against 57 of 66, are differences that you believe, with a number that supports it;*
+# - *says for the capsules whether you believe that 57 and 59 of 66, or 49 and 57 of 66, differ, with a number;*
 # - *says what this report should have published besides accuracies;*
-# - *says for the report about bottles what is wrong with 65 % of 16 images, and what its five accuracies show.*
+# - *says for the bottles what is wrong with 65 % of 16 images, and what the five accuracies show.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_differences", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -687,7 +687,7 @@ print_answers(attempts)
 #
 # - *says which attempt helped in your own table, and what tells you;*
 # - *says why it would be wrong to choose the best of the five on the held-out half and to report its accuracy there, and what to do instead;*
-# - *says whether the pretrained features are another matter, with a number from your table.*
+# - *says whether this is different for pretrained features, with a number from your table.*
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_attempts", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -699,26 +699,25 @@ print_answers(attempts)
 # %% [markdown]
 # ## 3 · The long tail
 #
-# In a factory defects are rare, and some are rarer than others: many good parts, some with the defect that the machine makes every Monday, two photographs of a defect that nobody has seen since. Sort the classes by how often they occur, and the curve has a **long tail**. Assignment a4 fights it with weights, sampling and adjusted logits; you need none of that here. The report about bottles adds one more remedy, a loss "for long tails", from a paper that we could not find. We use the **focal loss** of Lin et al. (ICCV 2017), made for something a little different, and the **class-balanced loss** of Cui et al. (CVPR 2019), which combines the two.
+# In a factory some defects come every Monday, and of others there are two photographs. Sort the classes by how often they occur, and the curve has a **long tail**. Assignment a4 fights it with weights, sampling and adjusted logits; you need none of that here. The report about bottles adds a loss "for long tails", from a paper that we could not find. We use the **focal loss** (Lin et al., ICCV 2017) and the weights of the **class-balanced loss** (Cui et al., CVPR 2019).
 #
 # ### The focal loss
 #
-# Lin et al. were training a detector. It looks at a hundred thousand places in an image. At nearly all of them there is nothing, and the detector says so, with $p = 0.99$. The cross-entropy of each of these is tiny, but there are so many that together they drown the few places that matter. So Lin et al. multiply the loss by a factor that is small where the network is already right. With $p_y$ the probability that the network gives to the true class $y$:
+# Lin et al. were training a detector, which looks at a hundred thousand places in an image. At nearly all of them there is nothing, and the detector says so, with $p = 0.99$. Each of these has a tiny cross-entropy, but together they drown the few places that matter. So Lin et al. multiply the loss by a factor that is small where the network is already right. With $p_y$ the probability of the true class $y$:
 #
 # $$L = -\,\alpha_y \, (1 - p_y)^\gamma \, \log p_y$$
 #
-# γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is a weight for each class: 1, or more for a class that should count more.
+# γ = 0 is cross-entropy. With γ = 2, an image with $p_y = 0.9$ counts a hundredth, and one with $p_y = 0.1$ still 81 %. $\alpha_y$ is the weight of the class.
 #
 # **Task** (20 min, easy). Write `focal_loss`, with $\gamma \ge 0$.
 #
 # - The inputs are `logits` (N, C), `y` (N,), `int64`, and `weights` (C,) of the dtype of the logits.
 # - Take the **mean over the N images**: the sum of the losses divided by N, even if the weights do not average 1. (`F.cross_entropy(…, weight=w)` divides by the sum of the images' weights instead.)
 # - Return a tensor of shape (), with the dtype of the logits.
-# - The loss must be right and finite for logits of ±10,000, even in `float32`, where a number of that size keeps only three decimals: subtract logits from each other before you do anything else with them.
+# - The loss must be right and finite for logits of ±10,000, even in `float32`, where a number of that size keeps only three decimals: first subtract logits from each other.
 # - Gradients must flow through it, because a network will learn from it.
-# - You may use all of `torch.nn.functional`.
 #
-# <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> computes the logarithm directly, and <code>exp</code> of it is the probability.</details>
+# <details><summary>Hint 1: the logarithm first</summary><code>softmax</code> of such logits is exactly 0, and its logarithm −∞. <code>log_softmax</code> computes the logarithm directly.</details>
 # <details><summary>Hint 2: the entry of the true class</summary><code>log_p[torch.arange(len(y)), y]</code>, or <code>log_p.gather(1, y[:, None])</code>, or the negative of <code>F.cross_entropy(logits, y, reduction="none")</code>.</details>
 
 
@@ -752,7 +751,7 @@ check.hidden("focal_loss_value", focal_loss_and_slope)
 # %% [markdown]
 # ### Its gradient
 #
-# The network learns from the gradient of the loss, and there the focal loss does something that its formula does not show. Take one image, write $p = p_y$, and go from the loss back to the logits $z_c$.
+# The gradient of the focal loss does something that its formula does not show. Take one image, and write $p = p_y$.
 #
 # 1. The softmax. The probability of the true class depends on *all* logits:
 #    $$\frac{\partial p}{\partial z_c} = p \, ([c = y] - p_c)$$
@@ -761,17 +760,17 @@ check.hidden("focal_loss_value", focal_loss_and_slope)
 #    $$\frac{\partial L}{\partial p} = \alpha_y \Big( \gamma \, (1 - p)^{\gamma - 1} \log p \; - \; \frac{(1 - p)^\gamma}{p} \Big)$$
 # 3. Multiply the two (chain rule), and take $-(1 - p)^\gamma$ out of the brackets. The term left in them is 1 for γ = 0, and the whole gradient is then $\alpha_y (p_c - [c = y])$, the gradient of cross-entropy.
 #
-# Do step 3 on paper before you continue. Then look at the two limits. At $p \to 0$ the logarithm goes to −∞, but it is multiplied by $p$, and $p \log p \to 0$. At $p \to 1$ there is $\log p / (1 - p)$ in the brackets, 0 divided by 0, with the limit −1. The brackets go to $1 + \gamma$, and the factors before and after them go to 0. So **at $p = 1$ the gradient is 0**, for every γ ≥ 0. Your computer will say NaN, unless you handle this case.
+# Do step 3 on paper. Then look at the two limits. At $p \to 0$ the logarithm goes to −∞, but it is multiplied by $p$, and $p \log p \to 0$. At $p \to 1$ there is $\log p / (1 - p)$ in the brackets, 0 divided by 0, with the limit −1. The brackets go to $1 + \gamma$, and the other factors go to 0. So **at $p = 1$ the gradient is 0**, for every γ ≥ 0. Your computer will say NaN, unless you handle this case.
 #
 # **Task** (35 min, hard). Write `focal_gradient`: the gradient of `focal_loss` with respect to the logits, (N, C), of their dtype, with the same arguments.
 #
 # - Write it by hand: no autograd, and nothing from `torch.nn` except `F.one_hot`. (`torch.softmax`, `torch.log_softmax` and `torch.where` are allowed.)
-# - It must be right even for logits of ±10,000, whether the network is right with $p = 1$ or wrong with $p = 0$, for every γ ≥ 0.
+# - It must be right even for logits of ±10,000, at $p = 1$ and $p = 0$, for every γ ≥ 0.
 # - The inputs are not modified.
 #
-# <details><summary>Hint 1: step 3</summary>([c = y] − p<sub>c</sub>) is the last factor; the number before it is the same for all c. Multiply both terms of step 2 by the p of step 1: it cancels in one of them. Check your result: γ = 0 must give α<sub>y</sub> (p<sub>c</sub> − [c = y]), and the brackets must go to 1 + γ as p goes to 1. And remember that the loss is a mean over N images.</details>
-# <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry. In a forward pass a NaN that is not chosen does no harm. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
-# <details><summary>Hint 3: shapes</summary>Everything but the last bracket is one number for each image: keep it as (N, 1), and it broadcasts against (N, C).</details>
+# <details><summary>Hint 1: step 3</summary>([c = y] − p<sub>c</sub>) is the last factor; the number before it is the same for all c. Multiply both terms of step 2 by the p of step 1: it cancels in one of them. Check γ = 0 and p → 1. And the loss is a mean over N images.</details>
+# <details><summary>Hint 2: 0 divided by 0</summary><code>torch.where(miss &gt; 0, p * log_p / miss, -1.0)</code> with <code>miss = 1 - p</code> computes both and chooses entry by entry. A NaN that is not chosen does no harm here. Do not write (1 − p)<sup>γ − 1</sup>: for γ &lt; 1 that is infinite at p = 1.</details>
+# <details><summary>Hint 3: shapes</summary>All but the last bracket is one number for each image: as (N, 1) it broadcasts against (N, C).</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "focal_gradient", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -809,15 +808,19 @@ for gamma in (0, 0.5, 2, 5):
 plots.focal_losses(z.sigmoid().tolist(), losses, slopes)
 
 # %% [markdown]
-# How to read it: on the left is the loss, on the right how hard an image pulls at the logit of its class. The more certain the network already is (to the right), the less an image pulls for γ > 0: with γ = 2 and $p = 0.9$, a thirty-fifth of the pull of cross-entropy. And where the network is wrong, the pull is even a bit *stronger* than that of cross-entropy: that is the other term of the product rule.
+# How to read it: on the left is the loss, on the right how hard an image pulls at the logit of its class. The more certain the network already is, the less an image pulls for γ > 0: with γ = 2 and $p = 0.9$, a thirty-fifth of the pull of cross-entropy. Where the network is wrong, the pull is even a bit *stronger*: that is the other term of the product rule.
 #
 # ### What a class is worth
 #
-# Which α? Cui et al. take the **effective number** of images: if each further image of a class adds β times as much as the one before, $n$ images are worth $E_n = (1 - \beta^n) / (1 - \beta)$, and the weight of a class is proportional to $1 / E_n$. That leaves the size of the weights open. In the paper they add up to the number of classes. That changes the size of our loss, which is divided by N, and with it the length of every step: with 60 images of one class and 5 of another, most *images* have a small weight. You would have to find a new learning rate for each β, and could not say whether the weights helped or the rate. So here the weights average 1 **over the training images**:
+# Which α? Cui et al. take the **effective number** of images: if each further image of a class adds β times as much as the one before, $n$ images are worth $E_n = (1 - \beta^n) / (1 - \beta)$, and the weight of a class is proportional to $1 / E_n$. That leaves the size of the weights open. In the paper they add up to the number of classes. That changes the size of our loss, and with it the length of every step: you could not say whether the weights helped or the learning rate. So here the weights average 1 **over the training images**:
 #
 # $$\sum_c n_c \, w_c = \sum_c n_c$$
 #
-# **Task** (15 min, easy). Write `class_balanced_weights` with this normalisation. `counts` (C,), `int64`, holds the number of training images of each class, at least one of them above 0; $0 \le \beta < 1$. A class without images has the weight 0. The result is (C,), `float64`, and precise for β = 0.999999 as well.
+# **Task** (15 min, easy). Write `class_balanced_weights` with this normalisation.
+#
+# - `counts` (C,), `int64`, holds the number of training images of each class, at least one of them above 0; $0 \le \beta < 1$.
+# - A class without images has the weight 0.
+# - The result is (C,), `float64`, and precise for β = 0.999999 as well.
 #
 # <details><summary>Hint 1: precision</summary><code>beta ** counts</code> with an <code>int64</code> tensor is <code>float32</code>. Begin with <code>counts.double()</code>.</details>
 # <details><summary>Hint 2: the size</summary>The mean over the training images of weights w is <code>(n * w).sum() / n.sum()</code>. Divide by it. With β = 0 all classes that occur have the weight 1.</details>
@@ -846,7 +849,7 @@ check.hidden("class_balanced_weight_values", class_balanced_weights)
 # %% [markdown]
 # ### Does it help?
 #
-# Now make a long tail: 60 good parts, then 11, 7, 5, 3 and 2 images of the types of defect, as many types as there are. The images are described by their distances from good parts (section 2). A linear classifier is trained with each of four losses, and measured on `held_out`, where all classes are about equally frequent. The images in the tail are chosen at random, and 2 images are a very small sample. So we repeat everything ten times, with other images.
+# Now make a long tail: 60 good parts, then 11, 7, 5, 3 and 2 images of the types of defect, as many types as there are. The images are described by their distances from good parts (section 2). A linear classifier is trained with each of four losses, and measured on `held_out`, where all classes are about equally frequent. Two images are a very small sample, so we repeat everything ten times, with other images in the tail.
 
 # %% [markdown]
 # **Predict first.** Which of the four losses has the highest macro-F1, and by how many points is it ahead of cross-entropy? What share of the images will plain cross-entropy call good, where about a fifth are?
@@ -921,11 +924,11 @@ def compare_losses(penalty):
 compare_losses(penalty=0.3)
 
 # %% [markdown]
-# How to read it: all four losses see the same ten tails, so the comparison is paired, as in section 2: the last column is the mean of the ten differences, with its standard error.
+# How to read it: all four losses see the same ten tails. The last column is the mean of the ten differences, with its standard error.
 #
-# On the drawn capsules, cross-entropy had an accuracy of 36 % and a macro-F1 of 26 %; 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: there are no hundred thousand easy places here, only 88 images, and hardly one of them is easy.
+# On the drawn capsules, cross-entropy had an accuracy of 36 % and a macro-F1 of 26 %; 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: hardly one of the 88 images is easy.
 #
-# Is that a success for the weights? The table has a catch. The penalty, which keeps the linear classifier small, was the same for all four losses, and nobody has asked whether it suited the first one.
+# Is that a success for the weights? The penalty on large weights was the same for all four losses, and nobody has asked whether it suited the first one.
 
 # %% [markdown]
 # **Predict first.** Without the penalty, how much of the gain of the weights will be left?
@@ -939,10 +942,10 @@ compare_losses(penalty=0.0)
 # %% [markdown]
 # How to read it: without the penalty, plain cross-entropy had a macro-F1 of 40 %, as much as the weights had reached before. Of their 12 points, 1.5 ± 1.4 are left; with other splits 0 to 3.
 #
-# The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights, and ends in nearly the same place. Weights matter where it has to compromise: because of a penalty, early stopping, or more images than it can fit. So before you believe that a remedy for long tails works, yours or that of a paper, check how well the ordinary loss was tuned. And look at the numbers of images: a class has about eleven in `held_out`, so one image more or less is nine points of its recall.
+# The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights, and ends in nearly the same place. Weights matter where it has to compromise: because of a penalty, early stopping, or more images than it can fit. So before you believe in a remedy, check how well the ordinary loss was tuned. And look at the numbers of images: a class has about eleven in `held_out`, so one image is nine points of its recall.
 
 # %% [markdown]
-# **Question: the long tail** (6 points). What did the weights of the classes do, and what would you do in a factory? (about 15 min)
+# **Question: the long tail** (6 points). Did the class weights help? (about 15 min)
 #
 # *A full answer*
 #
@@ -964,16 +967,16 @@ compare_losses(penalty=0.0)
 # %% [markdown]
 # ## 4 · What you have learnt, and where to go on
 #
-# - **A card first.** Sizes, numbers of images, and the share of each image that is defective decide what you can hope for.
-# - **Split parts, not photographs.** A split by photograph had 91 to 100 % right, a split by part 11 to 32 %: the same classifier, the same images.
-# - **Count images before you compare percentages.** Two networks on the same images are compared image by image. The best of five attempts is too good by chance.
-# - **With few labels, most of the gain comes from features that others have trained.** Our own ResNet learned its 66 images by heart.
-# - **Tune the ordinary loss before you buy a remedy.** The weights gained 12 points against a poorly tuned baseline, and hardly any against a better one.
+# - **A card first.** Sizes, numbers and shares of defects decide what you can hope for.
+# - **Split parts, not photographs.** The same classifier had 91 to 100 % right by photograph, 11 to 32 % by part.
+# - **Count images before you compare percentages.** Compare image by image. The best of five attempts is too good by chance.
+# - **With few labels, use features that others have trained.** Our own ResNet learned its 66 images by heart.
+# - **Tune the ordinary loss before you buy a remedy.** The weights gained 12 points against a poorly tuned one, and hardly any against a better one.
 #
-# **What the field does today.** Few labels now mean a frozen foundation model (CLIP, DINOv2) with a linear classifier or a few nearest neighbours on its features: your probe, with a better backbone. For long tails, lightly fine-tuned foundation models are ahead of special losses, and heavy fine-tuning hurts the rare classes. Serious comparisons vary seeds *and* splits, and report differences with their errors. Where defects are too rare for any classifier, one learns from good parts alone: that is a5.
+# **What the field does today.** With few labels one takes a frozen foundation model (CLIP, DINOv2) and a linear classifier or nearest neighbours: your probe, with a better backbone. For long tails such models are fine-tuned lightly; heavy fine-tuning hurts the rare classes. Careful comparisons vary seeds *and* splits, and report differences with their errors. Where defects are too rare for any classifier, one learns from good parts alone: that is a5.
 #
 # **Three links worth reading**
 #
-# 1. Bouthillier et al., [Accounting for variance in machine learning benchmarks](https://arxiv.org/abs/2103.03098), MLSys 2021: what else changes a result, besides your idea.
-# 2. Kapoor and Narayanan, [Leakage and the reproducibility crisis in machine-learning-based science](https://doi.org/10.1016/j.patter.2023.100804), Patterns 2023: eight forms of leakage, and the papers that had them.
-# 3. Shi et al., [Long-tail learning with foundation models: heavy fine-tuning hurts](https://arxiv.org/abs/2309.10019), ICML 2024: where long tails stand today.
+# 1. Bouthillier et al., [Accounting for variance in machine learning benchmarks](https://arxiv.org/abs/2103.03098), MLSys 2021.
+# 2. Kapoor and Narayanan, [Leakage and the reproducibility crisis in machine-learning-based science](https://doi.org/10.1016/j.patter.2023.100804), Patterns 2023: eight forms of leakage.
+# 3. Shi et al., [Long-tail learning with foundation models: heavy fine-tuning hurts](https://arxiv.org/abs/2309.10019), ICML 2024.
