@@ -69,9 +69,9 @@ def keeps_promises(
 ) -> tuple[bool, bool, bool]:
     """Say whether properties 2, 3 and 4 hold; is_first (S, N) is 1 for images of that side."""
     together, both_sides, near = True, True, True
-    for kind in y.unique():
-        side, of_kind = is_first[:, y == kind].double(), groups[y == kind]
-        _, group, sizes = of_kind.unique(return_inverse=True, return_counts=True)
+    for label in y.unique():
+        side, of_class = is_first[:, y == label].double(), groups[y == label]
+        _, group, sizes = of_class.unique(return_inverse=True, return_counts=True)
         inside, first = side @ F.one_hot(group).double(), side.sum(dim=1)  # (S, G), (S,)
         together &= bool(((inside == 0) | (inside == sizes)).all())
         both_sides &= len(sizes) == 1 or bool(((first > 0) & (first < len(group))).all())
