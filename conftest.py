@@ -9,7 +9,7 @@ FIRST = (
     "tests/test_class.py", "tests/test_mistakes.py", "tests/grading/test_damage.py",
     "tests/test_attacks.py", "source/a5_anomaly_detection/tests/test_features.py",
     "tests/grading/test_pipeline.py", "tests/test_authors.py", "tests/test_tampering.py",
-    "source/a5_anomaly_detection/tests/test_classify.py", "tests/test_notebooks.py",
+    "source/a7_few_labels/tests/test_checks.py", "tests/test_notebooks.py",
 )  # fmt: skip
 
 

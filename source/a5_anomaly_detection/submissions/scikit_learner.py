@@ -19,13 +19,3 @@ def run_lengths(mask):
     from itertools import groupby
 
     return [len(list(run)) for _, run in groupby(mask.flatten().tolist())]
-
-
-# %% paired_difference
-def paired_difference(right_a, right_b):
-    from scipy.stats import binomtest
-
-    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    if not only_a + only_b:
-        return 0, 0, 1.0
-    return only_a, only_b, binomtest(only_a, only_a + only_b).pvalue

@@ -1,4 +1,4 @@
-"""A card, a split, naming defects and the long tail: cases, oracles and adapters of a5."""
+"""A card, a split, naming defects and the long tail: cases, oracles and adapters of a7."""
 
 import math
 from fractions import Fraction
@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
-from autograder.assignments.a5_anomaly_detection.checks import card, classify, long_tail
-from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.assignments.a7_few_labels.checks import card, classify, long_tail
+from autograder.assignments.a7_few_labels.lesson import checked, plots
 from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
@@ -22,10 +21,7 @@ DECLARED = (
     classify.resnet_properties, classify.possible_counts, classify.mcnemar,
     long_tail.loss_and_slope, long_tail.gradient, long_tail.added_up,
 )  # fmt: skip
-CELLS = (
-    "write_category", "stratified_split", "keeps_promises", "promises_of_split", "ResidualBlock",
-    "watch_block", "look_at_block", "look_at_resnet", "resnet_properties",
-)  # fmt: skip
+CELLS = "stratified_split", "promises_of_split", "ResidualBlock", "resnet_properties"
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -36,10 +32,9 @@ def checks(request):
 @pytest.fixture
 def space():
     """What the notebook defines, with the instructor's block and split in it."""
-    cells = {grade_id(c): c.source for c in source_notebook("a5_anomaly_detection").cells}
-    found = {"nn": nn, "F": F, "torch": torch, "np": np, "Image": Image}
-    exec("from contextlib import suppress", found)
-    exec("\n\n".join(cells[name] for name in CELLS if name in cells), found)
+    cells = {grade_id(c): c.source for c in source_notebook("a7_few_labels").cells}
+    found = {"nn": nn, "F": F, "torch": torch, "checked": checked}
+    exec("\n\n".join(cells[name] for name in CELLS), found)
     return found
 
 
@@ -107,7 +102,7 @@ def test_right_splits_of_every_kind_keep_the_promises(space, checks):
 
 
 def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
-    split, keeps = space["stratified_split"], space["keeps_promises"]
+    split, keeps = space["stratified_split"], checked.keeps_promises
     for case in checks["split_values"].cases:
         y, groups, share, *_ = case.inputs.values()
         for seed in range(40):
@@ -117,7 +112,7 @@ def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
             assert keeps(y, groups, share, is_first[None]) == (True, True, True)
 
 
-def test_what_a_kind_lacks_may_not_be_made_up_for_without_end(space, checks):
+def test_what_a_kind_lacks_may_not_be_made_up_for_without_end(checks):
     """Of two images one is on each side; then 0.8 are missing, or too many."""
     for name, lacks in (("few_left", 0.8), ("few_taken", -0.8)):
         case = next(c for c in checks["split_values"].cases if c.name == name)
@@ -128,7 +123,7 @@ def test_what_a_kind_lacks_may_not_be_made_up_for_without_end(space, checks):
         is_first = torch.zeros(1, len(y))
         is_first[0, (y == y.max()).nonzero().flatten()[:taken]] = 1
         is_first[0, (y == y.min()).nonzero()[0]] = 1
-        kept = space["keeps_promises"](y, torch.arange(len(y)), share, is_first)
+        kept = checked.keeps_promises(y, torch.arange(len(y)), share, is_first)
         assert kept == (True, True, False)
 
 
@@ -273,10 +268,9 @@ def beginning(block, start):
     return Block
 
 
-def looked_at(space, block, checks):
-    space["ResidualBlock"] = block
+def looked_at(block, checks):
     for case in checks["small_resnet"].cases:
-        found = space["look_at_block"](*list(case.inputs.values())[:4])
+        found = checked.look_at_block(block, *list(case.inputs.values())[:4])
         yield {name for name in classify.BLOCK if not found[name]}
 
 
@@ -308,12 +302,12 @@ def test_a_block_that_cannot_learn_or_drops_numbers_is_seen(space, checks):
         (first_at_zero, {"every_part_learns"}),
         (both_switched, {"every_part_learns"}),
     ):
-        assert all(found == broken for found in looked_at(space, beginning(right, start), checks))
+        assert all(found == broken for found in looked_at(beginning(right, start), checks))
     drops = beginning(right, of_he)
     drops.forward = lambda self, x: F.relu(
         F.dropout(self.residual(x), 0.2, self.training) + self.shortcut(x)
     )
-    assert all(found == {"nothing_dropped"} for found in looked_at(space, drops, checks))
+    assert all(found == {"nothing_dropped"} for found in looked_at(drops, checks))
 
 
 def test_a_lambda_is_no_sub_module(space, checks):
@@ -324,13 +318,13 @@ def test_a_lambda_is_no_sub_module(space, checks):
             self.shortcut = lambda x: x
 
     with pytest.raises(TypeError, match="shortcut is no sub-module"):
-        next(looked_at(space, Block, checks))
+        next(looked_at(Block, checks))
 
 
 def test_the_oracle_of_the_block_is_torchs(space, checks):
     for case in checks["small_resnet"].cases:
         x, c_out, stride, sequence, *_ = case.inputs.values()
-        found = space["look_at_block"](x, c_out, stride, sequence)
+        found = checked.look_at_block(space["ResidualBlock"], x, c_out, stride, sequence)
         assert torch.allclose(found["block"], classify.filled_block(x, c_out, stride, sequence))
         assert 0.2 < (found["block"] > 0).double().mean() < 0.95  # the last ReLU has work to do
 
@@ -472,5 +466,5 @@ def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(drawn, monke
 def test_a_mask_is_outlined_outside_of_it_and_nowhere_else():
     images, masks = torch.zeros(1, 3, 9, 9, dtype=torch.uint8), torch.zeros(1, 1, 9, 9).bool()
     masks[..., 3:6, 3:5] = True
-    painted = plots.classifying._outlined(images, masks)[0].any(dim=0)
+    painted = plots._outlined(images, masks)[0].any(dim=0)
     assert int(painted.sum()) == 5 * 4 - 3 * 2 and not painted[3:6, 3:5].any()

@@ -1,11 +1,13 @@
-"""Kinds of defects with the edges of their masks, and what the focal loss weighs."""
+"""Types of defects with the edges of their masks, and what the focal loss weighs."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 
-from autograder.notebook.plots import figure, for_people
+from autograder.notebook.plots import accuracies, figure, for_people
+
+__all__ = ["accuracies", "defect_rows", "focal_losses"]
 
 EDGE = "#00d5ff"
 SHADES = ("#000000", "#56b4e9", "#0072b2", "#d55e00", "#009e73")
