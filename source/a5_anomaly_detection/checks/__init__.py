@@ -2,5 +2,5 @@
 
 TOPICS = (
     "card", "classify", "long_tail", "reconstruction", "padim", "patchcore", "detector",
-    "measures", "pro", "places", "formats", "unet", "cutpaste",
+    "measures", "pro", "thresholds",
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
 from autograder.notebook.plots import accuracies
 
-from .anomalies import detection_curves, found_boxes, score_strips
+from .anomalies import detection_curves, score_strips
 from .classifying import defect_rows, focal_losses
-from .defect_maps import heat_maps, masks_beside
-from .drawings import drawings, pairs
+from .defect_maps import heat_maps
+from .drawings import drawings
 
 __all__ = [
     "accuracies",
@@ -13,9 +13,6 @@ __all__ = [
     "detection_curves",
     "drawings",
     "focal_losses",
-    "found_boxes",
     "heat_maps",
-    "masks_beside",
-    "pairs",
     "score_strips",
 ]
