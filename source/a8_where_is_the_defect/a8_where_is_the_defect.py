@@ -697,7 +697,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 #
 # In our runs (drawn capsules, several seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found less surely, 0.66 to 0.84, because nothing that was pasted looked like them. On the bottle it is about 0.7 for rectangles and 0.93 to 0.96 for scars.
 #
-# And how can the pixel AUROC of scars be 0.4 to 0.7 for all defects together, when it is 0.97 and more for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. A pixel AUROC counts pixels and not defects, whichever way that goes.
+# And how can the pixel AUROC of scars be 0.4 to 0.7 for all defects together, when it is 0.96 and more for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. A pixel AUROC counts pixels and not defects, whichever way that goes.
 #
 # *That* a part is defective and *where* are two questions. On the real screws the scars reach an image AUROC of 0.89, and PaDiM 0.91 at the same 192 pixels; but the maximum of the map lies within 8 pixels of a defect on 3.4 % of the defective screws, where chance has 2.5 %, and the pixel AUROC is 0.24. The network raises the right alarms for a reason that has nothing to do with the defect. (On the drawn capsules it is 70 %, chance 5 %.) Look at the maps before you believe a number.
 #
@@ -747,7 +747,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 #
 # **What the field does today.**
 #
-# - With masks, a well-tuned U-Net is still hard to beat; nnU-Net chooses its own size, patches and augmentation.
+# - With masks, a well-tuned U-Net is still hard to beat, on medical images at least; nnU-Net (Isensee et al., 2021) sets its depth, patch size and normalisation from the data.
 # - With one or a few good images and no labels, one compares patches of frozen DINOv2 features with those of the good images: AnomalyDINO (Damm et al., WACV 2025), a PatchCore whose features know far more.
 # - Promptable models (SAM and its successors) turn a click or a box into a mask. They speed up labelling, and sharpen the outline of what a detector found.
 # - Diffusion models paint defects into photographs of good parts. The test on real defects stays.
