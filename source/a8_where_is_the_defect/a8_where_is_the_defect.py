@@ -454,7 +454,7 @@ check.hidden("dice_loss", loss_and_gradient)
 # %% [markdown]
 # ### Against PaDiM, which has never seen a defect
 #
-# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
+# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. Here `draw_tiles` cuts tiles of 32 × 32 pixels (`TILE`) out of images shrunk to 64 × 64 (`SIDE`). The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
 
 # %% [markdown]
 # **Predict first.** Write your prediction in this cell. On the held-out half: which of the two, PaDiM or the U-Net, has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score than a good one? Which raises fewer false alarms?
