@@ -1,6 +1,5 @@
 """Anomaly detection: what its checks compare, topic by topic as in the notebook."""
 
 TOPICS = (
-    "reconstruction", "padim", "patchcore", "detector",
-    "measures", "pro", "places", "formats", "unet", "cutpaste",
+    "reconstruction", "padim", "patchcore", "detector", "measures", "pro", "thresholds",
 )  # fmt: skip

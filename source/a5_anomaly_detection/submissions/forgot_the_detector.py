@@ -1,3 +1,3 @@
 # handed in alone
-# %% [markdown] labels_they_need
-# Classification: one label for each photograph. Detection: boxes. Segmentation: pixels.
+# %% [markdown] which_setting
+# PatchCore on the good parts. The nine defective ones are for the test.

@@ -14,8 +14,3 @@ def nearest_patches(queries, bank, k, chunk):
     return torch.from_numpy(distances).to(queries.dtype), torch.from_numpy(indices)
 
 
-# %% run_lengths
-def run_lengths(mask):
-    from itertools import groupby
-
-    return [len(list(run)) for _, run in groupby(mask.flatten().tolist())]

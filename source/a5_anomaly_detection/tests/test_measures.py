@@ -1,20 +1,17 @@
-"""How good is it, and where: the cases and oracles of sections 5 and 6 of a5."""
-
-from itertools import pairwise
+"""How good is it, and at which threshold: the cases and oracles of sections 5 and 6 of a5."""
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage, stats
 
-from autograder.assignments.a5_anomaly_detection.checks.formats import grouped, rewritten, shares
 from autograder.assignments.a5_anomaly_detection.checks.measures import area, iou_and_dice
-from autograder.assignments.a5_anomaly_detection.checks.places import boxed, tried
 from autograder.assignments.a5_anomaly_detection.checks.pro import flooded, overlap
+from autograder.assignments.a5_anomaly_detection.checks.thresholds import tried
 from autograder.assignments.a5_anomaly_detection.lesson import plots
 from autograder.authoring.checks import answer_of
 
-DECLARED = (area, iou_and_dice, overlap, tried, boxed, rewritten, grouped)
+DECLARED = (area, iou_and_dice, overlap, tried)
 SEEDS = (0, 1, 2)
 WHOLE = 1e-3  # how near to a whole number is too near
 
@@ -192,86 +189,18 @@ def test_ties_lie_at_the_threshold(checks):
             assert (scores == threshold).sum() > 1
 
 
-# Boxes
-
-
-def test_boxes_by_hand():
-    mask = torch.zeros(4, 7).bool()
-    mask[1:3, 2] = mask[3, 3] = True
-    mask[0, 5:] = True
-    assert boxed.oracle(mask, 1)["boxes"].tolist() == [[5, 0, 7, 1], [2, 1, 4, 4]]
-    assert boxed.oracle(mask, 3)["boxes"].tolist() == [[2, 1, 4, 4]]
-    assert boxed.oracle(mask, 4)["boxes"].shape == (0, 4)
-
-
-def test_order_is_not_that_of_labels_and_takes_all_four_numbers(checks):
-    case = next(c for c in checks["boxes_of_masks"].cases if c.name == "corners")
-    boxes = boxed.oracle(**case.inputs)["boxes"]
-    assert any(one[:2].equal(other[:2]) for one, other in pairwise(boxes))
-    labels, _ = ndimage.label(case.inputs["mask"].numpy(), np.ones((3, 3)))
-    found = [[x.start, y.start, x.stop, y.stop] for y, x in ndimage.find_objects(labels)]
-    assert found != boxes.tolist() and sorted(found) == sorted(boxes.tolist())
-
-
-def test_a_piece_lies_in_the_hole_of_another(checks):
-    for case in checks["boxes_of_masks"].cases:
-        if case.name.endswith("hole"):
-            boxes = boxed.oracle(**case.inputs)["boxes"]
-            inside = (boxes[:, None, :2] < boxes[None, :, :2]).all(2)
-            inside &= (boxes[:, None, 2:] > boxes[None, :, 2:]).all(2)
-            assert inside.any()
-
-
-# Formats
-
-
-def test_rows_of_a_file_give_back_their_boxes(checks):
-    for boxes, _, height, width in inputs_of(checks["box_formats"]):
-        rows = shares(boxes, height, width).round(decimals=6)
-        assert rewritten.oracle(boxes, rows, height, width)["read"].equal(boxes)
-
-
-def test_corners_of_rows_are_near_whole_numbers_but_not_whole(checks):
-    cut = 0
-    for _, rows, height, width in inputs_of(checks["box_formats"]):
-        centre, size = rows[:, :2], rows[:, 2:]
-        corners = torch.cat([centre - size / 2, centre + size / 2], dim=1)
-        corners = corners * torch.tensor([width, height, width, height])
-        assert not len(rows) or (corners - corners.round()).abs().max() < 0.02
-        cut += int((corners.long() != corners.round().long()).sum())
-    assert cut > 5  # who cuts off is seen
-
-
-def test_run_lengths_by_hand():
-    mask = torch.tensor([[True, False, True], [True, False, False]])
-    assert grouped.oracle(mask)["lengths"].tolist() == [0, 2, 2, 1, 1]
-    assert grouped.oracle(~mask)["lengths"].tolist() == [2, 2, 1, 1]
-
-
-def test_run_lengths_can_be_decoded(checks):
-    for (mask,) in inputs_of(checks["run_length_values"]):
-        lengths = grouped.oracle(mask)["lengths"].int().numpy()
-        pixels = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
-        assert torch.from_numpy(pixels.reshape(mask.T.shape).T).equal(mask)
-
-
 # Pictures
 
 
 def draw_all():
-    images, masks = torch.zeros(2, 3, 12, 16, dtype=torch.uint8), torch.zeros(2, 1, 12, 16).bool()
-    masks[0, 0, 3:6, 4:9] = True
     curve, steps = ([0, 0.5, 1], [0, 0.9, 1]), ([0, 0.1, 0.3], [0.2, 0.8])
     plots.detection_curves({"one": curve, "two": curve}, {"one": steps, "two": steps})
     plots.score_strips({"good": torch.rand(9), "defective": torch.rand(3)}, {"5 %": 0.5})
-    boxes = [torch.tensor([[4, 3, 9, 6]]), torch.zeros(0, 4, dtype=torch.int64)]
-    plots.found_boxes(images, (masks[:, 0], boxes), (~masks[:, 0], boxes), ["one", "two"])
-    plots.found_boxes(images[:1], (masks[:1, 0], boxes[:1]), (masks[:1, 0], boxes[:1]), ["one"])
 
 
 def test_every_picture_has_labelled_axes(drawn):
     draw_all()
-    assert len(drawn) == 4
+    assert len(drawn) == 2
     for axes in (axes for figure in drawn for axes in figure.axes):
         assert axes.get_ylabel() and (axes.get_xlabel() or axes.get_label() == "<colorbar>")
 

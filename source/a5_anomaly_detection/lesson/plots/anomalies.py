@@ -1,15 +1,11 @@
-"""Anomalies: how well they are ranked, and boxes around what was found."""
+"""Anomalies: how well they are ranked, and thresholds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from autograder.notebook.plots import COLOURS, figure, for_people
-
-from .defect_maps import OUTLINE, outline
-
-TRUE, FOUND = OUTLINE, "magenta"  # where a defect is, and where one was found
 
 
 @for_people
@@ -51,27 +47,3 @@ def score_strips(groups: Mapping[str, torch.Tensor], thresholds: Mapping[str, fl
         axes.set_yticks(range(len(groups)), list(groups))
         axes.invert_yaxis()
         axes.legend(fontsize=8)
-
-
-@for_people
-def found_boxes(
-    images: torch.Tensor,
-    truth: tuple[torch.Tensor, Sequence[torch.Tensor]],
-    found: tuple[torch.Tensor, Sequence[torch.Tensor]],
-    titles: Sequence[str],
-) -> None:
-    """Draw images (n, 3, H, W), uint8, with outlines and boxes of what is there and was found.
-
-    `truth` and `found` are masks (n, H, W), bool, and for each image boxes (k, 4), xyxy.
-    """
-    with figure(3 * len(images), 3.3, len(images)) as grid:
-        for n, axes in enumerate([grid] if len(images) == 1 else grid):
-            axes.imshow(images[n].permute(1, 2, 0).cpu().numpy())
-            for colour, (masks, boxes) in ((TRUE, truth), (FOUND, found)):
-                outline(axes, masks[n], colour)
-                for x1, y1, x2, y2 in boxes[n].tolist():  # pixel k reaches from k - ½ to k + ½
-                    left, right, top, bottom = x1 - 0.5, x2 - 0.5, y1 - 0.5, y2 - 0.5
-                    corners = (left, right, right, left, left), (top, top, bottom, bottom, top)
-                    axes.plot(*corners, color=colour, lw=1.2, ls="--")
-            axes.set(xlabel="x [pixels]", ylabel="y [pixels]")
-            axes.set_title(titles[n], fontsize=9)

@@ -1,4 +1,4 @@
-"""Where a part is anomalous: heat maps over images, and masks beside each other."""
+"""Where a part is anomalous: heat maps over images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,23 +39,6 @@ def heat_maps(
             )
         for row, axes in enumerate(grid[:, 0]):
             outline(axes, masks[row, 0])
-
-
-@for_people
-def masks_beside(
-    images: torch.Tensor, masks: Mapping[str, torch.Tensor], titles: Sequence[str]
-) -> None:
-    """Draw a row for each image (n, 3, H, W), uint8: itself, then masks (n, H, W), bool, by name.
-
-    The first mask is the true one; its outline is drawn over the others.
-    """
-    truth = next(iter(masks.values()))
-    with _rows(images, titles, len(masks)) as grid:
-        for column, (name, found) in enumerate(masks.items(), start=1):
-            for row, axes in enumerate(grid[:, column]):
-                axes.imshow(found[row].cpu().numpy(), cmap="gray", vmin=0, vmax=1)
-                outline(axes, truth[row])
-                axes.set_title(name, fontsize=9)
 
 
 @contextmanager

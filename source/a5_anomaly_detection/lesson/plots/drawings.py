@@ -1,4 +1,4 @@
-"""Photographs of parts, how an autoencoder redraws them, and synthetic defects."""
+"""Photographs of parts, and how an autoencoder redraws them."""
 
 from collections.abc import Sequence
 
@@ -30,17 +30,3 @@ def drawings(
         for axis, title in zip(axes[0], titles, strict=True):
             axis.set_title(title, fontsize=9)
         axes[0][0].figure.colorbar(shown, ax=axes[2], shrink=0.8, label="mean squared error")
-
-
-@for_people
-def pairs(images: torch.Tensor, masks: torch.Tensor, titles: Sequence[str]) -> None:
-    """Draw images (n, 3, H, W), uint8, each above its mask (n, 1, H, W)."""
-    n = len(images)
-    picture = torch.cat(list(images.float() / 255), 2)
-    below = torch.cat(list(masks.float()), 2).expand(3, -1, -1)
-    with figure(1.7 * n, 3.6) as axes:
-        axes.imshow(torch.cat([picture, below], 1).permute(1, 2, 0).numpy())
-        _, _, H, W = images.shape
-        axes.set_xticks([W * (i + 0.5) for i in range(n)], titles, fontsize=9)
-        axes.set_yticks([H / 2, 3 * H / 2], ["part", "mask"])
-        axes.grid(False)
