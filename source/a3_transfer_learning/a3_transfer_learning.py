@@ -15,7 +15,18 @@
 #
 # **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze layers and count the parameters that are still trained, train a new head on cached features in seconds, fine-tune the backbone without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
 #
-# **Time** about 5 hours · **Hardware** any laptop; with a GPU, the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 80 for code, graded by hidden checks, and 20 for four written answers
+# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook and `probe.safetensors`
+#
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 What a backbone expects | `preprocess` | 15 |
+# | 2 Two building blocks | a separable convolution, a residual block; Question 1 | 65 |
+# | 3 A new head on a frozen backbone | `make_classifier`, `freeze` | 40 |
+# | 4 Compute features once | `extract_features`, a probe to hand in | 35 |
+# | 5 Fine-tuning | parameter groups, three training aids | 55 |
+# | 6 Two sources of data | a split by recordings; Questions 2 and 3 | 60 |
+# | 7 How sure are you? | `wilson_interval` | 10 |
+# | 8 Your own experiment | a data set, a training script, a report | 80 |
 #
 # You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course. When your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
@@ -49,16 +60,19 @@ from data_scripts.synthetic.resnet import ResNetDrawn
 check = Checker("a3_transfer_learning")
 
 # %% [markdown]
-# The settings. Without a GPU you work with images drawn by this course and with `resnet_drawn`, a small ResNet that was trained on other drawn images: shapes, textures and colours. With `REAL = True` you work with the real CIFAR-10 and with MobileNetV2, trained on ImageNet. That works on a CPU too, but slowly. `SUBSET` sets the number of images for training, validation and testing.
+# The settings. You work with images drawn by this course and with `resnet_drawn`, a small ResNet that was trained on other drawn images: shapes, textures and colours. With `REAL = True` you work with the real CIFAR-10 and with MobileNetV2, trained on ImageNet: best on a GPU, and slow but possible on a CPU.
+#
+# `SUBSET` is small on purpose. Transfer learning is for those who have few labels: here 20 for each class.
 #
 # With an internet connection you can choose other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`. All except `xception` expect ImageNet's mean and standard deviation (see section 1), and so does `resnet_drawn`. `xception` was trained at 299 pixels with 0.5 for both, so with it pass `backbone.preprocess` wherever this notebook says `at(SIZE)`.
 
 # %%
-REAL = torch.cuda.is_available()  # True: real photographs and a backbone trained on ImageNet
+REAL = False  # True: real photographs and a backbone trained on ImageNet
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BACKBONE = "mobilenet_v2" if REAL else "resnet_drawn"  # pretrained.NAMES has others
 SIZE = 224 if REAL else 64  # pixels that the backbone sees
-SUBSET = (45_000, 5_000, 10_000) if REAL and DEVICE == "cuda" else (1_000, 500, 1_000)
+SUBSET = (200, 200, 1_000)  # images to train on, to validate and to test
+check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} images, {BACKBONE}")
 
 # %% [markdown]
 # ## 1 · What a backbone expects
@@ -95,7 +109,7 @@ def preprocess(images: torch.Tensor, size: int) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "preprocess_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "preprocess_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("preprocess_values", preprocess)
 ### BEGIN HIDDEN TESTS
 check.hidden("preprocess_values", preprocess)
@@ -393,7 +407,7 @@ check.public("freeze_gradients", freeze)
 check.hidden("freeze_gradients", freeze)
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "freeze_statistics", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check.public("freeze_statistics", freeze)
 ### BEGIN HIDDEN TESTS
 check.hidden("freeze_statistics", freeze)
@@ -483,6 +497,8 @@ def evaluate(model, X, y, prepare, device="cpu"):
 
 # %% [markdown]
 # Now a race, with the same head, the same batches and the same steps. One run computes the frozen backbone in every epoch, the other uses cached features.
+#
+# **Predict first.** How many times faster is an epoch on cached features? And which of the two is more accurate? *My prediction:* …
 
 
 # %% nbgrader={"grade": false, "grade_id": "race", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -529,7 +545,7 @@ print(f"cached features: {fast:.3f} s an epoch, {fast_right} right: {slow / fast
 # %% [markdown]
 # The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over all images, including validation and test. After that an epoch costs almost nothing. But you cannot use random augmentation, because it changes the images in every epoch, and you cannot train the backbone.
 #
-# **Task** (15 min, easy; 5 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. The probe always uses `resnet_drawn` and the drawn images, even if you set `REAL = True` above: no other weights are available when your notebook is graded.
+# **Task** (15 min, easy; 4 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. The probe always uses `resnet_drawn` and the drawn images, even if you set `REAL = True` above: no other weights are available when your notebook is graded.
 #
 # - `{"size": 32, "images": 1_000, "epochs": 5, "rate": 1e-3, "decay": 0.0}` is a valid recipe, but a poor one. Choose a better one by the accuracy on the validation images.
 # - Run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.**
@@ -570,7 +586,7 @@ save_artifact("probe.safetensors", {**probe.state_dict(), "size": torch.tensor(r
 print(f"validation: loss {loss:.3f}, {right / 1000:.1%} right; saved probe.safetensors")
 
 
-# %% nbgrader={"grade": true, "grade_id": "probe_predictions", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "probe_predictions", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("probe_predictions", preprocess, extract_features)
 ### BEGIN HIDDEN TESTS
 check.hidden("probe_predictions", preprocess, extract_features)
@@ -646,7 +662,7 @@ class EarlyStopping:
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "stopping", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "stopping", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("stopping", EarlyStopping)
 ### BEGIN HIDDEN TESTS
 check.hidden("stopping", EarlyStopping)
@@ -694,7 +710,7 @@ class ReduceOnPlateau:
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "plateau", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "plateau", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("plateau", ReduceOnPlateau)
 ### BEGIN HIDDEN TESTS
 check.hidden("plateau", ReduceOnPlateau)
@@ -786,7 +802,7 @@ for part in STAY_FROZEN:
     freeze(tuned.backbone.get_submodule(part))
 rates = (1e-4, 1e-3) if REAL else (5e-4, 2e-3)
 groups = parameter_groups(tuned, *rates)
-fine_history = fit(tuned, (train, val), groups, at(SIZE), 2 if STAY_FROZEN else 10, device=DEVICE)
+fine_history = fit(tuned, (train, val), groups, at(SIZE), 2 if STAY_FROZEN else 20, device=DEVICE)
 seconds = fine_history["seconds"]
 print(f"{sum(seconds) / len(seconds):.1f} s an epoch to fine-tune, on {len(train.y)} images")
 plots.fit_history(fine_history)
@@ -1025,7 +1041,11 @@ plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_i
 #
 # When all networks saw the *same* images, look only at the images on which they disagree. This is McNemar's test, and it is more sensitive; you will write its exact form in the fifth notebook.
 #
-# Now your own comparison: a small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch always has the architecture of `resnet_drawn`, at 64 pixels at most: MobileNetV2 from scratch would need more images than you have.
+# Now your own comparison, with 200 labelled images: a small network from scratch, the probe on images of 32 pixels, the probe at the size of the backbone, and fine-tuning. The network from scratch always has the architecture of `resnet_drawn`, at 64 pixels at most: MobileNetV2 from scratch would need far more images.
+#
+# **Predict first.** Put the four in order, and guess the accuracy of the worst and of the best. *My prediction:* …
+#
+# (The next cell trains for about a minute.)
 
 # %% nbgrader={"grade": false, "grade_id": "compare", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1044,8 +1064,9 @@ torch.manual_seed(0)
 scratch = Classifier(ResNetDrawn(), nn.Linear(128, 10))
 scratch.to(DEVICE, memory_format=torch.channels_last)
 groups = parameter_groups(scratch, 2e-3, 2e-3)
-fit(scratch, (train, val), groups, at(min(SIZE, 64)), 3 if STAY_FROZEN else 12, device=DEVICE)
-right = {"from scratch": evaluate(scratch, test.X, test.y, at(min(SIZE, 64)), DEVICE)[1]}
+parts, small_size = (train, val), min(SIZE, 64)
+fit(scratch, parts, groups, at(small_size), 3 if STAY_FROZEN else 30, patience=8, device=DEVICE)
+right = {"from scratch": evaluate(scratch, test.X, test.y, at(small_size), DEVICE)[1]}
 for size in (32, SIZE) if BACKBONE != "vit_b_16" else (SIZE,):
     right[f"frozen, {size} px"] = probe_at(size)
 right["fine-tuned"] = evaluate(tuned, test.X, test.y, at(SIZE), DEVICE)[1]
@@ -1059,18 +1080,18 @@ for name, count in right.items():
 plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, wilson_interval)
 
 # %% [markdown]
-# How to read it: a point is the accuracy, a bar is the 95 % interval. Our own measurements:
+# How to read it: a point is the accuracy, a bar is the 95 % interval. Our own measurements, with five different draws of 200 training images:
 #
-# | | drawn images, 1,000 to train on | `REAL = True` on a CPU, `SUBSET = (1_500, 500, 1_000)` |
+# | | drawn images, 200 to train on | `REAL = True` on a CPU, `SUBSET = (1_500, 500, 1_000)` |
 # |---|---|---|
-# | from scratch | 50.0 % with one CPU thread, 43.8 % with two | 37.6 % |
-# | frozen, 32 pixels | 32.5 % | 47.1 % |
-# | frozen, 64 or 224 pixels | 43.2 % | 81.6 % |
-# | fine-tuned | 59.7 and 59.9 % | 81.4 % (two epochs, upper layers only) |
+# | from scratch | 11 to 19 % | 37.6 % |
+# | frozen, 32 pixels | 21 to 28 % | 47.1 % |
+# | frozen, 64 or 224 pixels | 30 to 33 % | 81.6 % |
+# | fine-tuned | 39 to 44 % | 81.4 % (two epochs, upper layers only) |
 #
-# With 1,000 test images an interval is about ±3 points. On the drawn images, frozen at 32 pixels is clearly worst and fine-tuned clearly best. Between the two others a single training run decides nothing: even the order of additions, which depends on the number of threads, changes the result.
+# With 1,000 test images an interval is about ±3 points, and still the order is the same in every draw. A network from scratch has nothing to start from. The frozen backbone has seen no animal and no lorry, but its shapes and textures help. Fine-tuning starts from them and adapts them.
 #
-# Here *scratch is no worse than frozen*: `resnet_drawn` knows shapes and textures but has never seen an animal or a lorry, so its features fit only partly. (The probe of section 4 does better, with nine times as many images.) As a starting point for fine-tuning it is still worth ten points or more. With photographs the order is different, and the last two cannot be told apart.
+# **It depends on the number of labels.** With 1,000 training images the network from scratch (44 to 50 %) catches up with the frozen backbone (43 %): now it can learn what the backbone has never seen. Fine-tuning is still ahead, at 60 %. Try `SUBSET = (1_000, 500, 1_000)`.
 
 # %% nbgrader={"grade": false, "grade_id": "sizes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1080,18 +1101,122 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
                      wilson_interval)  # fmt: skip
 
 # %% [markdown]
-# The images and the weights are the same; the images are only enlarged by interpolation, which adds no information. On the drawn images the probe gains ten points from 32 to 48 pixels. It stays level up to 96 (the differences are smaller than the error bars, so do not rank these sizes). It falls back at 128, where the objects are larger than any that `resnet_drawn` was trained on: it saw images of 64 pixels. An ImageNet backbone was trained at 224.
-#
-# **Question 4** (5 points). When does a frozen backbone beat a fine-tuned one? Use your table and two reports. Xception, frozen, at 224 pixels, reached 86.7 % on CIFAR-10. A ResNet-50 with all layers trained, at 32 pixels, reached about 78 %, with 99 % on the training images. *A full answer gives two conditions under which frozen wins and one under which fine-tuned wins, each with a reason; explains the two reports; and says what comparison would be fair.* (about 15 min)
+# The images and the weights are the same; the images are only enlarged by interpolation, which adds no information. On the drawn images, with three draws of 200, the probe had 20 to 28 % at 32 pixels and 31 to 35 % at 64. It loses two or three points at 96 and six at 128, where the objects are larger than any that `resnet_drawn` was trained on: it saw images of 64 pixels. An ImageNet backbone was trained at 224.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_frozen_or_fine_tuned", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** Frozen wins when there are few labelled images (a head of 20,490 parameters can be fitted where 23 million cannot), when the new task resembles the old one so that the features already separate the classes, when fine-tuning is done badly (rate too large, random head on top, batch-norm statistics from tiny batches), and when time is short. Fine-tuned wins with enough data, or when the images differ from those of the source (drawn, medical, another scale), because then the features themselves have to change. The two reports differ in more than freezing: at 32 px a ResNet-50 ends in a map of 1 × 1, its filters see objects at a seventh of the size they were trained for, and 99 % in training against 78 % shows that it overfitted. So the comparison confounds image size, architecture and freezing; the size explains most of it. Fair: the same backbone, the same size, the same split, frozen against fine-tuned, each tuned on validation images, on the same test images with intervals, and better with several seeds.
+# %% [markdown]
+# ## 8 · Your own experiment
 #
-# **Marking.** 1 point each for two conditions where frozen wins, with reason; 1 point: one where fine-tuned wins, with reason; 1 point: 32 px (scale, 1 × 1 map) and overfitting explain the reports; 1 point: a fair comparison changes one thing only.
+# The reports that this course grew out of end with a table and a claim. Now you write one page of your own. Choose a question, or ask another one about transfer:
+#
+# - How much does augmentation bring, with few labels and with many?
+# - Which layers should be trained? Freeze the first stages one after the other, and fine-tune the rest.
+# - How many labels replace a pretrained backbone? Train from scratch and fine-tune with 100, 200, 1,000 and 3,000 images.
+# - When does a frozen backbone beat a fine-tuned one? One report reached 86.7 % on CIFAR-10 with a frozen Xception at 224 pixels, another about 78 % with a ResNet-50 trained as a whole at 32 pixels (99 % on its training images). Make the comparison that these two do not make.
+#
+# **Task** (60 min, hard, no check). Write the training script in the cell below, and in more cells if you like. It is yours; nothing is given.
+#
+# - A `Dataset` returns one prepared image and its label. Two `DataLoader`s read it: one shuffles, one does not. (On a GPU, `num_workers=4` and `pin_memory=True` keep it busy.)
+# - The optimiser is `AdamW`. The learning rate rises during the first tenth of the steps (**warm-up**) and then falls along a cosine. `torch.optim.lr_scheduler` has both, and `SequentialLR` joins them. A schedule that counts steps moves after every batch.
+# - Each setting runs with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
+# - Choose by validation accuracy. Use the test images once, for the table.
+#
+# On a GPU of the last years two lines make training about twice as fast. `with torch.autocast("cuda", dtype=torch.bfloat16):` around the forward pass and the loss computes in 16 bits (**mixed precision**). `model = torch.compile(model)` joins many small operations into a few large ones; its first step takes a minute.
+
+# %% nbgrader={"grade": false, "grade_id": "own_experiment", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# not run when graded
+### BEGIN SOLUTION
+from torch.utils.data import DataLoader, Dataset
+
+
+class Pictures(Dataset):
+    """Images prepared for the backbone; mirrored and shifted at random if `augment`."""
+
+    def __init__(self, X, y, augment=False):
+        self.X, self.y, self.augment = preprocess(X, SIZE), y, augment
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        x = self.X[i]
+        if self.augment:
+            x = x.flip(2) if torch.rand(()) < 0.5 else x
+            dy, dx = torch.randint(-6, 7, (2,)).tolist()
+            x = F.pad(x[None], (6, 6, 6, 6), mode="replicate")[0]
+            x = x[:, 6 + dy : 6 + dy + SIZE, 6 + dx : 6 + dx + SIZE]
+        return x, self.y[i]
+
+
+def run(labels, augment, seed, epochs=20):
+    """Fine-tune with some labels. Returns right answers on val and on test."""
+    torch.manual_seed(seed)
+    X, y = cifar10.load("train", real=REAL)
+    loader = DataLoader(Pictures(X[:labels], y[:labels], augment), 50, shuffle=True)
+    model = make_classifier(backbone, 10).to(DEVICE, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(parameter_groups(model, 5e-4, 5e-3), weight_decay=0.01)
+    steps = epochs * len(loader)
+    rise = torch.optim.lr_scheduler.LinearLR(optimiser, 0.01, total_iters=steps // 10)
+    fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps - steps // 10)
+    schedule = torch.optim.lr_scheduler.SequentialLR(optimiser, [rise, fall], [steps // 10])
+    for _ in range(epochs):
+        model.train()
+        for x, y in loader:
+            loss = F.cross_entropy(model(x.to(DEVICE)), y.to(DEVICE))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return [evaluate(model, part.X, part.y, at(SIZE), DEVICE)[1] for part in (val, test)]
+
+
+for augment in (False, True):
+    print("augmented" if augment else "plain", [run(200, augment, seed) for seed in range(3)])
+### END SOLUTION
+
+# %% [markdown]
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (`plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
+#
+# | | points |
+# |---|---:|
+# | the claim, in one sentence that could have turned out wrong | 1 |
+# | what was changed and what was kept; numbers of images, epochs and seeds | 2 |
+# | the table: mean and spread over the seeds | 2 |
+# | the figure: axes, units, readable without the text | 1 |
+# | chosen on validation images; the test images used once | 1 |
+# | doubt: another explanation, how sure you are, what you would do next | 2 |
+# | the script does what the text says: data set, loaders, schedule | 1 |
+#
+# (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** *Claim.* Augmentation brings more when labels are few: with few images the network can learn them by heart.
+#
+# *What was done.* `resnet_drawn` was fine-tuned on drawn images at 64 pixels: 20 epochs of AdamW, rates 5e-4 (backbone) and 5e-3 (head), warm-up during the first tenth of the steps, then a cosine. The first 200 or 1,000 training images, plain, or mirrored at random and shifted by up to 6 pixels; three seeds each. Rates and epochs were chosen on 300 validation images; the table is of 1,000 test images, looked at once.
+#
+# | labels | plain | augmented | gain |
+# |---|---|---|---|
+# | 200 | 43.5 % (42.2–45.7) | 46.2 % (44.3–48.1) | 2.7 points |
+# | 1,000 | 64.0 % (63.0–65.0) | 69.6 % (68.8–71.1) | 5.5 points |
+#
+# *Figure.* Accuracy over the number of labels, one line for plain and one for augmented, with bars from the smallest to the largest seed.
+#
+# *Finding.* Augmentation helps in both cases, and the claim is wrong: it helps more with 1,000 labels. With 200 the ranges even overlap.
+#
+# *Doubt.* With 20 epochs, 200 images make 80 steps, 1,000 make 400. Perhaps augmentation needs steps rather than labels: the network has to see many variants. Next I would give both the same number of steps. All runs share the same images, so the spread does not include the luck of which 200 were labelled; the Wilson interval of 46 % of 1,000 is 43 to 49 %. Drawn objects have no left and right; in photographs of text, mirroring would hurt.
+#
+# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. A frozen backbone wins with very few labels, with a task close to the source, or against fine-tuning done badly (rate too large, a random head on top, 32-pixel images whose last map is 1 × 1); fine-tuning wins with more labels or where the images differ from those of the source. A report that compares the two at different image sizes compares two things at once.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## What you have now
 #
-# You now have a recipe for nearly every problem with pictures and few labels. Prepare the images as the backbone expects them, cache its features, train a probe, and you have a baseline within minutes. Then fine-tune with small steps, early stopping and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval. A classifier cannot find a fault that nobody has labelled. You will learn how to do that in the fifth notebook.
+# You now have a recipe for nearly every problem with pictures and few labels. Prepare the images as the backbone expects them, cache its features, train a probe, and you have a baseline within minutes. Then fine-tune with small steps, early stopping and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval.
+#
+# **What the field does today.** Backbones are larger and trained without labels, on millions of images; DINOv2 is one of them, and a linear probe on its features beats many networks that were trained as a whole. Large backbones are rarely fine-tuned as a whole, either. **LoRA** freezes every weight matrix and learns a small correction of low rank, $W + BA$, with a hundredth of the parameters; your `freeze` and `parameter_groups` are half of it. And fine-tuning can do harm: it may distort features that a probe would have used better on images from elsewhere.
+#
+# - [How transferable are features in deep neural networks?](https://arxiv.org/abs/1411.1792) (Yosinski et al. 2014): which layers are general, and which are specific.
+# - [Fine-tuning can distort pretrained features and underperform out-of-distribution](https://arxiv.org/abs/2202.10054) (Kumar et al. 2022): why the head is trained first.
+# - [DINOv2: learning robust visual features without supervision](https://arxiv.org/abs/2304.07193) (Oquab et al. 2023): backbones to try next.
+#
+# A classifier cannot find a fault that nobody has labelled. You will learn how to do that in the fifth notebook.

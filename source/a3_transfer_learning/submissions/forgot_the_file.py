@@ -1,3 +1,3 @@
 # handed in alone
-# %% [markdown] question_frozen_or_fine_tuned
+# %% [markdown] report_own_experiment
 # Frozen wins with little data, fine-tuned with a lot. The 32 pixel network saw everything too small.

@@ -1,7 +1,5 @@
 """Step by step: loops, counters, and NumPy where it is plainest."""
 
-import math
-
 import torch
 from torch import nn
 
