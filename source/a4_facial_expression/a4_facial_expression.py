@@ -13,11 +13,11 @@
 # %% [markdown]
 # # Facial expressions: a CNN that is fair to rare classes
 #
-# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and derive what your library computes: convolution sizes, batch norm, softmax and Adam.
+# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and look at what its answers depend on.
 #
-# **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 79 for code and for your trained net, graded by hidden checks, and 21 for written answers
+# **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 82 for code and for your trained net, graded by hidden checks, and 18 for three written answers
 #
-# You may use all of `torch.nn` here, except in the section on mathematics, which says so. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# You may use all of `torch.nn` here. (What these layers compute, and their gradients, is the subject of a6, *Layers by hand*.) Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -118,7 +118,7 @@ def class_counts(y: torch.Tensor, num_classes: int) -> tuple[torch.Tensor, float
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "card_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "card_counts", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("card_counts", class_counts)
 ### BEGIN HIDDEN TESTS
 check.hidden("card_counts", class_counts)
@@ -174,7 +174,7 @@ def duplicates_of_crops(first, second):
     return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
 
-# %% nbgrader={"grade": true, "grade_id": "duplicate_pairs", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "duplicate_pairs", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("duplicate_pairs", duplicates_of_crops)
 ### BEGIN HIDDEN TESTS
 check.hidden("duplicate_pairs", duplicates_of_crops)
@@ -446,7 +446,7 @@ def report_cnn_properties(sequence, images):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("report_cnn_structure", report_cnn_properties)
 ### BEGIN HIDDEN TESTS
 check.hidden("report_cnn_structure", report_cnn_properties)
@@ -475,13 +475,13 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 # %% [markdown]
 # How to read it: each bar is the share of all parameters that belong to a layer. The four convolutions, which do the seeing, are hardly visible.
 #
-# **Question 1** (3 points). What does each type of layer do in this network, and where are the parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, their number and their share, with the calculation; and says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.* (about 15 min)
+# **Question 1** (6 points). What does each type of layer do in this network, and where are the parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, their number and their share, with the calculation; and says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.* (about 15 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Convolution: the same small filter at every position, so a mouth corner is learned once and found anywhere, with few weights. Batch norm: keeps the numbers of each channel at a similar mean and spread in every layer, so that larger learning rates work; its noise from batch to batch regularises a little. (It also makes the biases of the convolutions before it useless, because it subtracts them again. The report has them nevertheless.) Activation: without it, all layers together would be one linear map; ReLU is cheap and its gradient does not shrink; RReLU lets a gradient through for negative inputs too, and its random slope is a kind of noise that regularises. Max pooling: halves height and width, so later filters see a larger part of the face, the cost falls, and a shift by a pixel matters less. Dropout: random values are set to zero during training, so no unit can rely on a single other one; it reduces overfitting, which a network of 40 million parameters and 28,709 faces needs. Parameters: the first linear layer has 8192 · 4096 + 4096 = 33,558,528 of 39,569,799, that is 85 %; all four convolutions together have 1,549,824, or 4 %. With global average pooling, the 512 × 4 × 4 maps become 512 numbers: 512 · 4096 + 4096 = 2,101,248 parameters, 31.5 million fewer. What is lost is where something was found: 4 × 4 positions become one. After four blocks each position has seen a good part of the face, and training adapts to the pooling, so it usually costs little.
 #
-# **Marking.** 1 point: the five types of layer, each with a reason (0.5 for three or four). 1 point: the first linear layer, 33.6 million, 85 %, calculated. 1 point: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the positions are lost (0.5 for the number alone).
+# **Marking.** 2 points: the five types of layer, each with a reason (1 for three or four). 2 points: the first linear layer, 33.6 million, 85 %, calculated. 2 points: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the positions are lost (1 for the number alone).
 # ### END SOLUTION
 
 # %% [markdown]
@@ -491,7 +491,7 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 #
 # **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. The layers are up to you. The network must
 #
-# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 10 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
+# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 9 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
 # 2. have at most **300,000** parameters, all of which affect the output.
 # 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
 #
@@ -572,7 +572,7 @@ def small_cnn_properties(images):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("small_cnn", small_cnn_properties)
 ### BEGIN HIDDEN TESTS
 check.hidden("small_cnn", small_cnn_properties)
@@ -741,7 +741,7 @@ def try_augmentation(probes, calls):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("augmentation_statistics", try_augmentation)
 ### BEGIN HIDDEN TESTS
 check.hidden("augmentation_statistics", try_augmentation)
@@ -880,7 +880,7 @@ def watch_batches(X, y, batch_size, augmented, weights, group):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("training_batches_values", watch_batches)
 ### BEGIN HIDDEN TESTS
 check.hidden("training_batches_values", watch_batches)
@@ -927,7 +927,7 @@ def smooth_labels(y: torch.Tensor, num_classes: int, smoothing: float) -> torch.
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "schedule_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "schedule_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("schedule_values", learning_rate)
 ### BEGIN HIDDEN TESTS
 check.hidden("schedule_values", learning_rate)
@@ -1054,7 +1054,7 @@ def watch_fit(scores, epochs, patience):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("fit_keeps_the_best", watch_fit)
 ### BEGIN HIDDEN TESTS
 check.hidden("fit_keeps_the_best", watch_fit)
@@ -1204,7 +1204,7 @@ def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
     }
 
 
-# %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("fit_resumes", compare_sessions)
 ### BEGIN HIDDEN TESTS
 check.hidden("fit_resumes", compare_sessions)
@@ -1425,7 +1425,7 @@ def macro_f1(confusion: torch.Tensor) -> float:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "macro_f1_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "macro_f1_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.public("macro_f1_values", macro_f1)
 ### BEGIN HIDDEN TESTS
 check.hidden("macro_f1_values", macro_f1)
@@ -1526,7 +1526,7 @@ def inverse_frequency(counts: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "inverse_frequency_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "inverse_frequency_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.public("inverse_frequency_values", inverse_frequency)
 ### BEGIN HIDDEN TESTS
 check.hidden("inverse_frequency_values", inverse_frequency)
@@ -1559,7 +1559,7 @@ def effective_number(counts: torch.Tensor, beta: float) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "effective_number_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "effective_number_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("effective_number_values", effective_number)
 ### BEGIN HIDDEN TESTS
 check.hidden("effective_number_values", effective_number)
@@ -1594,7 +1594,7 @@ def sample_weights(y: torch.Tensor, num_classes: int) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "sample_weight_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "sample_weight_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("sample_weight_values", sample_weights)
 ### BEGIN HIDDEN TESTS
 check.hidden("sample_weight_values", sample_weights)
@@ -1634,7 +1634,7 @@ def adjust_logits(logits: torch.Tensor, counts: torch.Tensor, tau: float) -> tor
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "adjusted_logits", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "adjusted_logits", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("adjusted_logits", adjust_logits)
 ### BEGIN HIDDEN TESTS
 check.hidden("adjusted_logits", adjust_logits)
@@ -1696,13 +1696,13 @@ for name, found in table.items():
 # %% [markdown]
 # How to read it: a gain in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on that. Do not rank rows that differ by a point or two: each training run is one throw of the dice, and with drawn faces the last column counts only 12. Do not combine remedies either: a network trained with weights or with the sampler already has balanced priors, and adjusting its logits as well overshoots.
 #
-# **Question 2** (3 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, and what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
+# **Question 2** (6 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, and what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** The arg-max of p(y | x) minimises the expected 0–1 loss, so it is best for accuracy, if the probabilities are right (calibrated: among faces that get 0.7, 70 % are that class; only their order matters for the arg-max) and if classes are as frequent where the network is used as in training. It is not best (1) for the balanced error or macro-F1, where every class counts the same: divide by the prior, predict arg max p(y | x) / π_y, that is of logits − log π (for macro-F1 only partly, with a τ chosen on validation images); (2) where the class shares differ from those in training: multiply by π′_y / π_y; (3) where mistakes cost differently: predict the class with the smallest expected cost, Σ_y p(y | x) cost(y, ŷ), or refuse to answer when all are expensive. The remedies: class weights need a new training run, make rare steps large and so training noisier, and their probabilities are no longer those of the data; a sampler needs a new training run too and repeats the few rare images, which overfits without augmentation, or drops many of the frequent ones; adjusting needs no training and can be changed at any time, but needs good probabilities and the priors, and cannot help where the features never learned the class. All of them pay with accuracy and with the precision of the rare classes: more false alarms.
 #
-# **Marking.** 1 point: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 1 point: two situations, each with what to predict instead (half each). 1 point: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns the first half point only.
+# **Marking.** 2 points: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 2 points: two situations, each with what to predict instead (half each). 2 points: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns 1 point only.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1733,7 +1733,7 @@ def average_of_stack(logits):
     return average_probabilities(list(logits))
 
 
-# %% nbgrader={"grade": true, "grade_id": "ensemble_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "ensemble_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("ensemble_values", average_of_stack)
 ### BEGIN HIDDEN TESTS
 check.hidden("ensemble_values", average_of_stack)
@@ -1860,9 +1860,9 @@ for name, found in ablation.items():
 # %% [markdown]
 # Read it from the top: which step gains most, and in which column? (If the first two rows are alike, the last epoch was as good as the best one: with a rate that falls to zero it often is.) Then count: how many test faces show disgust, and what does one of them do to the last column, and to macro-F1?
 #
-# **Question 3** (3 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, and what to do about each; gives a likely cause for 70 against 65.3 %, from the card of section 1; and says what is wrong with the threshold.* (about 15 min)
+# **Question 3** (6 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, and what to do about each; gives a likely cause for 70 against 65.3 %, from the card of section 1; and says what is wrong with the threshold.* (about 15 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** On 800 faces an accuracy near 75 % has a standard error of √(0.75 · 0.25 / 800) = 1.5 points, so a 95 % interval of ± 3 points. (All rows are measured on the same faces, so a difference is known a little better than that; a paired test would say how much.) Only 12 of them show disgust: one face more or less is 8 points of recall, and the interval reaches from nearly nothing to a half. Its F1 is a seventh of macro-F1, so that macro-F1 jumps by a point or more for a single face. I would show the steps of 3 points and more in accuracy, and disgust only with its counts.
 #
@@ -1870,13 +1870,13 @@ for name, found in ablation.items():
 #
 # The report: 12 % of 28,709 are 3,445 faces, so noise explains 1.5 points and not 4.7. But those 28,709 images are only 27,473 different ones. Split at random, many a validation face has its twin in training, and is remembered, not recognised: a leak. (Remove duplicates before you split.) The threshold was taken from a leaderboard. So scores on test faces decided when to stop, and served as validation. And the number says when *other* networks were good, not when this network is at its best. Stop at the best validation epoch, and look at the test set only once.
 #
-# **Marking.** 1: a standard error or an interval, or what one face of disgust changes, in numbers. 1: two reasons with a remedy each (half for reasons alone). 1: the report: duplicates between training and validation (half); a stopping rule that was taken from test scores (half).
+# **Marking.** 2 points: a standard error or an interval, or what one face of disgust changes, in numbers. 2 points: two reasons with a remedy each (half for reasons alone). 2 points: the report: duplicates between training and validation (half); a stopping rule that was taken from test scores (half).
 # ### END SOLUTION
 
 # %% [markdown]
 # ### The network that you hand in
 #
-# **Task** (20 min, plus training; 8 points, depending on the results on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.**
+# **Task** (20 min, plus training; 10 points, depending on the results on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.**
 #
 # - The prediction uses your `SmallCNN`, `flip_probabilities` and `adjust_logits`, so fix those first.
 # - `SmallCNN()`, without arguments, must stay what it was when you trained.
@@ -1885,8 +1885,8 @@ for name, found in ablation.items():
 #
 # | | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
-# | 4 points: accuracy, 800 drawn faces with the class shares of the training set (`tau` is not used) | 60 % | 67 % | 73 % |
-# | 4 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
+# | 5 points: accuracy, 800 drawn faces with the class shares of the training set (`tau` is not used) | 60 % | 67 % | 73 % |
+# | 5 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
 # | real faces, if your teacher has them: accuracy on the private test | 64.114 % | 65.285 % | 69.914 % |
 # | real faces: macro-F1 there | 57 % | 61 % | 66 % |
 #
@@ -1978,13 +1978,13 @@ for by in sorted({0.0, 0.25, 0.5, 0.75, 1.0, recipe["tau"]}):
     values = *measured(adjusted, val.y)[:2], if_equally_frequent(adjusted, val.y)
     print("tau = {:4}{:11.1%}{:11.1%}{:11.1%}".format(by, *values))
 
-# %% nbgrader={"grade": true, "grade_id": "faces_accuracy", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "faces_accuracy", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("faces_accuracy", predict_faces)
 ### BEGIN HIDDEN TESTS
 check.hidden("faces_accuracy", predict_faces)
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade": true, "grade_id": "faces_macro_f1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "faces_macro_f1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("faces_macro_f1", predict_fairly)
 ### BEGIN HIDDEN TESTS
 check.hidden("faces_macro_f1", predict_fairly)
@@ -2033,501 +2033,7 @@ if REAL and DEVICE == "cuda":
         print(f"{name:20}" + "".join(f"{v:20.2%}" for v in measured(probabilities, test.y)))
 
 # %% [markdown]
-# ## 9 · The mathematics
-#
-# Everybody uses these four formulas, and few have derived them: the size of a convolution's output, the gradient of batch norm, the gradient of softmax with cross-entropy, and the relation between Adam and Adagrad. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads. All four take about two hours; they do not depend on each other.
-#
-# Here, *by hand* means tensor operations only (`torch.softmax`, `torch.logsumexp`, `x.mean(…)` and so on are fine), no `torch.nn`, no `torch.optim`, no autograd, and no operation that is the whole answer, such as `torch.batch_norm`. Your functions must not modify their inputs, and results have the dtype of the inputs.
-#
-# For the derivations, type LaTeX between dollar signs (`$\frac{a}{b}$`) or plain text (`a/b`, `sum over n`): clear beats pretty. Say in half a sentence why each step holds. Double-click the answer cell to write, and run it to see it set; double-click a text of this section to see how its formulas are typed, and copy what you need.
-#
-# ### The size of a convolution's output
-#
-# You met this in section 2: a network does not run until the sizes fit. Frameworks differ in the order of the axes; the report's exercise has an input of shape $(B, W, H, C)$, channels last and *width before height*. So index 1 of every pair belongs to $W$, and index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
-#
-# **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The check only has cases in which the kernel fits into the padded input (where it does not, libraries raise an error).
-#
-# <details><summary>Hint 1: how long is the kernel?</summary>Five taps with dilation 1 cover 5 cells. Three taps with dilation 2 also cover 5. Draw it.</details>
-# <details><summary>Hint 2: count the positions</summary>Put the kernel at the left end. How many cells remain to its right? Each stride uses up s of them and gives one more position. The first position needs no stride.</details>
-# <details><summary>Hint 3: whole numbers</summary><code>7 // 2</code> is 3: division that rounds down.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "conv_output_shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def conv_output_shape(
-    shape: list[int],
-    filters: int,
-    kernel: list[int],
-    padding: list[int],
-    stride: list[int],
-    dilation: list[int],
-) -> tuple[int, int, int, int]:
-    """Compute the shape (B, W', H', filters) of a convolution's output.
-
-    shape is [B, W, H, C]; each pair is [its value along W, its value along H].
-    """
-    ### BEGIN SOLUTION
-    sizes = []
-    for size, k, p, s, d in zip(shape[1:3], kernel, padding, stride, dilation, strict=True):
-        extent = d * (k - 1) + 1  # cells from the first tap to the last
-        sizes.append((size + 2 * p - extent) // s + 1)
-    return shape[0], sizes[0], sizes[1], filters
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "conv_sizes", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("conv_sizes", conv_output_shape)
-### BEGIN HIDDEN TESTS
-check.hidden("conv_sizes", conv_output_shape)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Here it is along one axis. Each row is one position of the kernel, and there are as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read; which, and why? Change the numbers until you can predict the picture.
-#
-# <details><summary>Which two?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
-
-# %%
-# not run when graded
-W, k, p, s, d = 11, 3, 1, 3, 2
-places = conv_output_shape([1, W, W, 1], 1, [k, k], [p, p], [s, s], [d, d])[1]
-plots.kernel_places(W, k, p, s, d, places)
-
-# %% [markdown]
-# **Derivation 1** (3 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. *A full answer says how many cells a kernel of $k$ taps with dilation $d$ covers; at which positions of the padded input it may begin, counts them, and says where the rounding down and the $+1$ come from; gives all four entries of the shape; and says for which padding an odd kernel with stride 1 keeps the size, and why an even one without dilation cannot.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** Take the axis $W$; the other one is the same with index 2. Neighbouring taps are $d_1$ cells apart, and between $k_1$ taps there are $k_1 - 1$ distances. So from the first tap to the last, both counted, the kernel covers
-#
-# $$e_1 = d_1 (k_1 - 1) + 1 \text{ cells.}$$
-#
-# The padded input has $W + 2 p_1$ cells, numbered from 0. The kernel begins at $i\,s_1$ with $i = 0, 1, 2, \dots$, and its last tap must lie inside:
-#
-# $$i\,s_1 + e_1 - 1 \le W + 2 p_1 - 1 \quad\Longleftrightarrow\quad i \le \frac{W + 2 p_1 - e_1}{s_1}.$$
-#
-# $i$ is a whole number, so the largest one allowed is this fraction rounded down: a remainder shorter than a stride gives no further position. $i$ runs from 0 to this number, so there is one position more than the number says, because $i = 0$ counts as well:
-#
-# $$W' = \left\lfloor \frac{W + 2 p_1 - d_1 (k_1 - 1) - 1}{s_1} \right\rfloor + 1, \qquad H' = \left\lfloor \frac{H + 2 p_2 - d_2 (k_2 - 1) - 1}{s_2} \right\rfloor + 1.$$
-#
-# Every sample is treated separately, so $B$ stays. Every filter covers all $C$ input channels and gives one number at each position, so the last entry is the number of filters and $C$ is gone: the shape is $(B, W', H', \text{filters})$.
-#
-# With $s = 1$, $W' = W + 2p - d(k-1)$, and this is $W$ for $p = d(k-1)/2$. For odd $k$ that is a whole number, $(k-1)/2$ without dilation, 1 for the report's $3 \times 3$. For even $k$ and $d = 1$ the total padding would have to be the odd number $k - 1$, which cannot be split equally between two sides. (With an even dilation it can.)
-#
-# **Marking.** 1 point: the extent of the kernel, with its reason. 1 point: the condition for a position, the rounding down and the $+1$, each with its reason (half of it for a right formula without). 0.5 points: $B$ and the number of filters. 0.5 points: padding $d(k-1)/2$ (or $(k-1)/2$ for $d = 1$), and why not for even $k$. No deduction for another way of counting (last position minus first position, by stride), or for $i$ from 1.
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Batch norm
-#
-# For a batch $x$ of shape $(N, D)$, batch norm (Ioffe & Szegedy 2015) normalises each column separately, and then lets the network undo this:
-#
-# $$\mu = \frac1N \sum_n x_n \qquad \sigma^2 = \frac1N \sum_n (x_n - \mu)^2 \qquad \hat x_n = \frac{x_n - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_n = \gamma\,\hat x_n + \beta$$
-#
-# All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all positions of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ is inside the root. A batch of one has the variance 0, and its output is $\beta$.
-#
-# **Task** (5 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
-#
-# <details><summary>Hint: which axis, which variance</summary><code>x.mean(dim=0)</code> averages over the batch. <code>x.var(dim=0)</code> divides by N − 1 unless you tell it <code>correction=0</code>.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batchnorm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batchnorm_forward(
-    x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float
-) -> torch.Tensor:
-    """Normalise the columns of x (N, D) by the batch, then scale by gamma (D,) and add beta (D,).
-
-    Returns y (N, D).
-    """
-    ### BEGIN SOLUTION
-    centred = x - x.mean(dim=0)
-    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
-    return gamma * (centred / std) + beta
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_forward_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_forward_values", batchnorm_forward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_forward_values", batchnorm_forward)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three paths: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$. By the last two it changes the output of *every* sample in the batch.
-#
-# **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
-#
-# | key | shape | gradient of $L$ with respect to … |
-# |---|---|---|
-# | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
-# | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
-# | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$, and $\sigma^2$ too, with $x$ held fixed |
-# | `"dx"` | (N, D) | $x$, by all three paths |
-# | `"dgamma"` | (D,) | $\gamma$ |
-# | `"dbeta"` | (D,) | $\beta$ |
-#
-# All of them follow the formulas above to the letter, with $\varepsilon$ inside the root and no approximation. For $N = 1$ `dx` is 0: the one sample is its own mean.
-#
-# <details><summary>Hint 1: a parameter that all samples use</summary>γ and β have shape (D,), and each sample uses them. A parameter that is used N times collects N gradients: sum over the batch.</details>
-# <details><summary>Hint 2: the order</summary>Go back step by step: with respect to x̂ first, then σ², then μ, then x. Each needs only those before it.</details>
-# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the path through σ² contains Σ(x − μ). What is that?</details>
-# <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batchnorm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batchnorm_backward(
-    dout: torch.Tensor, x: torch.Tensor, gamma: torch.Tensor, eps: float
-) -> dict[str, torch.Tensor]:
-    """Compute the gradients of batch norm from dout (N, D), that with respect to its output.
-
-    x is (N, D), gamma (D,). Returns dx_hat, dvar, dmean, dx, dgamma and dbeta by name.
-    """
-    ### BEGIN SOLUTION
-    N = len(x)
-    centred = x - x.mean(dim=0)
-    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
-    x_hat = centred / std
-    dx_hat = dout * gamma
-    dvar = (dx_hat * centred).sum(dim=0) * (-0.5 / std**3)
-    dmean = -dx_hat.sum(dim=0) / std  # through σ² comes nothing: x - μ sums to 0
-    dx = dx_hat / std + dvar * 2 * centred / N + dmean / N
-    gradients = {"dx_hat": dx_hat, "dvar": dvar, "dmean": dmean, "dx": dx}
-    return gradients | {"dgamma": (dout * x_hat).sum(dim=0), "dbeta": dout.sum(dim=0)}
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_parameters", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradients_parameters", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradients_parameters", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_inside", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradients_inside", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradients_inside", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradient_x", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradient_x", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradient_x", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# See for yourself, on a random batch: your gradients beside those of autograd through torch's own batch norm.
-
-# %%
-# not run when graded
-x, dout = torch.randn(2, 6, 4, dtype=torch.float64)
-gamma, beta = torch.randn(2, 4, dtype=torch.float64)
-yours = batchnorm_backward(dout, x, gamma, eps=1e-5)
-leaves = {"dx": x, "dgamma": gamma, "dbeta": beta}
-a, g, b = (leaf.clone().requires_grad_() for leaf in leaves.values())
-out = F.batch_norm(a, None, None, g, b, training=True, eps=1e-5)
-for name, right in zip(leaves, torch.autograd.grad(out, (a, g, b), dout), strict=True):
-    print(f"{name:>6}: largest difference {(yours[name] - right).abs().max():.0e}")
-x_hat = (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
-print(f"Σ dx = {yours['dx'].sum(dim=0).abs().max():.0e} at most, over the batch")
-print(f"Σ dx · x̂ = {(yours['dx'] * x_hat).sum(dim=0).abs().max():.0e} at most")
-
-# %% [markdown]
-# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly orthogonal to $\hat x$: if the whole batch is stretched, the output stays as well, up to a term of order $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
-#
-# What it takes out of the activations, $\gamma$ and $\beta$ can put back.
-#
-# **Task** (5 min, easy). Write `identity_parameters`: the $\gamma$ and $\beta$ for which batch norm of this very batch returns it unchanged, $y = x$ exactly. $N \ge 2$, and no column is constant, so there is one answer.
-#
-# <details><summary>Hint</summary>Solve γ x̂ + β = x for every sample. Which ε did the division use?</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "identity_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def identity_parameters(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find gamma (D,) and beta (D,) for which batch norm returns the batch x (N, D) unchanged.
-
-    Returns (gamma, beta).
-    """
-    ### BEGIN SOLUTION
-    mean = x.mean(dim=0)
-    var = (x - mean).square().mean(dim=0)
-    return (var + eps).sqrt(), mean
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_identity", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_identity", identity_parameters)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_identity", identity_parameters)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those with respect to $\gamma$, $\beta$ and $\hat x_n$; those with respect to $\sigma^2$ and $\mu$, with the reason why the path from $\mu$ through $\sigma^2$ adds nothing; that with respect to $x_n$ as the sum of three paths; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** One column, $g_n = \partial L / \partial y_n$, and $r = \sqrt{\sigma^2 + \varepsilon}$.
-#
-# *Parameters and $\hat x$.* $y_n = \gamma \hat x_n + \beta$; every sample uses the same $\gamma$ and $\beta$, so their gradients are sums:
-#
-# $$\frac{\partial L}{\partial \gamma} = \sum_n g_n \hat x_n, \qquad \frac{\partial L}{\partial \beta} = \sum_n g_n, \qquad \frac{\partial L}{\partial \hat x_n} = g_n \gamma .$$
-#
-# *Variance.* $\hat x_n = (x_n - \mu)(\sigma^2 + \varepsilon)^{-1/2}$ for every $n$, so
-#
-# $$\frac{\partial L}{\partial \sigma^2} = \sum_n \frac{\partial L}{\partial \hat x_n}\,(x_n - \mu) \cdot \left(-\tfrac12\right)(\sigma^2 + \varepsilon)^{-3/2} .$$
-#
-# *Mean.* $\mu$ enters every $\hat x_n$, with derivative $-1/r$, and $\sigma^2 = \frac1N \sum_n (x_n - \mu)^2$:
-#
-# $$\frac{\partial L}{\partial \mu} = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n} + \frac{\partial L}{\partial \sigma^2} \cdot \frac{-2}{N} \sum_n (x_n - \mu) = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n},$$
-#
-# because the deviations from the mean sum to 0: $\sum_n x_n - N\mu = 0$.
-#
-# *Input.* With $\partial \hat x_n / \partial x_n = 1/r$ directly, $\partial \sigma^2 / \partial x_n = 2(x_n - \mu)/N$ and $\partial \mu / \partial x_n = 1/N$,
-#
-# $$\frac{\partial L}{\partial x_n} = \frac{\partial L}{\partial \hat x_n} \frac1r + \frac{\partial L}{\partial \sigma^2} \frac{2(x_n - \mu)}{N} + \frac{\partial L}{\partial \mu} \frac1N = \frac{\gamma}{N r} \Big( N g_n - \sum_m g_m - \hat x_n \sum_m g_m \hat x_m \Big).$$
-#
-# *Identity.* $y_n = x_n$ for all $n$ means $\frac{\gamma}{r}(x_n - \mu) + \beta = x_n$. If the $x_n$ are not all equal, comparing two of them gives $\gamma = r$, and then $\beta = \mu$:
-#
-# $$\gamma = \sqrt{\sigma^2 + \varepsilon}, \qquad \beta = \mu .$$
-#
-# In **training mode** $\mu$ and $\sigma^2$ are those of the batch, so given $\gamma > 0$ and $\beta$ do it only for batches whose mean is $\beta$ and whose variance is $\gamma^2 - \varepsilon$ (and, with any $\gamma$, for a column that is $\beta$ throughout). The next batch has another mean and variance, and there batch norm changes it. (With $\gamma = 1$, $\beta = 0$: batches of mean 0 and variance $1 - \varepsilon$.) In **evaluation mode** the running mean $m$ and variance $v$ are constants, batch norm is one fixed affine map, and with $\gamma = \sqrt{v + \varepsilon}$, $\beta = m$ it is the identity for every input.
-#
-# **Marking.** 1 point: the gradients with respect to $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three paths from $x_n$ and their derivatives; the last simplification is not needed. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Softmax with cross-entropy
-#
-# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (section 4), or when two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
-#
-# $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
-#
-# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient with respect to `z`. Both stay finite for logits of ±10,000, whatever the targets.
-#
-# <details><summary>Hint 1: stay with logarithms</summary>A probability can be so small that it is stored as 0. Then its logarithm is −∞, and 0 · (−∞) is NaN. The logarithm of a fraction is a difference.</details>
-# <details><summary>Hint 2: the mean</summary>The loss is a mean over N samples. What does that do to the gradient of each?</details>
-# <details><summary>Hint 3: nearly the answer</summary>log ŷ = z − <code>torch.logsumexp(z, dim=1, keepdim=True)</code>, and its exp is ŷ.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "softmax_cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def softmax_cross_entropy(
-    z: torch.Tensor, targets: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the cross-entropy of logits z (N, C) with targets (N, C), rows of which sum to 1.
-
-    Returns (loss, dz): the mean over the N samples, shape (), and its gradient with respect to z,
-    (N, C).
-    """
-    ### BEGIN SOLUTION
-    log_y = z - torch.logsumexp(z, dim=1, keepdim=True)  # (N, C)
-    loss = -(targets * log_y).sum(dim=1).mean()
-    dz = (log_y.exp() - targets) / len(z)
-    return loss, dz
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "softmax_loss", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("softmax_loss", softmax_cross_entropy)
-### BEGIN HIDDEN TESTS
-check.hidden("softmax_loss", softmax_cross_entropy)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "softmax_gradient", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("softmax_gradient", softmax_cross_entropy)
-### BEGIN HIDDEN TESTS
-check.hidden("softmax_gradient", softmax_cross_entropy)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Gradient descent ends where the gradient is 0. Follow your gradient for one sample of seven classes, with more and more smoothing.
-
-# %%
-# not run when graded
-right = torch.eye(7, dtype=torch.float64)[3:4]
-for smoothing in (0.0, 0.1, 0.3):
-    targets = (1 - smoothing) * right + smoothing / 7
-    z, gaps = torch.zeros_like(right), []
-    for step in range(1, 10_001):
-        z = z - softmax_cross_entropy(z, targets)[1]
-        if step in (100, 1000, 10_000):
-            gaps.append(f"{(z.max() - z.min()).item():.2f}")
-    print(f"smoothing {smoothing}: largest logit above the others by {' → '.join(gaps)}")
-
-# %% [markdown]
-# With a one-hot target the gap keeps growing, ever more slowly: $\hat y$ comes as close to 1 as you like and never reaches it, so the logits, and the weights behind them, never stop growing. With a smoothed target the gap stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
-#
-# **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_softmax", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** The logarithm of the fraction is a difference, $\log \hat y_k = z_k - \log \sum_j e^{z_j}$. So
-#
-# $$L = -\sum_k y_k \log \hat y_k = -\sum_k y_k z_k + \Big(\sum_k y_k\Big) \log \sum_j e^{z_j},$$
-#
-# where the logarithm could be taken out of the sum because it does not depend on $k$. Differentiate with respect to $z_i$. The first sum gives $-y_i$. For the second,
-#
-# $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = \hat y_i ,$$
-#
-# so that, without any assumption about $y$,
-#
-# $$\frac{\partial L}{\partial z_i} = \Big(\sum_k y_k\Big)\, \hat y_i - y_i .$$
-#
-# **Here** $\sum_k y_k = 1$ is used, and only here: $\partial L / \partial z_i = \hat y_i - y_i$. That $y$ is one-hot is not needed. If the targets summed to $S \ne 1$, the gradient would be $S \hat y - y$, and the minimum would lie at $\hat y = y / S$.
-#
-# The entries sum to $\sum_i \hat y_i - \sum_i y_i = 1 - 1 = 0$ (and to $S - S = 0$ in general): adding the same number to all logits cancels in the softmax and does not change $L$, so the gradient has no component in the direction $(1, \dots, 1)$.
-#
-# For a mean over $N$ samples, the logits of sample $n$ occur in its own term only, which has the factor $1/N$: $\partial L / \partial z_{n,i} = (\hat y_{n,i} - y_{n,i}) / N$.
-#
-# (A derivation by the Jacobian is just as good: $\partial \hat y_k / \partial z_i = \hat y_k(\delta_{ki} - \hat y_i)$, hence $\partial L / \partial z_i = -\sum_k \frac{y_k}{\hat y_k}\, \hat y_k (\delta_{ki} - \hat y_i) = -y_i + \hat y_i \sum_k y_k$.)
-#
-# **Marking.** 1.5 points: the derivation, by log-sum-exp or by the Jacobian (0.75 if only the case $i = k$ of the Jacobian, or only a one-hot target, is done). 1 point: where $\sum y = 1$ is used and what the gradient is without it. 0.5 points: why the entries sum to 0, and the factor $1/N$ (0.25 each).
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Adam and Adagrad
-#
-# These two optimisers give every weight its own step size. **Adagrad** (Duchi et al. 2011) divides by the root of *all* squared gradients so far. **Adam** (Kingma & Ba 2015) divides by the root of a moving average of them, and replaces the gradient by a moving average too. For $t = 1, 2, \dots, T$, entry by entry, starting from $s_0 = m_0 = v_0 = 0$:
-#
-# $$\text{Adagrad:} \qquad s_t = s_{t-1} + g_t^2 \qquad w_t = w_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \varepsilon}$$
-#
-# $$\text{Adam:} \qquad m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$$
-#
-# $$\hat m_t = \frac{m_t}{1 - \beta_1^t} \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t} \qquad w_t = w_{t-1} - \eta_t\, \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}$$
-#
-# The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ is outside the root here, not inside as in batch norm.
-#
-# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand.
-#
-# - To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are.
-# - Adam's `rates` has a step size $\eta_t$ for each step; Adagrad's `rate` is one number.
-# - Return all iterates: row $t$ of the result is $w_t$. The last row is the final one, and the $w$ you were given is not included.
-# - `beta1` and `beta2` are in $[0, 1)$. If `eps` is not 0, a gradient may be 0.
-#
-# <details><summary>Hint 1: counting from 1</summary><code>for t, g in enumerate(gradients, start=1):</code></details>
-# <details><summary>Hint 2: every row is the same?</summary><code>w -= …</code> changes a tensor that you have already put into your list, and the input too. <code>w = w - …</code> makes a new one.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adam(
-    w: torch.Tensor,
-    gradients: torch.Tensor,
-    rates: torch.Tensor,
-    beta1: float,
-    beta2: float,
-    eps: float,
-) -> torch.Tensor:
-    """Make T steps of Adam from w (D,), with gradients (T, D) and step sizes rates (T,).
-
-    Returns the iterates w_1 ... w_T as (T, D).
-    """
-    ### BEGIN SOLUTION
-    m, v = torch.zeros_like(w), torch.zeros_like(w)
-    iterates = []
-    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g**2
-        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-        w = w - rate * m_hat / (v_hat.sqrt() + eps)
-        iterates.append(w)
-    return torch.stack(iterates)
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": false, "grade_id": "adagrad", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adagrad(w: torch.Tensor, gradients: torch.Tensor, rate: float, eps: float) -> torch.Tensor:
-    """Make T steps of Adagrad from w (D,), with gradients (T, D).
-
-    Returns the iterates w_1 ... w_T as (T, D).
-    """
-    ### BEGIN SOLUTION
-    squares = torch.zeros_like(w)
-    iterates = []
-    for g in gradients:
-        squares = squares + g**2
-        w = w - rate * g / (squares.sqrt() + eps)
-        iterates.append(w)
-    return torch.stack(iterates)
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "adam_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adam_values", adam)
-### BEGIN HIDDEN TESTS
-check.hidden("adam_values", adam)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "adagrad_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adagrad_values", adagrad)
-### BEGIN HIDDEN TESTS
-check.hidden("adagrad_values", adagrad)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Adam forgets, Adagrad does not. So let Adam forget less and less, without momentum and with steps that become smaller: $\beta_1 = 0$, $\beta_2 \to 1$, $\eta_t = \eta_0\, t^{-1/2}$.
-#
-# **Task** (5 min, easy). Write `adagrad_gap`: run your `adam` with $\beta_1 = 0$, the given `beta2` and the step sizes $\eta_t = \texttt{rate} \cdot t^{-1/2}$, run your `adagrad` with `rate`, both from `torch.zeros_like(gradients[0])` with $\varepsilon = 0$ (no gradient is 0 here), and return the largest absolute difference between the two, over all iterates and entries.
-#
-# <details><summary>Hint: the step sizes</summary><code>t = torch.arange(1, len(gradients) + 1)</code> counts the steps, and <code>t.to(gradients.dtype) ** -0.5</code> is one number for each.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "adagrad_gap", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adagrad_gap(gradients: torch.Tensor, rate: float, beta2: float) -> float:
-    """Measure how far Adam, without momentum and with falling steps, is from Adagrad.
-
-    gradients is (T, D). Returns the largest absolute difference over all iterates.
-    """
-    ### BEGIN SOLUTION
-    w, steps = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
-    rates = rate * steps.to(w.dtype) ** -0.5
-    forgetting = adam(w, gradients, rates, beta1=0.0, beta2=beta2, eps=0.0)
-    difference = forgetting - adagrad(w, gradients, rate, eps=0.0)
-    return difference.abs().max().item()
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "adagrad_limit", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adagrad_limit", adagrad_gap)
-### BEGIN HIDDEN TESTS
-check.hidden("adagrad_limit", adagrad_gap)
-### END HIDDEN TESTS
-
-# %%
-# not run when graded
-gradients = torch.randn(30, 5, dtype=torch.float64)
-distances = [10 ** (-k / 2) for k in range(2, 17)]
-plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distances])
-
-# %% [markdown]
-# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
-#
-# **Derivation 4** (3 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. *A full answer solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$; finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$; combines it with the step size, taking $\varepsilon = 0$; and says what would go wrong without the bias correction, and what happens to $\varepsilon$ if it is not 0.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_adagrad", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** With $\beta_1 = 0$: $m_t = g_t$, $1 - \beta_1^t = 1$, so $\hat m_t = g_t$. Put the recursion of $v$ into itself until $v_0 = 0$ (or by induction):
-#
-# $$v_t = (1 - \beta_2) \sum_{s=1}^{t} \beta_2^{\,t-s} g_s^2 .$$
-#
-# The bias correction divides by $1 - \beta_2^t = (1 - \beta_2)(1 + \beta_2 + \dots + \beta_2^{t-1})$, the geometric series, so the factor $1 - \beta_2$ cancels:
-#
-# $$\hat v_t = \frac{v_t}{1 - \beta_2^t} = \frac{\sum_{s=1}^t \beta_2^{\,t-s} g_s^2}{\sum_{k=0}^{t-1} \beta_2^{\,k}} .$$
-#
-# Numerator and denominator are finite sums. For $\beta_2 \to 1$ and fixed $t$ every power goes to 1, the denominator $(1 - \beta_2^t)/(1 - \beta_2)$ to $t$, and
-#
-# $$\hat v_t \;\to\; \frac1t \sum_{s=1}^t g_s^2 ,$$
-#
-# a plain average instead of a moving one. With the step size,
-#
-# $$\eta_t \frac{\hat m_t}{\sqrt{\hat v_t}} \;\to\; \frac{\eta_0}{\sqrt t} \cdot \frac{g_t}{\sqrt{\frac1t \sum_{s \le t} g_s^2}} = \eta_0\, \frac{g_t}{\sqrt{\sum_{s \le t} g_s^2}} ,$$
-#
-# which is the step of Adagrad with $\eta = \eta_0$ (where the sum is not 0). The steps agree for every $t$, hence so do the iterates, for the same gradients.
-#
-# Without the bias correction $v_t = (1 - \beta_2) \sum_s \beta_2^{t-s} g_s^2 \to 0$ while $g_t$ stays: the steps grow like $(1 - \beta_2)^{-1/2}$, without bound.
-#
-# With $\varepsilon \ne 0$ the limit is $\frac{\eta_0}{\sqrt t}\, g_t \big/ \big(\sqrt{\tfrac1t \sum g_s^2} + \varepsilon\big) = \eta_0\, g_t \big/ \big(\sqrt{\sum g_s^2} + \varepsilon \sqrt t\big)$: Adagrad with an $\varepsilon$ that grows like $\sqrt t$, and the same one only for $\varepsilon = 0$.
-#
-# **Marking.** 1 point: $v_t$ as a sum. 1 point: the limit of $\hat v_t$ by way of $(1 - \beta_2^t)/(1 - \beta_2) \to t$ (by the geometric series or l'Hôpital; 0.5 if the limit is only claimed), and the step that follows. 0.5 points: the steps without bias correction. 0.5 points: $\varepsilon \sqrt t$, or a clear statement that the two $\varepsilon$ are not the same.
-# ### END SOLUTION
-
-# %% [markdown]
-# ## 10 · Where does it look?
+# ## 9 · Where does it look?
 #
 # A network may have a good score for a bad reason: the frame of the photograph, a watermark, the hand that people hold to their face when they are sad. There are two classic ways to see which pixels a prediction depends on. Both explain one logit of one image, and both only need gradients.
 #
