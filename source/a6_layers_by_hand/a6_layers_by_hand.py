@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** derive and write what your library computes: the size of a convolution's output, the convolution itself and its gradients, batch norm and its gradients, the gradient of softmax with cross-entropy, and the steps of Adam and Adagrad.
 #
-# **Time** about 3½ hours, half of it with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations
+# **Time** about 3½ hours, one of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations
 #
 # | section | what you do | time | points |
 # |---|---|---:|---:|
