@@ -15,7 +15,21 @@
 #
 # **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and look at what its answers depend on.
 #
-# **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 82 for code and for your trained net, graded by hidden checks, and 18 for three written answers
+# **Time** about 8 hours, training included · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 82 for code and for your trained net, graded by hidden checks, and 18 for three written answers
+#
+# | section | what you do | time | points |
+# |---|---|---:|---:|
+# | 1 · A card for the data | count, and find faces that appear in two splits | 30 min | 7 |
+# | 2 · The network of the report | build one to a specification, and a small one of your own | 80 min | 18 |
+# | 3 · Augmentation | new versions of each face, in batches | 50 min | 8 |
+# | 4 · Training that survives | a loop that keeps the best epoch and resumes | 70 min | 15 |
+# | 5 · What accuracy hides | confusion matrix, recall, macro-F1 | 50 min | 8 |
+# | 6 · Fair to the rare | weights, samplers, adjusted predictions | 65 min | 18 |
+# | 7 · Two looks and several opinions | mirror images and ensembles | 25 min | 5 |
+# | 8 · What was it good for? | an ablation, and the network that you hand in | 35 min, plus training | 16 |
+# | 9 · Where does it look? | saliency and Grad-CAM, and whether to believe them | 45 min | 5 |
+#
+# **You hand in** this notebook and `faces_net.safetensors`, the network of section 8. The sections build on each other: do them in order, over several days.
 #
 # You may use all of `torch.nn` here. (What these layers compute, and their gradients, is the subject of a6, *Layers by hand*.) Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
@@ -31,28 +45,22 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
     # %pip install -q autograder-*.whl
 
 import math
-import os
 import re
 import time
 import zlib
-from contextlib import suppress
 from copy import deepcopy
-from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.assignments.a4_facial_expression.lesson import plots, watch
 from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import fer2013
 
@@ -298,152 +306,12 @@ class ReportCNN(nn.Module):
 # The second check looks at the logits.
 
 # %% nbgrader={"grade": false, "grade_id": "filled", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Undrawn(TorchFunctionMode):
-    """While it is on, matrices and filters are not drawn: forty million numbers take too long."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        given = *args, *(kwargs or {}).values()
-        if getattr(func, "__module__", "") == "torch.nn.init" and given[0].dim() > 1:
-            return given[0]
-        return func(*args, **(kwargs or {}))
+def report_cnn_logits(*case):
+    return watch.report_cnn_logits(ReportCNN, *case)
 
 
-@lru_cache(maxsize=1)
-@torch.no_grad()
-def built(network: type) -> nn.Module:
-    with Undrawn():
-        model = network().eval()
-        model(torch.zeros(1, 1, 64, 64))  # a lazy layer learns its shape
-    return model
-
-
-@torch.no_grad()
-def filled(model: nn.Module, sequence: torch.Tensor) -> nn.Module:
-    """Fill a network with numbers of a sequence (L,), by type and shape; evaluation mode."""
-    torch.manual_seed(0)  # what is dropped does not depend on what was computed before
-    for name, values in model.eval().state_dict().items():
-        C, kind = len(values) if values.dim() else 0, name.rsplit(".", 1)[-1]
-        if values.dim() > 1:  # row k of a matrix, or filter k, is sequence[k : k + fan_in]
-            fan_in = values[0].numel()
-            rows = (sequence * fan_in**-0.5).unfold(0, fan_in, 1)[:C]
-            values.copy_(rows.view(values.shape))
-        elif kind == "weight":
-            values.copy_(sequence.flip(0)[:C])
-        elif kind == "bias":
-            values.copy_(0.3 * sequence[C : 2 * C])
-        elif kind == "running_mean":
-            values.copy_(0.5 * sequence[2 * C : 3 * C])
-        elif kind == "running_var":
-            values.copy_(0.5 + sequence[3 * C : 4 * C] ** 2)
-    return model
-
-
-@torch.no_grad()
-def report_cnn_logits(sequence, images):
-    return filled(built(ReportCNN), sequence)(images)
-
-
-# %% nbgrader={"grade": false, "grade_id": "look_at_report_cnn", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def agree(one, other):
-    """Say whether two results are equal, up to rounding in float32."""
-    return int(torch.allclose(one, other, rtol=1e-3, atol=1e-4))
-
-
-def without_gradient(model, images):
-    """Say for each parameter of a model whether its output does not depend on it."""
-    loss = model(images).square().sum()
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
-    return [gradient is None or not is_there(gradient) for gradient in found]
-
-
-def is_there(gradient):
-    """Say whether any number of a gradient is not 0; most often, one of the first is not."""
-    return bool(gradient.flatten()[:1000].any() or gradient.any())
-
-
-def look_at_head(model, maps):
-    """Measure the share of inputs that each linear layer of the head misses while training.
-
-    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random."""
-    matrices = [p for p in model.head.parameters() if p.dim() == 2]
-    matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
-    by_width = {len(p): p for p in model.head.parameters() if p.dim() == 1}
-    biases = [by_width[len(m)] for m in matrices if len(m) in by_width]
-    gradients = torch.autograd.grad(model.head.train()(maps).sum(), matrices + biases)
-    model.head.eval()
-    of_matrices, of_biases = gradients[: len(matrices)], gradients[len(matrices) :]
-    missing = [~gradient[:64].any(dim=0) for gradient in of_matrices]  # a dropped one's column is 0
-    dropped = torch.tensor([share.double().mean().item() for share in missing])
-    slopes = []
-    if len(biases) == len(matrices):
-        layers = zip(of_biases, matrices[1:], of_biases[1:], strict=False)
-        slopes = [kinds_of_slopes(*layer) for layer in layers]
-    return dropped, torch.tensor(slopes, dtype=torch.int16)
-
-
-def kinds_of_slopes(before, matrix, after):
-    """Say how the activation in front of a matrix slopes, given the gradients of two biases.
-
-    What the matrix sends back is multiplied by the slope (1 where positive) and by dropout."""
-    back = after @ matrix
-    clear = back.abs() > 0.05 * back.abs().max()
-    found = (before / back)[clear]
-    found = found[(found > 0.01) & (found < 0.9)].round(decimals=2).unique()
-    return min(len(found), 1) + int(len(found) > 5)
-
-
-def running_statistics(block):
-    """Copy the running means of a block."""
-    found = [b.flatten() for name, b in block.named_buffers() if name.endswith("running_mean")]
-    return torch.cat([*found, torch.zeros(1)])
-
-
-def momentum(states):
-    """Find by what part running statistics move in a step, from three states, one a step apart."""
-    first, second = (b - a for a, b in pairwise(states))
-    return 1 - (second.norm() / first.norm()).item() if first.any() else 0.0
-
-
-# %% nbgrader={"grade": false, "grade_id": "report_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def report_cnn_properties(sequence, images):
-    """Return how the network is built, and how it behaves in both modes."""
-    model = filled(built(ReportCNN), sequence)
-    shapes, dropped, moved, slopes, whole_maps = [], [], [], 0, 0
-    with torch.no_grad():
-        logits = model(images)
-        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
-        same = alone or agree(model(images), logits)
-        x = images
-        for block in model.blocks:
-            block.train()
-            states = [running_statistics(block)]
-            once = block(x)
-            states.append(running_statistics(block))
-            again = block(x)
-            moved.append(momentum([*states, running_statistics(block)]))
-            there = once != 0
-            dropped.append((again[there] == 0).double().mean().item())
-            if not shapes:
-                negative = (once < 0) & (again < 0)
-                drawn = once[negative] != again[negative]
-                slopes = int(negative.any()) + int(drawn.double().mean() > 0.9)
-                whole_maps = int((~again.flatten(2).any(dim=2) & there.flatten(2).any(dim=2)).sum())
-            shapes.append(list(once.shape[1:]))
-            x = block.eval()(x)
-    dropped_in_head, slopes_in_head = look_at_head(model, torch.ones_like(x[:1]))
-    return {
-        "parameters": torch.tensor(sum(p.numel() for p in model.parameters())),
-        "shapes": torch.tensor(shapes, dtype=torch.int16),
-        "same_answer_twice": same,
-        "image_for_itself": alone,
-        "dropped_in_blocks": (20 * torch.tensor(dropped)).round() / 20,  # to the nearest 5 %
-        "no_whole_maps": int(whole_maps == 0),
-        "slopes": slopes,  # of the first block: 0 none, 1 fixed, 2 random
-        "dropped_in_head": (10 * dropped_in_head).round() / 10,
-        "slopes_in_head": slopes_in_head,  # of its three activations, in the same way
-        "momentum": torch.tensor(moved).round(decimals=3),  # of the batch norms
-        "without_gradient": sum(without_gradient(model, images[:1])),
-    }
+def report_cnn_properties(*case):
+    return watch.report_cnn_properties(ReportCNN, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -475,7 +343,13 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 # %% [markdown]
 # How to read it: each bar is the share of all parameters that belong to a layer. The four convolutions, which do the seeing, are hardly visible.
 #
-# **Question 1** (6 points). What does each type of layer do in this network, and where are the parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, their number and their share, with the calculation; and says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.* (about 15 min)
+# **Question 1** (6 points). What does each type of layer do in this network, and where are the parameters? (about 15 min)
+#
+# A full answer
+#
+# - gives one reason for each of convolution, batch norm, activation, max pooling and dropout,
+# - names the layer with most of the parameters, their number and their share, with the calculation,
+# - says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -491,7 +365,7 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 #
 # **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. The layers are up to you. The network must
 #
-# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 9 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
+# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 9 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else. (`self.features = nn.Sequential(…)` and `self.head = nn.Sequential(…)` will do.)
 # 2. have at most **300,000** parameters, all of which affect the output.
 # 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
 #
@@ -534,42 +408,8 @@ class SmallCNN(nn.Module):
 
 
 # %% nbgrader={"grade": false, "grade_id": "small_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-@torch.no_grad()
-def disturb(model, begin, strength):
-    """Move parameters from where they began: a 0 that was set on purpose is no mistake."""
-    for parameter, value in zip(model.parameters(), begin, strict=True):
-        spread = 0.02 + strength * value.std(correction=0)
-        parameter.copy_(value + spread * torch.randn_like(value))
-
-
-def small_cnn_properties(images):
-    """Say whether the network keeps the rules, for normalised images (N, 1, 48, 48)."""
-    model, unused, outputs = SmallCNN().eval(), [], []
-    with torch.no_grad():
-        model(images)  # a lazy layer learns its shape
-    begin = [parameter.detach().clone() for parameter in model.parameters()]
-    for strength in [1.0] * 15 + [0.0]:  # by chance, a unit may be dead in some of them
-        disturb(model, begin, strength)
-        unused.append(without_gradient(model, images[:2]))
-        outputs.append(model(images).detach())
-    with torch.no_grad():
-        logits, maps = outputs[-1], model.features(images)
-        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
-        same = alone or agree(model(images), logits)
-        composed = agree(model.head(maps), logits)
-    outputs = torch.cat(outputs)
-    are_logarithms = (outputs.exp().sum(dim=1) - 1).abs().max() < 1e-4
-    return {
-        "shape": torch.tensor(logits.shape),
-        "finite": int(logits.isfinite().all()),
-        "within_budget": int(sum(p.numel() for p in model.parameters()) <= 300_000),
-        "maps_with_places": int(maps.dim() == 4 and min(maps.shape[-2:]) >= 3),
-        "head_of_features": composed,
-        "same_answer_twice": same,
-        "image_for_itself": alone,
-        "logits": int(outputs.min() < 0 and not are_logarithms),
-        "without_gradient": sum(map(all, zip(*unused, strict=True))),
-    }
+def small_cnn_properties(*case):
+    return watch.small_cnn_properties(SmallCNN, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -639,106 +479,9 @@ def make_augmentation() -> v2.Transform:
 # %% [markdown]
 # How do you check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; the flat image shows patches and noise. The check measures how often and how strongly each happens. Its thresholds lie well outside the bounds above, so a transform within them is safe. (It cannot tell blur from a smooth rotation, so it does not test blur. Your network will.)
 
-# %% nbgrader={"grade": false, "grade_id": "measure_ramps", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def slopes(images):
-    """Measure how images (T, 1, 48, 48) rise in the middle: to the right, and downwards."""
-    middle = F.avg_pool2d(images[:, 0, 8:-8, 8:-8], 5, stride=1)  # (T, 28, 28), less noisy
-    return middle[:, :, 8:] - middle[:, :, :-8], middle[:, 8:] - middle[:, :-8]
-
-
-def median(values):
-    return values.flatten(1).median(dim=1).values
-
-
-def perspective(rise):
-    """Measure for each ramp how its slopes (T, 28, 20) differ between its halves."""
-    rise = rise.abs()
-    halves = (rise[:, :14], rise[:, 14:]), (rise[:, :, :10], rise[:, :, 10:])
-    ratios = [(median(one) / median(other)).log().abs() for one, other in halves]
-    return torch.maximum(*ratios)
-
-
-def seeded(seed, probes):
-    """Augment with the random numbers of a seed."""
-    torch.manual_seed(seed)
-    return make_augmentation()(probes)
-
-
-def what_flat_images_show(images, grey):
-    """Measure for each flat image (T, 1, 48, 48) how its middle, of 576 pixels, differs from grey.
-
-    The darkest place of 5 x 5 pixels, the number of dark pixels, and the strength of the noise.
-    """
-    middle = images[:, 0, 12:-12, 12:-12]
-    darkest = F.avg_pool2d(middle, 5, stride=1).flatten(1).amin(dim=1)
-    dark = (middle < grey / 2).flatten(1).sum(dim=1)
-    noise = 1.48 * median((middle - median(middle)[:, None, None]).abs())  # standard deviation
-    return darkest, dark, noise
-
-
-def undisturbed(ramps):
-    """Say for each ramp (T, 1, 48, 48) whether its middle has neither noise nor a dark patch."""
-    middle = ramps[:, 0, 12:-12, 12:-12]
-    rough = median((middle[:, 1:-1, 1:-1] - F.avg_pool2d(middle, 3, stride=1)).abs())
-    return (rough < 5e-3) & ((middle < 0.1).flatten(1).sum(dim=1) < 5)
-
-
-def at_least(values):
-    """Compute a lower bound of the mean of random values, wrong once in 30,000 times."""
-    return values.mean() - 4 * values.std() / len(values) ** 0.5
-
-
-def share_of(which):
-    """Compute the share of what is true, 0 of nothing."""
-    return which.double().sum().item() / max(len(which), 1)
-
-
 # %% nbgrader={"grade": false, "grade_id": "try_augmentation", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_augmentation(probes, calls):
-    """Describe an augmentation by its statistics on ramps to the right and downwards, and grey."""
-    augmentation = make_augmentation()
-    outputs = [augmentation(probes) for _ in range(calls)]
-    if outputs[0].shape != probes.shape or outputs[0].dtype != probes.dtype:
-        raise ValueError(f"the result is {tuple(outputs[0].shape)} of {outputs[0].dtype}")
-    outputs = torch.stack(outputs)
-    lowest, highest = outputs.aminmax()
-    to_the_right, downwards, flat = outputs.unbind(dim=1)
-    grey = probes[2].mean()
-    darkest, dark, noise = what_flat_images_show(flat, grey)
-    patch, noisy = darkest < grey - 0.12, noise > 1.5e-3
-    clean = [~patch & ~noisy & undisturbed(ramps) for ramps in (to_the_right, downwards)]
-    few = min(map(sum, clean)) < 60  # too often noise or patches: nothing can be said about others
-    rise, _ = slopes(to_the_right)
-    mirrored = share_of(median(rise) < 0)
-    strengths = perspective(rise)[clean[0]]
-    seen = strengths[strengths > 0.01]
-    right, down = map(median, slopes(downwards))
-    turned = torch.atan2(right, down).rad2deg()
-    angle = turned.abs()
-    tilt = torch.minimum(angle, 180 - angle)[clean[1] | few]  # upside down or not
-    largest = tilt.quantile(0.95)
-    results = [seeded(seed, probes) for seed in (1, 1, *range(2, 12))]
-    others = [not torch.equal(results[0], result) for result in results[2:]]
-    return {
-        "mirrored_half": int(mirrored > 0.35) + int(mirrored > 0.65),  # 0 never, 1 half, 2 always
-        "upside_down": int(share_of(angle > 135) > 0.1),
-        "turned_far": int(largest > 35),
-        "rotated": int(min(share_of(turned > 6), share_of(turned < -6)) > 0.05),  # to both sides
-        "turned_enough": int(largest > 8.6),
-        "all_are_rotated": int(share_of(tilt < 0.5) < 0.15),
-        "perspective": int(few or len(seen) > 0.04 * len(strengths)),
-        "perspective_too_strong": int(len(seen) > 9 and at_least(seen) > 0.064),
-        "noise": int(share_of(noisy) > 0.12),
-        "noise_too_often": int(share_of(noisy) > 0.65),
-        "noise_too_strong": int(share_of(noise[noisy] > 0.13) > 0.5),
-        "erased": int(share_of(patch) > 0.04),
-        "erased_too_often": int(share_of(patch) > 0.6),
-        "patches_too_large": int(share_of(dark[patch] > 270) > 0.02),
-        "patches_are_black": int(darkest.min() < 0.15),
-        "values_in_0_1": int(lowest > -1e-4 and highest < 1 + 1e-4),
-        "same_seed_same_result": int(torch.equal(results[0], results[1])),
-        "other_seeds_differ": int(sum(others) > 5),
-    }
+def try_augmentation(*case):
+    return watch.try_augmentation(make_augmentation, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -830,54 +573,8 @@ def training_batches(
 # The check hands your generator an augmentation that turns images into their negatives and records its inputs. Most of the check's samples have labels that are all different, so the check can see which image came with which label.
 
 # %% nbgrader={"grade": false, "grade_id": "watch_batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def by_label(y, images, labels, weights):
-    """Return the mean image that came with each label, and how often it came, against what is right."""
-    share = torch.ones(len(y)) if weights is None else weights / weights.mean()
-    means, counts = [], []
-    for label in y.unique():
-        came = images[labels == label]
-        means.append(came.sum(dim=0) / max(len(came), 1))
-        counts.append(round(len(came) / share[y == label].sum().item()))
-    return torch.stack(means), torch.tensor(counts, dtype=torch.int16)
-
-
-def watch_batches(X, y, batch_size, augmented, weights, group):
-    """Describe one epoch of batches by what they must have, whatever the order."""
-    given = []  # what the augmentation was called with
-
-    def negative(images):
-        given.append(images.clone())
-        return 1 - images
-
-    def epoch(seed):
-        torch.manual_seed(seed)
-        augmentation = negative if augmented else None
-        return iter(training_batches(X, y, batch_size, augmentation, weights, group))
-
-    batches = epoch(seed=1)
-    found = [next(batches)]
-    early = sum(map(len, given))
-    found += batches
-    sizes = [len(images) for images in given]
-    inside = [i.dtype is torch.float32 and i.min() >= 0 and i.max() <= 1 for i in given]
-    images, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    means, counts = by_label(y, images, labels, weights)
-    again, other = (torch.cat([y for _, y in epoch(seed)]) for seed in (1, 2))
-    places = [(y[None] == part[:, None]).int().argmax(dim=1) for _, part in found]  # of samples
-    neighbours = [bool(p.max() - p.min() == len(p) - 1) for p in places]
-    return {
-        "batch_sizes": torch.tensor([len(part) for _, part in found], dtype=torch.int16),
-        "images": means,  # of each label
-        "came_as_often_as_asked": counts,
-        "in_random_order": int(not torch.equal(labels, y)),
-        "batches_are_mixed": int(2 * sum(neighbours) <= len(neighbours)),
-        "same_seed_same_order": int(torch.equal(labels, again)),
-        "other_seed_other_order": int(not torch.equal(labels, other)),
-        "groups_small_enough": int(max(sizes, default=0) <= group),
-        "groups": len(sizes),
-        "augmented_in_0_1": int(all(inside)),
-        "one_batch_at_a_time": int(early <= 2 * batch_size),
-    }
+def watch_batches(*case):
+    return watch.watch_batches(training_batches, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -1026,32 +723,12 @@ def fit(run: Run, one_epoch, epochs: int, patience: int, path: Path | None = Non
 
 
 # %% [markdown]
-# The check lets `fit` run on a small model whose weights and running statistics are, after each epoch, the number of that epoch; the scores are given. You do not have to change this cell; read it if the check surprises you.
+# The check lets `fit` run on a small model whose weights and running statistics are, after each epoch, the number of that epoch; the scores are given. (It is in `lesson/watch/training.py` of the course's package: read it if the check surprises you.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watch_fit(scores, epochs, patience):
-    """Return which epochs fit trained, and what it kept."""
-    network, trained = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), []
-    run = Run(network)
-
-    def one_epoch(run, epoch):
-        trained.append(epoch)
-        for tensor in run.model.state_dict().values():
-            tensor.fill_(epoch)
-        return {"score": scores[epoch], "loss": 1 / (1 + epoch)}
-
-    model = fit(run, one_epoch, epochs, patience)
-    return {
-        "epochs": trained,
-        "history": [figures["score"] for figures in run.history],
-        "best_epoch": run.best["epoch"],
-        "best_score": run.best["score"],
-        "kept": run.best["weights"]["0.weight"],
-        "weight": network[0].weight,
-        "running_mean": network[1].running_mean,
-        "returned_it": int(model is run.model is network),
-    }
+def watch_fit(*case):
+    return watch.watch_fit(fit, Run, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -1118,90 +795,9 @@ def load_run(run: Run, path: Path) -> None:
 # The check trains a small network with dropout and batch norm twice: once without interruption, and once with the connection lost in the middle of the epochs that `lost_in` names. After each loss it continues with new objects and other random numbers, and only the one file is moved to another folder. The two results must be equal, to the last digit. The scaler is switched on even without a GPU, and doubles its factor every few steps. Finally, `load_run` is given a file with code in it, which must not run.
 
 
-# %% nbgrader={"grade": false, "grade_id": "lose_connection", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Disconnected(Exception):
-    """The connection is lost."""
-
-
-class Code:
-    """Code in a file: reading it back makes a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
-
-
-def refuses_code(folder):
-    """Say whether load_run refuses a file that has code in it."""
-    path, trace = Path(folder, "code.pt"), Path(folder, "code_ran")
-    torch.save(Code(str(trace)), path)
-    with suppress(Exception):
-        load_run(Run(nn.Linear(2, 3)), path)
-    return int(not trace.exists())
-
-
-def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
-    """Fit a small network to x, y; each lost connection begins a new session."""
-    trained, path = [], Path(folder, "run.pt")
-    for session, lost in enumerate([*lost_in, None]):
-        torch.manual_seed(10 + session)
-        before, path = path, Path(folder, f"{session}", "run.pt")
-        path.parent.mkdir()
-        if before.exists():
-            before.rename(path)
-        layers = nn.Linear(x.shape[1], 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5)
-        run = Run(nn.Sequential(*layers, nn.Linear(6, 3)).to(x.dtype))
-        run.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=5)
-
-        def one_epoch(run, epoch, lost=lost):
-            for number, rows in enumerate(torch.randperm(len(x)).split(4)):
-                if epoch == lost and number == 1:
-                    raise Disconnected
-                run.optimiser.zero_grad()
-                loss = F.cross_entropy(run.model.train()(x[rows]), y[rows])
-                run.scaler.scale(loss).backward()
-                run.scaler.step(run.optimiser)
-                run.scaler.update()
-            trained.append(epoch)
-            return {"score": scores[epoch], "random": torch.rand(()).item()}
-
-        with suppress(Disconnected):
-            fit(run, one_epoch, epochs, patience, path)
-    return run, trained
-
-
 # %% nbgrader={"grade": false, "grade_id": "compare_sessions", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
-    """Say whether lost connections change the result of a training run.
-
-    `ends` more sessions begin after the last epoch.
-    """
-    settings, lost_in = (x, y, scores, epochs, patience), [*lost_in, *[-1] * ends]
-    with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        whole, _ = in_sessions(*settings, [], one)
-        run, trained = in_sessions(*settings, lost_in, other)
-        refused = refuses_code(other)
-
-    def same(values):
-        pairs = zip(values(whole.model), values(run.model), strict=True)
-        return int(all(torch.equal(a, b) for a, b in pairs))
-
-    states = run.optimiser.state_dict()["state"].values()
-    return {
-        "epochs": trained,
-        "steps": max((int(state["step"]) for state in states), default=0),
-        "same_parameters": same(nn.Module.parameters),
-        "same_statistics": same(nn.Module.buffers),
-        "same_scores": int(
-            [h["score"] for h in run.history] == [h["score"] for h in whole.history]
-        ),
-        "same_random_numbers": int(run.history == whole.history),
-        "best_epoch": run.best["epoch"],
-        "same_scaler": int(run.scaler.state_dict() == whole.scaler.state_dict()),
-        "refuses_code": refused,
-    }
+def compare_sessions(*case):
+    return watch.compare_sessions(fit, load_run, Run, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -1280,6 +876,8 @@ def train_net(
 
 # %% [markdown]
 # Train two networks that differ only in the augmentation. They see few faces, 2,400 drawn ones, so that the difference shows within a minute. `FEW` is for this and the next sections; the network that you hand in learns from all of them.
+#
+# **Predict first.** Write your prediction in this cell: which of the two has the lower *training* loss at the end, which one the lower *validation* loss, and in which epoch does the plain one stop getting better?
 
 # %%
 # not run when graded
@@ -1642,6 +1240,8 @@ check.hidden("adjusted_logits", adjust_logits)
 
 # %% [markdown]
 # Now compare three networks, all trained with the same augmentation: the plain one (you have it already), one with class weights by the effective number, and one with the sampler. This takes half a minute.
+#
+# **Predict first.** Write your prediction in this cell: which of the three finds most of the disgusted faces, and what does it cost the others in accuracy?
 
 # %% nbgrader={"grade": false, "grade_id": "train_fair_runs", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1696,7 +1296,13 @@ for name, found in table.items():
 # %% [markdown]
 # How to read it: a gain in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on that. Do not rank rows that differ by a point or two: each training run is one throw of the dice, and with drawn faces the last column counts only 12. Do not combine remedies either: a network trained with weights or with the sampler already has balanced priors, and adjusting its logits as well overshoots.
 #
-# **Question 2** (6 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, and what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
+# **Question 2** (6 points). Is the class with the largest probability the best prediction? (about 15 min)
+#
+# A full answer
+#
+# - says for which measure it is, and under which two conditions,
+# - names two situations in which it is not, and what to predict there instead,
+# - compares two of the three remedies of this section (loss, batches, prediction) by what each costs.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -1769,25 +1375,8 @@ def flip_probabilities(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_flipping", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watch_flipping(weights, x, training):
-    """Flip with a small network of given weights; return its results, and the state it is left in."""
-    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
-    model = nn.Sequential(
-        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
-        nn.Linear(weights["5.weight"].shape[1], classes),
-    ).to(x.dtype).train(training)  # fmt: skip
-    model.load_state_dict(weights)
-    probabilities = flip_probabilities(model, x)
-    gradients_afterwards = torch.is_grad_enabled()
-    torch.set_grad_enabled(True)
-    return {
-        "probabilities": probabilities,
-        "needs_gradient": int(probabilities.requires_grad),
-        "gradients_afterwards": int(gradients_afterwards),
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model[3].training),
-        "running_mean": model[1].running_mean,
-    }
+def watch_flipping(*case):
+    return watch.watch_flipping(flip_probabilities, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "flip_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1798,6 +1387,8 @@ check.hidden("flip_values", watch_flipping)
 
 # %% [markdown]
 # What is it worth? Compare a single network with the three augmented networks together, both with one look and with two.
+#
+# **Predict first.** Write your prediction in this cell: how many points of accuracy does the mirror image add, and how many the ensemble?
 
 # %% nbgrader={"grade": false, "grade_id": "opinions_of_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1840,6 +1431,8 @@ for name, found in rows.items():
 # ## 8 · What was it good for?
 #
 # An **ablation** removes or adds one ingredient and leaves everything else as it is. Every network in the table below has the same architecture and saw the same faces for the same number of epochs. Each row adds one thing to the row above it; the ensemble is the augmented network with those of section 6 that had class weights and the sampler.
+#
+# **Predict first.** Write your prediction in this cell: which row gains most in accuracy, and which one in the recall of disgust?
 
 
 # %% nbgrader={"grade": false, "grade_id": "ablation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1860,7 +1453,14 @@ for name, found in ablation.items():
 # %% [markdown]
 # Read it from the top: which step gains most, and in which column? (If the first two rows are alike, the last epoch was as good as the best one: with a rate that falls to zero it often is.) Then count: how many test faces show disgust, and what does one of them do to the last column, and to macro-F1?
 #
-# **Question 3** (6 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, and what to do about each; gives a likely cause for 70 against 65.3 %, from the card of section 1; and says what is wrong with the threshold.* (about 15 min)
+# **Question 3** (6 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. (about 15 min)
+#
+# A full answer
+#
+# - quantifies the noise of one column from the number of faces,
+# - names two other reasons why such a table can mislead, and what to do about each,
+# - gives a likely cause for 70 against 65.3 %, from the card of section 1,
+# - says what is wrong with the threshold.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -2108,51 +1708,12 @@ def grad_cam(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 # The checks use a tiny network with given weights, small enough to compute by hand. It has dropout and batch norm, so that the mode matters, and in some cases it arrives in training mode.
 
 # %% nbgrader={"grade": false, "grade_id": "tiny_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class TinyNet(nn.Module):
-    """One convolution and two linear layers, with given weights."""
-
-    def __init__(self, weights):
-        super().__init__()
-        K, C = len(weights["features.0.bias"]), len(weights["head.4.bias"])
-        width, inputs = weights["head.1.weight"].shape
-        convolution, norm = nn.Conv2d(1, K, 3, padding=1), nn.BatchNorm2d(K)
-        self.features = nn.Sequential(
-            convolution, norm, nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(0.5)
-        )
-        self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(inputs, width), nn.Tanh(), nn.Dropout(0.5), nn.Linear(width, C)
-        )
-        self.to(weights["head.4.bias"].dtype).load_state_dict(weights)
-
-    def forward(self, x):
-        return self.head(self.features(x))
+def try_saliency(*case):
+    return watch.watch_explanation(saliency, *case)
 
 
-def watch_explanation(explain, weights, x, classes, training):
-    """Return the maps of a function for a tiny network, and what it left behind."""
-    model = TinyNet(weights).train(training)
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    maps = explain(model, x, classes)
-    gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters()]
-    gradients += [p.requires_grad for p in model.parameters()]
-    state = model.state_dict()
-    return {
-        "maps": maps,
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model.head[3].training),
-        "needs_gradient": int(maps.requires_grad) + int(x.requires_grad or x.grad is not None),
-        "gradients_untouched": int(all(gradients)),
-        "state_untouched": int(all(torch.equal(state[name], w) for name, w in weights.items())),
-    }
-
-
-def try_saliency(weights, x, classes, training):
-    return watch_explanation(saliency, weights, x, classes, training)
-
-
-def try_grad_cam(weights, x, classes, training):
-    return watch_explanation(grad_cam, weights, x, classes, training)
+def try_grad_cam(*case):
+    return watch.watch_explanation(grad_cam, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "saliency_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -2188,6 +1749,8 @@ plots.attention(test.X[rows], maps, titles)
 # How to read it: each row is a face. In the middle, the logit reacts most to the bright pixels; on the right, warm regions speak for the class. A network that learned expressions looks at mouth, eyes and brows. If it looks at a corner or at the edge of the hair, it has found something else that goes with the labels: find out what. A Grad-CAM can also be dark everywhere: nothing spoke for the class, but less spoke against it than against the others.
 #
 # Before you believe such a picture, do what Adebayo et al. (2018, *Sanity checks for saliency maps*) did: draw it for a network that has learned *nothing*.
+#
+# **Predict first.** Write your prediction in this cell: what will each of the two maps show?
 
 # %% nbgrader={"grade": false, "grade_id": "draw_sanity", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2200,3 +1763,16 @@ plots.attention(test.X[rows], maps, ["untrained"] * len(rows))
 # Compare the two pictures. In our runs the saliency of the untrained network was speckle all over the image, and its Grad-CAM lit up a corner or the background: so what the first picture showed *was* learned. If your two pictures look alike, the first one showed you the photograph, whose eyes and mouth have the strongest edges, and not your network. Adebayo et al. found popular methods whose maps hardly change when all weights are replaced by random ones; plain gradients and Grad-CAM passed their test.
 #
 # There are three more ways to be misled. First, you look for what you expect: a warm mouth convinces you, and you overlook a warm forehead. So write down what would surprise you before you look. Second, a map says *where*, not *what*: a bright mouth does not mean that the network sees a smile. Third, three faces are only three faces. Before you claim that a network looks at mouths, hide the mouths of the whole test set and measure what happens to the accuracy.
+
+# %% [markdown]
+# ## What you have now
+#
+# **What was learnt.** A card before the first epoch, because duplicates and rare classes explain most surprises. A loop that keeps the best epoch and survives a lost connection. Measures that say which class pays. And the habit of asking how many faces a difference is: on 800 faces, a point of accuracy is eight of them.
+#
+# **What the field does today.** Hardly anybody trains such a network from random weights any more: one fine-tunes a backbone trained on many millions of images (a3), with stronger automatic augmentation and weights averaged over training. Rare classes get adjusted logits or a balanced second stage, much as in section 6. Expressions are now labelled by several people, and the network learns the whole distribution of their answers. Whether such systems should be built at all is a question for the card, not for the loss.
+#
+# **Worth reading**
+#
+# - Barsoum et al. 2016, [*Training deep networks for facial expression recognition with crowd-sourced label distribution*](https://arxiv.org/abs/1608.01041): FER2013 with ten labels for each face.
+# - Menon et al. 2021, [*Long-tail learning via logit adjustment*](https://arxiv.org/abs/2007.07314): why section 6 subtracts log-priors.
+# - Adebayo et al. 2018, [*Sanity checks for saliency maps*](https://arxiv.org/abs/1810.03292): the experiment of section 9, for many methods.

@@ -154,7 +154,7 @@ plots.kernel_places(W, k, p, s, d, places)
 #
 # (Mathematicians call this cross-correlation. In their convolution the kernel is turned by 180°.)
 #
-# You could loop over the four indices of $y$ and slide a window. That takes millions of steps of Python for a small batch. **Turn the loops around:** loop over the few **taps** $(i, j)$ of the kernel. Over all positions $(u, v)$, tap $(i, j)$ meets the pixels $\tilde x_{\dots,\,su+i,\,sv+j}$: a regular grid, which is *one slice* of the padded images. So each tap is one slice and one product of matrices over the channels.
+# You could loop over the four indices of $y$ and slide a window. For 16 images, 16 filters and 32 × 32 positions that takes 262,144 steps of Python, and each adds up a whole window. **Turn the loops around:** loop over the few **taps** $(i, j)$ of the kernel. Over all positions $(u, v)$, tap $(i, j)$ meets the pixels $\tilde x_{\dots,\,su+i,\,sv+j}$: a regular grid, which is *one slice* of the padded images. So each tap is one slice and one product of matrices over the channels.
 #
 # **Task** (25 min, medium). Write `conv_forward`, by hand, for any kernel size, padding and stride. The kernel fits into the padded images, and a remainder shorter than a stride is ignored, as in section 1.
 #
