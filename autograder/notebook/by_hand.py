@@ -28,9 +28,10 @@ AUTOGRAD = {
     "torch._make_dual",  # forward mode: torch.func.jvp, jacfwd, hessian, linearize
 }
 GRADIENT_SET = "torch.Tensor.grad.__set__"  # how an optimiser is given one
-WHOLE_ANSWERS = {  # of torch itself
+WHOLE_ANSWERS = {  # of torch itself, and of torch.ops.aten
     "batch_norm", "layer_norm", "group_norm", "instance_norm", "native_batch_norm",
-    "native_layer_norm", "conv1d", "conv2d",
+    "native_layer_norm", "conv1d", "conv2d", "conv3d", "convolution", "conv_transpose1d",
+    "conv_transpose2d", "conv_transpose3d", "convolution_backward", "native_batch_norm_backward",
 }  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def refusal(function: Any) -> str:
     if name == GRADIENT_SET:
         return f"{name} was called: make the steps by hand, without torch.optim."
     in_torch = getattr(torch, function.__name__, None) is function  # torch.relu_, say
-    if in_torch and function.__name__ in WHOLE_ANSWERS:
+    bare = function.__name__.split(".")[0]  # convolution_backward.default, say
+    if (in_torch or name.startswith("aten.")) and bare in WHOLE_ANSWERS:
         return f"{name} was called: it is the whole answer. Write it with simpler operations."
     if name.startswith("torch.nn.") and name not in ALLOWED and not in_torch:
         return f"{name} was called: {WITHOUT_NN}"

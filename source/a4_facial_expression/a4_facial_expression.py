@@ -13,11 +13,25 @@
 # %% [markdown]
 # # Facial expressions: a CNN that is fair to rare classes
 #
-# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and derive what your library computes: convolution sizes, batch norm, softmax and Adam.
+# **After this notebook you can** describe a data set before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, train it so that a lost connection costs nothing, measure what accuracy hides, be fair to a class with few examples, and look at what its answers depend on.
 #
-# **Time** about 10 hours, two of them with paper and pencil · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 79 for code and for your trained net, graded by hidden checks, and 21 for written answers
+# **Time** about 8 hours, training included · **Hardware** any laptop; with a GPU, the real FER2013 and the large network · **Points** 100: 82 for code and for your trained net, graded by hidden checks, and 18 for three written answers
 #
-# You may use all of `torch.nn` here, except in the section on mathematics, which says so. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# | section | what you do | time | points |
+# |---|---|---:|---:|
+# | 1 · A card for the data | count, and find faces that appear in two splits | 30 min | 7 |
+# | 2 · The network of the report | build one to a specification, and a small one of your own | 80 min | 18 |
+# | 3 · Augmentation | new versions of each face, in batches | 50 min | 8 |
+# | 4 · Training that survives | a loop that keeps the best epoch and resumes | 70 min | 15 |
+# | 5 · What accuracy hides | confusion matrix, recall, macro-F1 | 50 min | 8 |
+# | 6 · Fair to the rare | weights, samplers, adjusted predictions | 65 min | 18 |
+# | 7 · Two looks and several opinions | mirror images and ensembles | 25 min | 5 |
+# | 8 · What was it good for? | an ablation, and the network that you hand in | 35 min, plus training | 16 |
+# | 9 · Where does it look? | saliency and Grad-CAM, and whether to believe them | 45 min | 5 |
+#
+# **You hand in** this notebook and `faces_net.safetensors`, the network of section 8. The sections build on each other: do them in order, over several days.
+#
+# You may use all of `torch.nn` here. (What these layers compute, and their gradients, is the subject of a6, *Layers by hand*.) Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -31,28 +45,22 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
     # %pip install -q autograder-*.whl
 
 import math
-import os
 import re
 import time
 import zlib
-from contextlib import suppress
 from copy import deepcopy
-from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.assignments.a4_facial_expression.lesson import plots, watch
 from autograder.notebook.artifacts import load_artifact, save_artifact
 from data_scripts import fer2013
 
@@ -118,7 +126,7 @@ def class_counts(y: torch.Tensor, num_classes: int) -> tuple[torch.Tensor, float
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "card_counts", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "card_counts", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("card_counts", class_counts)
 ### BEGIN HIDDEN TESTS
 check.hidden("card_counts", class_counts)
@@ -174,7 +182,7 @@ def duplicates_of_crops(first, second):
     return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
 
-# %% nbgrader={"grade": true, "grade_id": "duplicate_pairs", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "duplicate_pairs", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("duplicate_pairs", duplicates_of_crops)
 ### BEGIN HIDDEN TESTS
 check.hidden("duplicate_pairs", duplicates_of_crops)
@@ -298,155 +306,15 @@ class ReportCNN(nn.Module):
 # The second check looks at the logits.
 
 # %% nbgrader={"grade": false, "grade_id": "filled", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Undrawn(TorchFunctionMode):
-    """While it is on, matrices and filters are not drawn: forty million numbers take too long."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        given = *args, *(kwargs or {}).values()
-        if getattr(func, "__module__", "") == "torch.nn.init" and given[0].dim() > 1:
-            return given[0]
-        return func(*args, **(kwargs or {}))
+def report_cnn_logits(*case):
+    return watch.report_cnn_logits(ReportCNN, *case)
 
 
-@lru_cache(maxsize=1)
-@torch.no_grad()
-def built(network: type) -> nn.Module:
-    with Undrawn():
-        model = network().eval()
-        model(torch.zeros(1, 1, 64, 64))  # a lazy layer learns its shape
-    return model
+def report_cnn_properties(*case):
+    return watch.report_cnn_properties(ReportCNN, *case)
 
 
-@torch.no_grad()
-def filled(model: nn.Module, sequence: torch.Tensor) -> nn.Module:
-    """Fill a network with numbers of a sequence (L,), by type and shape; evaluation mode."""
-    torch.manual_seed(0)  # what is dropped does not depend on what was computed before
-    for name, values in model.eval().state_dict().items():
-        C, kind = len(values) if values.dim() else 0, name.rsplit(".", 1)[-1]
-        if values.dim() > 1:  # row k of a matrix, or filter k, is sequence[k : k + fan_in]
-            fan_in = values[0].numel()
-            rows = (sequence * fan_in**-0.5).unfold(0, fan_in, 1)[:C]
-            values.copy_(rows.view(values.shape))
-        elif kind == "weight":
-            values.copy_(sequence.flip(0)[:C])
-        elif kind == "bias":
-            values.copy_(0.3 * sequence[C : 2 * C])
-        elif kind == "running_mean":
-            values.copy_(0.5 * sequence[2 * C : 3 * C])
-        elif kind == "running_var":
-            values.copy_(0.5 + sequence[3 * C : 4 * C] ** 2)
-    return model
-
-
-@torch.no_grad()
-def report_cnn_logits(sequence, images):
-    return filled(built(ReportCNN), sequence)(images)
-
-
-# %% nbgrader={"grade": false, "grade_id": "look_at_report_cnn", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def agree(one, other):
-    """Say whether two results are equal, up to rounding in float32."""
-    return int(torch.allclose(one, other, rtol=1e-3, atol=1e-4))
-
-
-def without_gradient(model, images):
-    """Say for each parameter of a model whether its output does not depend on it."""
-    loss = model(images).square().sum()
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
-    return [gradient is None or not is_there(gradient) for gradient in found]
-
-
-def is_there(gradient):
-    """Say whether any number of a gradient is not 0; most often, one of the first is not."""
-    return bool(gradient.flatten()[:1000].any() or gradient.any())
-
-
-def look_at_head(model, maps):
-    """Measure the share of inputs that each linear layer of the head misses while training.
-
-    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random."""
-    matrices = [p for p in model.head.parameters() if p.dim() == 2]
-    matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
-    by_width = {len(p): p for p in model.head.parameters() if p.dim() == 1}
-    biases = [by_width[len(m)] for m in matrices if len(m) in by_width]
-    gradients = torch.autograd.grad(model.head.train()(maps).sum(), matrices + biases)
-    model.head.eval()
-    of_matrices, of_biases = gradients[: len(matrices)], gradients[len(matrices) :]
-    missing = [~gradient[:64].any(dim=0) for gradient in of_matrices]  # a dropped one's column is 0
-    dropped = torch.tensor([share.double().mean().item() for share in missing])
-    slopes = []
-    if len(biases) == len(matrices):
-        layers = zip(of_biases, matrices[1:], of_biases[1:], strict=False)
-        slopes = [kinds_of_slopes(*layer) for layer in layers]
-    return dropped, torch.tensor(slopes, dtype=torch.int16)
-
-
-def kinds_of_slopes(before, matrix, after):
-    """Say how the activation in front of a matrix slopes, given the gradients of two biases.
-
-    What the matrix sends back is multiplied by the slope (1 where positive) and by dropout."""
-    back = after @ matrix
-    clear = back.abs() > 0.05 * back.abs().max()
-    found = (before / back)[clear]
-    found = found[(found > 0.01) & (found < 0.9)].round(decimals=2).unique()
-    return min(len(found), 1) + int(len(found) > 5)
-
-
-def running_statistics(block):
-    """Copy the running means of a block."""
-    found = [b.flatten() for name, b in block.named_buffers() if name.endswith("running_mean")]
-    return torch.cat([*found, torch.zeros(1)])
-
-
-def momentum(states):
-    """Find by what part running statistics move in a step, from three states, one a step apart."""
-    first, second = (b - a for a, b in pairwise(states))
-    return 1 - (second.norm() / first.norm()).item() if first.any() else 0.0
-
-
-# %% nbgrader={"grade": false, "grade_id": "report_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def report_cnn_properties(sequence, images):
-    """Return how the network is built, and how it behaves in both modes."""
-    model = filled(built(ReportCNN), sequence)
-    shapes, dropped, moved, slopes, whole_maps = [], [], [], 0, 0
-    with torch.no_grad():
-        logits = model(images)
-        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
-        same = alone or agree(model(images), logits)
-        x = images
-        for block in model.blocks:
-            block.train()
-            states = [running_statistics(block)]
-            once = block(x)
-            states.append(running_statistics(block))
-            again = block(x)
-            moved.append(momentum([*states, running_statistics(block)]))
-            there = once != 0
-            dropped.append((again[there] == 0).double().mean().item())
-            if not shapes:
-                negative = (once < 0) & (again < 0)
-                drawn = once[negative] != again[negative]
-                slopes = int(negative.any()) + int(drawn.double().mean() > 0.9)
-                whole_maps = int((~again.flatten(2).any(dim=2) & there.flatten(2).any(dim=2)).sum())
-            shapes.append(list(once.shape[1:]))
-            x = block.eval()(x)
-    dropped_in_head, slopes_in_head = look_at_head(model, torch.ones_like(x[:1]))
-    return {
-        "parameters": torch.tensor(sum(p.numel() for p in model.parameters())),
-        "shapes": torch.tensor(shapes, dtype=torch.int16),
-        "same_answer_twice": same,
-        "image_for_itself": alone,
-        "dropped_in_blocks": (20 * torch.tensor(dropped)).round() / 20,  # to the nearest 5 %
-        "no_whole_maps": int(whole_maps == 0),
-        "slopes": slopes,  # of the first block: 0 none, 1 fixed, 2 random
-        "dropped_in_head": (10 * dropped_in_head).round() / 10,
-        "slopes_in_head": slopes_in_head,  # of its three activations, in the same way
-        "momentum": torch.tensor(moved).round(decimals=3),  # of the batch norms
-        "without_gradient": sum(without_gradient(model, images[:1])),
-    }
-
-
-# %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "report_cnn_structure", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("report_cnn_structure", report_cnn_properties)
 ### BEGIN HIDDEN TESTS
 check.hidden("report_cnn_structure", report_cnn_properties)
@@ -475,13 +343,19 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 # %% [markdown]
 # How to read it: each bar is the share of all parameters that belong to a layer. The four convolutions, which do the seeing, are hardly visible.
 #
-# **Question 1** (3 points). What does each type of layer do in this network, and where are the parameters? *A full answer gives one reason for each of convolution, batch norm, activation, max pooling and dropout; names the layer with most of the parameters, their number and their share, with the calculation; and says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.* (about 15 min)
+# **Question 1** (6 points). What does each type of layer do in this network, and where are the parameters? (about 15 min)
+#
+# A full answer
+#
+# - gives one reason for each of convolution, batch norm, activation, max pooling and dropout,
+# - names the layer with most of the parameters, their number and their share, with the calculation,
+# - says how many parameters that layer would have if the maps were averaged over their positions (global average pooling) before it, and what would be lost.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Convolution: the same small filter at every position, so a mouth corner is learned once and found anywhere, with few weights. Batch norm: keeps the numbers of each channel at a similar mean and spread in every layer, so that larger learning rates work; its noise from batch to batch regularises a little. (It also makes the biases of the convolutions before it useless, because it subtracts them again. The report has them nevertheless.) Activation: without it, all layers together would be one linear map; ReLU is cheap and its gradient does not shrink; RReLU lets a gradient through for negative inputs too, and its random slope is a kind of noise that regularises. Max pooling: halves height and width, so later filters see a larger part of the face, the cost falls, and a shift by a pixel matters less. Dropout: random values are set to zero during training, so no unit can rely on a single other one; it reduces overfitting, which a network of 40 million parameters and 28,709 faces needs. Parameters: the first linear layer has 8192 · 4096 + 4096 = 33,558,528 of 39,569,799, that is 85 %; all four convolutions together have 1,549,824, or 4 %. With global average pooling, the 512 × 4 × 4 maps become 512 numbers: 512 · 4096 + 4096 = 2,101,248 parameters, 31.5 million fewer. What is lost is where something was found: 4 × 4 positions become one. After four blocks each position has seen a good part of the face, and training adapts to the pooling, so it usually costs little.
 #
-# **Marking.** 1 point: the five types of layer, each with a reason (0.5 for three or four). 1 point: the first linear layer, 33.6 million, 85 %, calculated. 1 point: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the positions are lost (0.5 for the number alone).
+# **Marking.** 2 points: the five types of layer, each with a reason (1 for three or four). 2 points: the first linear layer, 33.6 million, 85 %, calculated. 2 points: 512 inputs instead of 8192, 2.1 million left (or a sixteenth), and that the positions are lost (1 for the number alone).
 # ### END SOLUTION
 
 # %% [markdown]
@@ -491,7 +365,7 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 #
 # **Task** (30 min, medium). Build `SmallCNN` for normalised images of 1 × 48 × 48. The layers are up to you. The network must
 #
-# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 10 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else.
+# 1. have two sub-modules: `features` turns images (N, 1, 48, 48) into maps (N, K, h, w), with *at least 3 × 3 positions*, because section 9 asks where your network looks; `head` turns the maps into logits (N, 7). `forward(x)` is `head(features(x))`, and nothing else. (`self.features = nn.Sequential(…)` and `self.head = nn.Sequential(…)` will do.)
 # 2. have at most **300,000** parameters, all of which affect the output.
 # 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
 #
@@ -534,45 +408,11 @@ class SmallCNN(nn.Module):
 
 
 # %% nbgrader={"grade": false, "grade_id": "small_cnn_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-@torch.no_grad()
-def disturb(model, begin, strength):
-    """Move parameters from where they began: a 0 that was set on purpose is no mistake."""
-    for parameter, value in zip(model.parameters(), begin, strict=True):
-        spread = 0.02 + strength * value.std(correction=0)
-        parameter.copy_(value + spread * torch.randn_like(value))
+def small_cnn_properties(*case):
+    return watch.small_cnn_properties(SmallCNN, *case)
 
 
-def small_cnn_properties(images):
-    """Say whether the network keeps the rules, for normalised images (N, 1, 48, 48)."""
-    model, unused, outputs = SmallCNN().eval(), [], []
-    with torch.no_grad():
-        model(images)  # a lazy layer learns its shape
-    begin = [parameter.detach().clone() for parameter in model.parameters()]
-    for strength in [1.0] * 15 + [0.0]:  # by chance, a unit may be dead in some of them
-        disturb(model, begin, strength)
-        unused.append(without_gradient(model, images[:2]))
-        outputs.append(model(images).detach())
-    with torch.no_grad():
-        logits, maps = outputs[-1], model.features(images)
-        alone = agree(torch.cat([model(image[None]) for image in images]), logits)
-        same = alone or agree(model(images), logits)
-        composed = agree(model.head(maps), logits)
-    outputs = torch.cat(outputs)
-    are_logarithms = (outputs.exp().sum(dim=1) - 1).abs().max() < 1e-4
-    return {
-        "shape": torch.tensor(logits.shape),
-        "finite": int(logits.isfinite().all()),
-        "within_budget": int(sum(p.numel() for p in model.parameters()) <= 300_000),
-        "maps_with_places": int(maps.dim() == 4 and min(maps.shape[-2:]) >= 3),
-        "head_of_features": composed,
-        "same_answer_twice": same,
-        "image_for_itself": alone,
-        "logits": int(outputs.min() < 0 and not are_logarithms),
-        "without_gradient": sum(map(all, zip(*unused, strict=True))),
-    }
-
-
-# %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "small_cnn", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("small_cnn", small_cnn_properties)
 ### BEGIN HIDDEN TESTS
 check.hidden("small_cnn", small_cnn_properties)
@@ -639,109 +479,12 @@ def make_augmentation() -> v2.Transform:
 # %% [markdown]
 # How do you check something random? By its statistics. The check applies your transform 600 times to three images: a ramp that gets brighter to the right, one that gets brighter downwards, and a flat grey one. Where the first ramp falls instead of rising, it was mirrored; the angle of the second one says how it was turned; a slope that differs between one half of the image and the other means perspective; the flat image shows patches and noise. The check measures how often and how strongly each happens. Its thresholds lie well outside the bounds above, so a transform within them is safe. (It cannot tell blur from a smooth rotation, so it does not test blur. Your network will.)
 
-# %% nbgrader={"grade": false, "grade_id": "measure_ramps", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def slopes(images):
-    """Measure how images (T, 1, 48, 48) rise in the middle: to the right, and downwards."""
-    middle = F.avg_pool2d(images[:, 0, 8:-8, 8:-8], 5, stride=1)  # (T, 28, 28), less noisy
-    return middle[:, :, 8:] - middle[:, :, :-8], middle[:, 8:] - middle[:, :-8]
-
-
-def median(values):
-    return values.flatten(1).median(dim=1).values
-
-
-def perspective(rise):
-    """Measure for each ramp how its slopes (T, 28, 20) differ between its halves."""
-    rise = rise.abs()
-    halves = (rise[:, :14], rise[:, 14:]), (rise[:, :, :10], rise[:, :, 10:])
-    ratios = [(median(one) / median(other)).log().abs() for one, other in halves]
-    return torch.maximum(*ratios)
-
-
-def seeded(seed, probes):
-    """Augment with the random numbers of a seed."""
-    torch.manual_seed(seed)
-    return make_augmentation()(probes)
-
-
-def what_flat_images_show(images, grey):
-    """Measure for each flat image (T, 1, 48, 48) how its middle, of 576 pixels, differs from grey.
-
-    The darkest place of 5 x 5 pixels, the number of dark pixels, and the strength of the noise.
-    """
-    middle = images[:, 0, 12:-12, 12:-12]
-    darkest = F.avg_pool2d(middle, 5, stride=1).flatten(1).amin(dim=1)
-    dark = (middle < grey / 2).flatten(1).sum(dim=1)
-    noise = 1.48 * median((middle - median(middle)[:, None, None]).abs())  # standard deviation
-    return darkest, dark, noise
-
-
-def undisturbed(ramps):
-    """Say for each ramp (T, 1, 48, 48) whether its middle has neither noise nor a dark patch."""
-    middle = ramps[:, 0, 12:-12, 12:-12]
-    rough = median((middle[:, 1:-1, 1:-1] - F.avg_pool2d(middle, 3, stride=1)).abs())
-    return (rough < 5e-3) & ((middle < 0.1).flatten(1).sum(dim=1) < 5)
-
-
-def at_least(values):
-    """Compute a lower bound of the mean of random values, wrong once in 30,000 times."""
-    return values.mean() - 4 * values.std() / len(values) ** 0.5
-
-
-def share_of(which):
-    """Compute the share of what is true, 0 of nothing."""
-    return which.double().sum().item() / max(len(which), 1)
-
-
 # %% nbgrader={"grade": false, "grade_id": "try_augmentation", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_augmentation(probes, calls):
-    """Describe an augmentation by its statistics on ramps to the right and downwards, and grey."""
-    augmentation = make_augmentation()
-    outputs = [augmentation(probes) for _ in range(calls)]
-    if outputs[0].shape != probes.shape or outputs[0].dtype != probes.dtype:
-        raise ValueError(f"the result is {tuple(outputs[0].shape)} of {outputs[0].dtype}")
-    outputs = torch.stack(outputs)
-    lowest, highest = outputs.aminmax()
-    to_the_right, downwards, flat = outputs.unbind(dim=1)
-    grey = probes[2].mean()
-    darkest, dark, noise = what_flat_images_show(flat, grey)
-    patch, noisy = darkest < grey - 0.12, noise > 1.5e-3
-    clean = [~patch & ~noisy & undisturbed(ramps) for ramps in (to_the_right, downwards)]
-    few = min(map(sum, clean)) < 60  # too often noise or patches: nothing can be said about others
-    rise, _ = slopes(to_the_right)
-    mirrored = share_of(median(rise) < 0)
-    strengths = perspective(rise)[clean[0]]
-    seen = strengths[strengths > 0.01]
-    right, down = map(median, slopes(downwards))
-    turned = torch.atan2(right, down).rad2deg()
-    angle = turned.abs()
-    tilt = torch.minimum(angle, 180 - angle)[clean[1] | few]  # upside down or not
-    largest = tilt.quantile(0.95)
-    results = [seeded(seed, probes) for seed in (1, 1, *range(2, 12))]
-    others = [not torch.equal(results[0], result) for result in results[2:]]
-    return {
-        "mirrored_half": int(mirrored > 0.35) + int(mirrored > 0.65),  # 0 never, 1 half, 2 always
-        "upside_down": int(share_of(angle > 135) > 0.1),
-        "turned_far": int(largest > 35),
-        "rotated": int(min(share_of(turned > 6), share_of(turned < -6)) > 0.05),  # to both sides
-        "turned_enough": int(largest > 8.6),
-        "all_are_rotated": int(share_of(tilt < 0.5) < 0.15),
-        "perspective": int(few or len(seen) > 0.04 * len(strengths)),
-        "perspective_too_strong": int(len(seen) > 9 and at_least(seen) > 0.064),
-        "noise": int(share_of(noisy) > 0.12),
-        "noise_too_often": int(share_of(noisy) > 0.65),
-        "noise_too_strong": int(share_of(noise[noisy] > 0.13) > 0.5),
-        "erased": int(share_of(patch) > 0.04),
-        "erased_too_often": int(share_of(patch) > 0.6),
-        "patches_too_large": int(share_of(dark[patch] > 270) > 0.02),
-        "patches_are_black": int(darkest.min() < 0.15),
-        "values_in_0_1": int(lowest > -1e-4 and highest < 1 + 1e-4),
-        "same_seed_same_result": int(torch.equal(results[0], results[1])),
-        "other_seeds_differ": int(sum(others) > 5),
-    }
+def try_augmentation(*case):
+    return watch.try_augmentation(make_augmentation, *case)
 
 
-# %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "augmentation_statistics", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("augmentation_statistics", try_augmentation)
 ### BEGIN HIDDEN TESTS
 check.hidden("augmentation_statistics", try_augmentation)
@@ -830,57 +573,11 @@ def training_batches(
 # The check hands your generator an augmentation that turns images into their negatives and records its inputs. Most of the check's samples have labels that are all different, so the check can see which image came with which label.
 
 # %% nbgrader={"grade": false, "grade_id": "watch_batches", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def by_label(y, images, labels, weights):
-    """Return the mean image that came with each label, and how often it came, against what is right."""
-    share = torch.ones(len(y)) if weights is None else weights / weights.mean()
-    means, counts = [], []
-    for label in y.unique():
-        came = images[labels == label]
-        means.append(came.sum(dim=0) / max(len(came), 1))
-        counts.append(round(len(came) / share[y == label].sum().item()))
-    return torch.stack(means), torch.tensor(counts, dtype=torch.int16)
+def watch_batches(*case):
+    return watch.watch_batches(training_batches, *case)
 
 
-def watch_batches(X, y, batch_size, augmented, weights, group):
-    """Describe one epoch of batches by what they must have, whatever the order."""
-    given = []  # what the augmentation was called with
-
-    def negative(images):
-        given.append(images.clone())
-        return 1 - images
-
-    def epoch(seed):
-        torch.manual_seed(seed)
-        augmentation = negative if augmented else None
-        return iter(training_batches(X, y, batch_size, augmentation, weights, group))
-
-    batches = epoch(seed=1)
-    found = [next(batches)]
-    early = sum(map(len, given))
-    found += batches
-    sizes = [len(images) for images in given]
-    inside = [i.dtype is torch.float32 and i.min() >= 0 and i.max() <= 1 for i in given]
-    images, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    means, counts = by_label(y, images, labels, weights)
-    again, other = (torch.cat([y for _, y in epoch(seed)]) for seed in (1, 2))
-    places = [(y[None] == part[:, None]).int().argmax(dim=1) for _, part in found]  # of samples
-    neighbours = [bool(p.max() - p.min() == len(p) - 1) for p in places]
-    return {
-        "batch_sizes": torch.tensor([len(part) for _, part in found], dtype=torch.int16),
-        "images": means,  # of each label
-        "came_as_often_as_asked": counts,
-        "in_random_order": int(not torch.equal(labels, y)),
-        "batches_are_mixed": int(2 * sum(neighbours) <= len(neighbours)),
-        "same_seed_same_order": int(torch.equal(labels, again)),
-        "other_seed_other_order": int(not torch.equal(labels, other)),
-        "groups_small_enough": int(max(sizes, default=0) <= group),
-        "groups": len(sizes),
-        "augmented_in_0_1": int(all(inside)),
-        "one_batch_at_a_time": int(early <= 2 * batch_size),
-    }
-
-
-# %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "training_batches_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("training_batches_values", watch_batches)
 ### BEGIN HIDDEN TESTS
 check.hidden("training_batches_values", watch_batches)
@@ -927,7 +624,7 @@ def smooth_labels(y: torch.Tensor, num_classes: int, smoothing: float) -> torch.
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "schedule_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "schedule_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("schedule_values", learning_rate)
 ### BEGIN HIDDEN TESTS
 check.hidden("schedule_values", learning_rate)
@@ -1026,35 +723,15 @@ def fit(run: Run, one_epoch, epochs: int, patience: int, path: Path | None = Non
 
 
 # %% [markdown]
-# The check lets `fit` run on a small model whose weights and running statistics are, after each epoch, the number of that epoch; the scores are given. You do not have to change this cell; read it if the check surprises you.
+# The check lets `fit` run on a small model whose weights and running statistics are, after each epoch, the number of that epoch; the scores are given. (It is in `lesson/watch/training.py` of the course's package: read it if the check surprises you.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_fit", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watch_fit(scores, epochs, patience):
-    """Return which epochs fit trained, and what it kept."""
-    network, trained = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), []
-    run = Run(network)
-
-    def one_epoch(run, epoch):
-        trained.append(epoch)
-        for tensor in run.model.state_dict().values():
-            tensor.fill_(epoch)
-        return {"score": scores[epoch], "loss": 1 / (1 + epoch)}
-
-    model = fit(run, one_epoch, epochs, patience)
-    return {
-        "epochs": trained,
-        "history": [figures["score"] for figures in run.history],
-        "best_epoch": run.best["epoch"],
-        "best_score": run.best["score"],
-        "kept": run.best["weights"]["0.weight"],
-        "weight": network[0].weight,
-        "running_mean": network[1].running_mean,
-        "returned_it": int(model is run.model is network),
-    }
+def watch_fit(*case):
+    return watch.watch_fit(fit, Run, *case)
 
 
-# %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "fit_keeps_the_best", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("fit_keeps_the_best", watch_fit)
 ### BEGIN HIDDEN TESTS
 check.hidden("fit_keeps_the_best", watch_fit)
@@ -1118,93 +795,12 @@ def load_run(run: Run, path: Path) -> None:
 # The check trains a small network with dropout and batch norm twice: once without interruption, and once with the connection lost in the middle of the epochs that `lost_in` names. After each loss it continues with new objects and other random numbers, and only the one file is moved to another folder. The two results must be equal, to the last digit. The scaler is switched on even without a GPU, and doubles its factor every few steps. Finally, `load_run` is given a file with code in it, which must not run.
 
 
-# %% nbgrader={"grade": false, "grade_id": "lose_connection", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class Disconnected(Exception):
-    """The connection is lost."""
-
-
-class Code:
-    """Code in a file: reading it back makes a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __reduce__(self):
-        return os.mkdir, (self.folder,)
-
-
-def refuses_code(folder):
-    """Say whether load_run refuses a file that has code in it."""
-    path, trace = Path(folder, "code.pt"), Path(folder, "code_ran")
-    torch.save(Code(str(trace)), path)
-    with suppress(Exception):
-        load_run(Run(nn.Linear(2, 3)), path)
-    return int(not trace.exists())
-
-
-def in_sessions(x, y, scores, epochs, patience, lost_in, folder):
-    """Fit a small network to x, y; each lost connection begins a new session."""
-    trained, path = [], Path(folder, "run.pt")
-    for session, lost in enumerate([*lost_in, None]):
-        torch.manual_seed(10 + session)
-        before, path = path, Path(folder, f"{session}", "run.pt")
-        path.parent.mkdir()
-        if before.exists():
-            before.rename(path)
-        layers = nn.Linear(x.shape[1], 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5)
-        run = Run(nn.Sequential(*layers, nn.Linear(6, 3)).to(x.dtype))
-        run.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=5)
-
-        def one_epoch(run, epoch, lost=lost):
-            for number, rows in enumerate(torch.randperm(len(x)).split(4)):
-                if epoch == lost and number == 1:
-                    raise Disconnected
-                run.optimiser.zero_grad()
-                loss = F.cross_entropy(run.model.train()(x[rows]), y[rows])
-                run.scaler.scale(loss).backward()
-                run.scaler.step(run.optimiser)
-                run.scaler.update()
-            trained.append(epoch)
-            return {"score": scores[epoch], "random": torch.rand(()).item()}
-
-        with suppress(Disconnected):
-            fit(run, one_epoch, epochs, patience, path)
-    return run, trained
-
-
 # %% nbgrader={"grade": false, "grade_id": "compare_sessions", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def compare_sessions(x, y, scores, epochs, patience, lost_in, ends=0):
-    """Say whether lost connections change the result of a training run.
-
-    `ends` more sessions begin after the last epoch.
-    """
-    settings, lost_in = (x, y, scores, epochs, patience), [*lost_in, *[-1] * ends]
-    with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        whole, _ = in_sessions(*settings, [], one)
-        run, trained = in_sessions(*settings, lost_in, other)
-        refused = refuses_code(other)
-
-    def same(values):
-        pairs = zip(values(whole.model), values(run.model), strict=True)
-        return int(all(torch.equal(a, b) for a, b in pairs))
-
-    states = run.optimiser.state_dict()["state"].values()
-    return {
-        "epochs": trained,
-        "steps": max((int(state["step"]) for state in states), default=0),
-        "same_parameters": same(nn.Module.parameters),
-        "same_statistics": same(nn.Module.buffers),
-        "same_scores": int(
-            [h["score"] for h in run.history] == [h["score"] for h in whole.history]
-        ),
-        "same_random_numbers": int(run.history == whole.history),
-        "best_epoch": run.best["epoch"],
-        "same_scaler": int(run.scaler.state_dict() == whole.scaler.state_dict()),
-        "refuses_code": refused,
-    }
+def compare_sessions(*case):
+    return watch.compare_sessions(fit, load_run, Run, *case)
 
 
-# %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "fit_resumes", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("fit_resumes", compare_sessions)
 ### BEGIN HIDDEN TESTS
 check.hidden("fit_resumes", compare_sessions)
@@ -1280,6 +876,8 @@ def train_net(
 
 # %% [markdown]
 # Train two networks that differ only in the augmentation. They see few faces, 2,400 drawn ones, so that the difference shows within a minute. `FEW` is for this and the next sections; the network that you hand in learns from all of them.
+#
+# **Predict first.** Write your prediction in this cell: which of the two has the lower *training* loss at the end, which one the lower *validation* loss, and in which epoch does the plain one stop getting better?
 
 # %%
 # not run when graded
@@ -1425,7 +1023,7 @@ def macro_f1(confusion: torch.Tensor) -> float:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "macro_f1_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "macro_f1_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.public("macro_f1_values", macro_f1)
 ### BEGIN HIDDEN TESTS
 check.hidden("macro_f1_values", macro_f1)
@@ -1526,7 +1124,7 @@ def inverse_frequency(counts: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "inverse_frequency_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "inverse_frequency_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 check.public("inverse_frequency_values", inverse_frequency)
 ### BEGIN HIDDEN TESTS
 check.hidden("inverse_frequency_values", inverse_frequency)
@@ -1559,7 +1157,7 @@ def effective_number(counts: torch.Tensor, beta: float) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "effective_number_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "effective_number_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("effective_number_values", effective_number)
 ### BEGIN HIDDEN TESTS
 check.hidden("effective_number_values", effective_number)
@@ -1594,7 +1192,7 @@ def sample_weights(y: torch.Tensor, num_classes: int) -> torch.Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "sample_weight_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "sample_weight_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("sample_weight_values", sample_weights)
 ### BEGIN HIDDEN TESTS
 check.hidden("sample_weight_values", sample_weights)
@@ -1634,7 +1232,7 @@ def adjust_logits(logits: torch.Tensor, counts: torch.Tensor, tau: float) -> tor
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "adjusted_logits", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "adjusted_logits", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("adjusted_logits", adjust_logits)
 ### BEGIN HIDDEN TESTS
 check.hidden("adjusted_logits", adjust_logits)
@@ -1642,6 +1240,8 @@ check.hidden("adjusted_logits", adjust_logits)
 
 # %% [markdown]
 # Now compare three networks, all trained with the same augmentation: the plain one (you have it already), one with class weights by the effective number, and one with the sampler. This takes half a minute.
+#
+# **Predict first.** Write your prediction in this cell: which of the three finds most of the disgusted faces, and what does it cost the others in accuracy?
 
 # %% nbgrader={"grade": false, "grade_id": "train_fair_runs", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1696,13 +1296,19 @@ for name, found in table.items():
 # %% [markdown]
 # How to read it: a gain in the last column is mostly paid for in the first. The question is at what rate, and macro-F1 is one opinion on that. Do not rank rows that differ by a point or two: each training run is one throw of the dice, and with drawn faces the last column counts only 12. Do not combine remedies either: a network trained with weights or with the sampler already has balanced priors, and adjusting its logits as well overshoots.
 #
-# **Question 2** (3 points). Is the class with the largest probability the best prediction? *A full answer says for which measure it is, and under which two conditions; names two situations in which it is not, and what to predict there instead; and compares two of the three remedies of this section (loss, batches, prediction) by what each costs.* (about 15 min)
+# **Question 2** (6 points). Is the class with the largest probability the best prediction? (about 15 min)
+#
+# A full answer
+#
+# - says for which measure it is, and under which two conditions,
+# - names two situations in which it is not, and what to predict there instead,
+# - compares two of the three remedies of this section (loss, batches, prediction) by what each costs.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** The arg-max of p(y | x) minimises the expected 0–1 loss, so it is best for accuracy, if the probabilities are right (calibrated: among faces that get 0.7, 70 % are that class; only their order matters for the arg-max) and if classes are as frequent where the network is used as in training. It is not best (1) for the balanced error or macro-F1, where every class counts the same: divide by the prior, predict arg max p(y | x) / π_y, that is of logits − log π (for macro-F1 only partly, with a τ chosen on validation images); (2) where the class shares differ from those in training: multiply by π′_y / π_y; (3) where mistakes cost differently: predict the class with the smallest expected cost, Σ_y p(y | x) cost(y, ŷ), or refuse to answer when all are expensive. The remedies: class weights need a new training run, make rare steps large and so training noisier, and their probabilities are no longer those of the data; a sampler needs a new training run too and repeats the few rare images, which overfits without augmentation, or drops many of the frequent ones; adjusting needs no training and can be changed at any time, but needs good probabilities and the priors, and cannot help where the features never learned the class. All of them pay with accuracy and with the precision of the rare classes: more false alarms.
 #
-# **Marking.** 1 point: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 1 point: two situations, each with what to predict instead (half each). 1 point: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns the first half point only.
+# **Marking.** 2 points: best for 0–1 loss / accuracy (half), with both conditions: right probabilities, and the same priors (half). 2 points: two situations, each with what to predict instead (half each). 2 points: two remedies compared by cost (half), and that accuracy or precision is the price (half). "Yes, because it is the most probable" earns 1 point only.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -1733,7 +1339,7 @@ def average_of_stack(logits):
     return average_probabilities(list(logits))
 
 
-# %% nbgrader={"grade": true, "grade_id": "ensemble_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "ensemble_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("ensemble_values", average_of_stack)
 ### BEGIN HIDDEN TESTS
 check.hidden("ensemble_values", average_of_stack)
@@ -1769,25 +1375,8 @@ def flip_probabilities(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": false, "grade_id": "watch_flipping", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watch_flipping(weights, x, training):
-    """Flip with a small network of given weights; return its results, and the state it is left in."""
-    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
-    model = nn.Sequential(
-        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
-        nn.Linear(weights["5.weight"].shape[1], classes),
-    ).to(x.dtype).train(training)  # fmt: skip
-    model.load_state_dict(weights)
-    probabilities = flip_probabilities(model, x)
-    gradients_afterwards = torch.is_grad_enabled()
-    torch.set_grad_enabled(True)
-    return {
-        "probabilities": probabilities,
-        "needs_gradient": int(probabilities.requires_grad),
-        "gradients_afterwards": int(gradients_afterwards),
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model[3].training),
-        "running_mean": model[1].running_mean,
-    }
+def watch_flipping(*case):
+    return watch.watch_flipping(flip_probabilities, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "flip_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1798,6 +1387,8 @@ check.hidden("flip_values", watch_flipping)
 
 # %% [markdown]
 # What is it worth? Compare a single network with the three augmented networks together, both with one look and with two.
+#
+# **Predict first.** Write your prediction in this cell: how many points of accuracy does the mirror image add, and how many the ensemble?
 
 # %% nbgrader={"grade": false, "grade_id": "opinions_of_all", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1840,6 +1431,8 @@ for name, found in rows.items():
 # ## 8 · What was it good for?
 #
 # An **ablation** removes or adds one ingredient and leaves everything else as it is. Every network in the table below has the same architecture and saw the same faces for the same number of epochs. Each row adds one thing to the row above it; the ensemble is the augmented network with those of section 6 that had class weights and the sampler.
+#
+# **Predict first.** Write your prediction in this cell: which row gains most in accuracy, and which one in the recall of disgust?
 
 
 # %% nbgrader={"grade": false, "grade_id": "ablation", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -1860,9 +1453,16 @@ for name, found in ablation.items():
 # %% [markdown]
 # Read it from the top: which step gains most, and in which column? (If the first two rows are alike, the last epoch was as good as the best one: with a rate that falls to zero it often is.) Then count: how many test faces show disgust, and what does one of them do to the last column, and to macro-F1?
 #
-# **Question 3** (3 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. *A full answer quantifies the noise of one column from the number of faces; names two other reasons why such a table can mislead, and what to do about each; gives a likely cause for 70 against 65.3 %, from the card of section 1; and says what is wrong with the threshold.* (about 15 min)
+# **Question 3** (6 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped training as soon as validation reached 66 %, a threshold that it chose because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. (about 15 min)
+#
+# A full answer
+#
+# - quantifies the noise of one column from the number of faces,
+# - names two other reasons why such a table can mislead, and what to do about each,
+# - gives a likely cause for 70 against 65.3 %, from the card of section 1,
+# - says what is wrong with the threshold.
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "what_is_noise", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** On 800 faces an accuracy near 75 % has a standard error of √(0.75 · 0.25 / 800) = 1.5 points, so a 95 % interval of ± 3 points. (All rows are measured on the same faces, so a difference is known a little better than that; a paired test would say how much.) Only 12 of them show disgust: one face more or less is 8 points of recall, and the interval reaches from nearly nothing to a half. Its F1 is a seventh of macro-F1, so that macro-F1 jumps by a point or more for a single face. I would show the steps of 3 points and more in accuracy, and disgust only with its counts.
 #
@@ -1870,13 +1470,13 @@ for name, found in ablation.items():
 #
 # The report: 12 % of 28,709 are 3,445 faces, so noise explains 1.5 points and not 4.7. But those 28,709 images are only 27,473 different ones. Split at random, many a validation face has its twin in training, and is remembered, not recognised: a leak. (Remove duplicates before you split.) The threshold was taken from a leaderboard. So scores on test faces decided when to stop, and served as validation. And the number says when *other* networks were good, not when this network is at its best. Stop at the best validation epoch, and look at the test set only once.
 #
-# **Marking.** 1: a standard error or an interval, or what one face of disgust changes, in numbers. 1: two reasons with a remedy each (half for reasons alone). 1: the report: duplicates between training and validation (half); a stopping rule that was taken from test scores (half).
+# **Marking.** 2 points: a standard error or an interval, or what one face of disgust changes, in numbers. 2 points: two reasons with a remedy each (half for reasons alone). 2 points: the report: duplicates between training and validation (half); a stopping rule that was taken from test scores (half).
 # ### END SOLUTION
 
 # %% [markdown]
 # ### The network that you hand in
 #
-# **Task** (20 min, plus training; 8 points, depending on the results on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.**
+# **Task** (20 min, plus training; 10 points, depending on the results on hidden faces). Choose a recipe, train on all faces, and run the cells below. They write `faces_net.safetensors` beside the notebook. **Hand that file in with the notebook.**
 #
 # - The prediction uses your `SmallCNN`, `flip_probabilities` and `adjust_logits`, so fix those first.
 # - `SmallCNN()`, without arguments, must stay what it was when you trained.
@@ -1885,8 +1485,8 @@ for name, found in ablation.items():
 #
 # | | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
-# | 4 points: accuracy, 800 drawn faces with the class shares of the training set (`tau` is not used) | 60 % | 67 % | 73 % |
-# | 4 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
+# | 5 points: accuracy, 800 drawn faces with the class shares of the training set (`tau` is not used) | 60 % | 67 % | 73 % |
+# | 5 points: macro-F1, 420 drawn faces, 60 of each expression (`tau` is used) | 48 % | 58 % | 67 % |
 # | real faces, if your teacher has them: accuracy on the private test | 64.114 % | 65.285 % | 69.914 % |
 # | real faces: macro-F1 there | 57 % | 61 % | 66 % |
 #
@@ -1978,13 +1578,13 @@ for by in sorted({0.0, 0.25, 0.5, 0.75, 1.0, recipe["tau"]}):
     values = *measured(adjusted, val.y)[:2], if_equally_frequent(adjusted, val.y)
     print("tau = {:4}{:11.1%}{:11.1%}{:11.1%}".format(by, *values))
 
-# %% nbgrader={"grade": true, "grade_id": "faces_accuracy", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "faces_accuracy", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("faces_accuracy", predict_faces)
 ### BEGIN HIDDEN TESTS
 check.hidden("faces_accuracy", predict_faces)
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade": true, "grade_id": "faces_macro_f1", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "faces_macro_f1", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check.public("faces_macro_f1", predict_fairly)
 ### BEGIN HIDDEN TESTS
 check.hidden("faces_macro_f1", predict_fairly)
@@ -2033,501 +1633,7 @@ if REAL and DEVICE == "cuda":
         print(f"{name:20}" + "".join(f"{v:20.2%}" for v in measured(probabilities, test.y)))
 
 # %% [markdown]
-# ## 9 · The mathematics
-#
-# Everybody uses these four formulas, and few have derived them: the size of a convolution's output, the gradient of batch norm, the gradient of softmax with cross-entropy, and the relation between Adam and Adagrad. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads. All four take about two hours; they do not depend on each other.
-#
-# Here, *by hand* means tensor operations only (`torch.softmax`, `torch.logsumexp`, `x.mean(…)` and so on are fine), no `torch.nn`, no `torch.optim`, no autograd, and no operation that is the whole answer, such as `torch.batch_norm`. Your functions must not modify their inputs, and results have the dtype of the inputs.
-#
-# For the derivations, type LaTeX between dollar signs (`$\frac{a}{b}$`) or plain text (`a/b`, `sum over n`): clear beats pretty. Say in half a sentence why each step holds. Double-click the answer cell to write, and run it to see it set; double-click a text of this section to see how its formulas are typed, and copy what you need.
-#
-# ### The size of a convolution's output
-#
-# You met this in section 2: a network does not run until the sizes fit. Frameworks differ in the order of the axes; the report's exercise has an input of shape $(B, W, H, C)$, channels last and *width before height*. So index 1 of every pair belongs to $W$, and index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
-#
-# **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The check only has cases in which the kernel fits into the padded input (where it does not, libraries raise an error).
-#
-# <details><summary>Hint 1: how long is the kernel?</summary>Five taps with dilation 1 cover 5 cells. Three taps with dilation 2 also cover 5. Draw it.</details>
-# <details><summary>Hint 2: count the positions</summary>Put the kernel at the left end. How many cells remain to its right? Each stride uses up s of them and gives one more position. The first position needs no stride.</details>
-# <details><summary>Hint 3: whole numbers</summary><code>7 // 2</code> is 3: division that rounds down.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "conv_output_shape", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def conv_output_shape(
-    shape: list[int],
-    filters: int,
-    kernel: list[int],
-    padding: list[int],
-    stride: list[int],
-    dilation: list[int],
-) -> tuple[int, int, int, int]:
-    """Compute the shape (B, W', H', filters) of a convolution's output.
-
-    shape is [B, W, H, C]; each pair is [its value along W, its value along H].
-    """
-    ### BEGIN SOLUTION
-    sizes = []
-    for size, k, p, s, d in zip(shape[1:3], kernel, padding, stride, dilation, strict=True):
-        extent = d * (k - 1) + 1  # cells from the first tap to the last
-        sizes.append((size + 2 * p - extent) // s + 1)
-    return shape[0], sizes[0], sizes[1], filters
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "conv_sizes", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("conv_sizes", conv_output_shape)
-### BEGIN HIDDEN TESTS
-check.hidden("conv_sizes", conv_output_shape)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Here it is along one axis. Each row is one position of the kernel, and there are as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read; which, and why? Change the numbers until you can predict the picture.
-#
-# <details><summary>Which two?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
-
-# %%
-# not run when graded
-W, k, p, s, d = 11, 3, 1, 3, 2
-places = conv_output_shape([1, W, W, 1], 1, [k, k], [p, p], [s, s], [d, d])[1]
-plots.kernel_places(W, k, p, s, d, places)
-
-# %% [markdown]
-# **Derivation 1** (3 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. *A full answer says how many cells a kernel of $k$ taps with dilation $d$ covers; at which positions of the padded input it may begin, counts them, and says where the rounding down and the $+1$ come from; gives all four entries of the shape; and says for which padding an odd kernel with stride 1 keeps the size, and why an even one without dilation cannot.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** Take the axis $W$; the other one is the same with index 2. Neighbouring taps are $d_1$ cells apart, and between $k_1$ taps there are $k_1 - 1$ distances. So from the first tap to the last, both counted, the kernel covers
-#
-# $$e_1 = d_1 (k_1 - 1) + 1 \text{ cells.}$$
-#
-# The padded input has $W + 2 p_1$ cells, numbered from 0. The kernel begins at $i\,s_1$ with $i = 0, 1, 2, \dots$, and its last tap must lie inside:
-#
-# $$i\,s_1 + e_1 - 1 \le W + 2 p_1 - 1 \quad\Longleftrightarrow\quad i \le \frac{W + 2 p_1 - e_1}{s_1}.$$
-#
-# $i$ is a whole number, so the largest one allowed is this fraction rounded down: a remainder shorter than a stride gives no further position. $i$ runs from 0 to this number, so there is one position more than the number says, because $i = 0$ counts as well:
-#
-# $$W' = \left\lfloor \frac{W + 2 p_1 - d_1 (k_1 - 1) - 1}{s_1} \right\rfloor + 1, \qquad H' = \left\lfloor \frac{H + 2 p_2 - d_2 (k_2 - 1) - 1}{s_2} \right\rfloor + 1.$$
-#
-# Every sample is treated separately, so $B$ stays. Every filter covers all $C$ input channels and gives one number at each position, so the last entry is the number of filters and $C$ is gone: the shape is $(B, W', H', \text{filters})$.
-#
-# With $s = 1$, $W' = W + 2p - d(k-1)$, and this is $W$ for $p = d(k-1)/2$. For odd $k$ that is a whole number, $(k-1)/2$ without dilation, 1 for the report's $3 \times 3$. For even $k$ and $d = 1$ the total padding would have to be the odd number $k - 1$, which cannot be split equally between two sides. (With an even dilation it can.)
-#
-# **Marking.** 1 point: the extent of the kernel, with its reason. 1 point: the condition for a position, the rounding down and the $+1$, each with its reason (half of it for a right formula without). 0.5 points: $B$ and the number of filters. 0.5 points: padding $d(k-1)/2$ (or $(k-1)/2$ for $d = 1$), and why not for even $k$. No deduction for another way of counting (last position minus first position, by stride), or for $i$ from 1.
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Batch norm
-#
-# For a batch $x$ of shape $(N, D)$, batch norm (Ioffe & Szegedy 2015) normalises each column separately, and then lets the network undo this:
-#
-# $$\mu = \frac1N \sum_n x_n \qquad \sigma^2 = \frac1N \sum_n (x_n - \mu)^2 \qquad \hat x_n = \frac{x_n - \mu}{\sqrt{\sigma^2 + \varepsilon}} \qquad y_n = \gamma\,\hat x_n + \beta$$
-#
-# All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all positions of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ is inside the root. A batch of one has the variance 0, and its output is $\beta$.
-#
-# **Task** (5 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
-#
-# <details><summary>Hint: which axis, which variance</summary><code>x.mean(dim=0)</code> averages over the batch. <code>x.var(dim=0)</code> divides by N − 1 unless you tell it <code>correction=0</code>.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batchnorm_forward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batchnorm_forward(
-    x: torch.Tensor, gamma: torch.Tensor, beta: torch.Tensor, eps: float
-) -> torch.Tensor:
-    """Normalise the columns of x (N, D) by the batch, then scale by gamma (D,) and add beta (D,).
-
-    Returns y (N, D).
-    """
-    ### BEGIN SOLUTION
-    centred = x - x.mean(dim=0)
-    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
-    return gamma * (centred / std) + beta
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_forward_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_forward_values", batchnorm_forward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_forward_values", batchnorm_forward)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three paths: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$. By the last two it changes the output of *every* sample in the batch.
-#
-# **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
-#
-# | key | shape | gradient of $L$ with respect to … |
-# |---|---|---|
-# | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
-# | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
-# | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$, and $\sigma^2$ too, with $x$ held fixed |
-# | `"dx"` | (N, D) | $x$, by all three paths |
-# | `"dgamma"` | (D,) | $\gamma$ |
-# | `"dbeta"` | (D,) | $\beta$ |
-#
-# All of them follow the formulas above to the letter, with $\varepsilon$ inside the root and no approximation. For $N = 1$ `dx` is 0: the one sample is its own mean.
-#
-# <details><summary>Hint 1: a parameter that all samples use</summary>γ and β have shape (D,), and each sample uses them. A parameter that is used N times collects N gradients: sum over the batch.</details>
-# <details><summary>Hint 2: the order</summary>Go back step by step: with respect to x̂ first, then σ², then μ, then x. Each needs only those before it.</details>
-# <details><summary>Hint 3: σ² and μ</summary>The derivative of (σ² + ε)<sup>−1/2</sup> with respect to σ² is −½ (σ² + ε)<sup>−3/2</sup>. In the gradient with respect to μ, the path through σ² contains Σ(x − μ). What is that?</details>
-# <details><summary>Hint 4: nearly the answer</summary>dx is a sum of three: dx̂ over the root; dvar times ∂σ²/∂x<sub>n</sub> = 2(x<sub>n</sub> − μ)/N; dmean times ∂μ/∂x<sub>n</sub> = 1/N.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "batchnorm_backward", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def batchnorm_backward(
-    dout: torch.Tensor, x: torch.Tensor, gamma: torch.Tensor, eps: float
-) -> dict[str, torch.Tensor]:
-    """Compute the gradients of batch norm from dout (N, D), that with respect to its output.
-
-    x is (N, D), gamma (D,). Returns dx_hat, dvar, dmean, dx, dgamma and dbeta by name.
-    """
-    ### BEGIN SOLUTION
-    N = len(x)
-    centred = x - x.mean(dim=0)
-    std = (centred.square().mean(dim=0) + eps).sqrt()  # (D,)
-    x_hat = centred / std
-    dx_hat = dout * gamma
-    dvar = (dx_hat * centred).sum(dim=0) * (-0.5 / std**3)
-    dmean = -dx_hat.sum(dim=0) / std  # through σ² comes nothing: x - μ sums to 0
-    dx = dx_hat / std + dvar * 2 * centred / N + dmean / N
-    gradients = {"dx_hat": dx_hat, "dvar": dvar, "dmean": dmean, "dx": dx}
-    return gradients | {"dgamma": (dout * x_hat).sum(dim=0), "dbeta": dout.sum(dim=0)}
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_parameters", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradients_parameters", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradients_parameters", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradients_inside", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradients_inside", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradients_inside", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_gradient_x", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_gradient_x", batchnorm_backward)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_gradient_x", batchnorm_backward)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# See for yourself, on a random batch: your gradients beside those of autograd through torch's own batch norm.
-
-# %%
-# not run when graded
-x, dout = torch.randn(2, 6, 4, dtype=torch.float64)
-gamma, beta = torch.randn(2, 4, dtype=torch.float64)
-yours = batchnorm_backward(dout, x, gamma, eps=1e-5)
-leaves = {"dx": x, "dgamma": gamma, "dbeta": beta}
-a, g, b = (leaf.clone().requires_grad_() for leaf in leaves.values())
-out = F.batch_norm(a, None, None, g, b, training=True, eps=1e-5)
-for name, right in zip(leaves, torch.autograd.grad(out, (a, g, b), dout), strict=True):
-    print(f"{name:>6}: largest difference {(yours[name] - right).abs().max():.0e}")
-x_hat = (x - x.mean(dim=0)) / x.std(dim=0, correction=0)
-print(f"Σ dx = {yours['dx'].sum(dim=0).abs().max():.0e} at most, over the batch")
-print(f"Σ dx · x̂ = {(yours['dx'] * x_hat).sum(dim=0).abs().max():.0e} at most")
-
-# %% [markdown]
-# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly orthogonal to $\hat x$: if the whole batch is stretched, the output stays as well, up to a term of order $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
-#
-# What it takes out of the activations, $\gamma$ and $\beta$ can put back.
-#
-# **Task** (5 min, easy). Write `identity_parameters`: the $\gamma$ and $\beta$ for which batch norm of this very batch returns it unchanged, $y = x$ exactly. $N \ge 2$, and no column is constant, so there is one answer.
-#
-# <details><summary>Hint</summary>Solve γ x̂ + β = x for every sample. Which ε did the division use?</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "identity_parameters", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def identity_parameters(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find gamma (D,) and beta (D,) for which batch norm returns the batch x (N, D) unchanged.
-
-    Returns (gamma, beta).
-    """
-    ### BEGIN SOLUTION
-    mean = x.mean(dim=0)
-    var = (x - mean).square().mean(dim=0)
-    return (var + eps).sqrt(), mean
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "batchnorm_identity", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("batchnorm_identity", identity_parameters)
-### BEGIN HIDDEN TESTS
-check.hidden("batchnorm_identity", identity_parameters)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# **Derivation 2** (3 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. *A full answer derives those with respect to $\gamma$, $\beta$ and $\hat x_n$; those with respect to $\sigma^2$ and $\mu$, with the reason why the path from $\mu$ through $\sigma^2$ adds nothing; that with respect to $x_n$ as the sum of three paths; and says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.* (about 20 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** One column, $g_n = \partial L / \partial y_n$, and $r = \sqrt{\sigma^2 + \varepsilon}$.
-#
-# *Parameters and $\hat x$.* $y_n = \gamma \hat x_n + \beta$; every sample uses the same $\gamma$ and $\beta$, so their gradients are sums:
-#
-# $$\frac{\partial L}{\partial \gamma} = \sum_n g_n \hat x_n, \qquad \frac{\partial L}{\partial \beta} = \sum_n g_n, \qquad \frac{\partial L}{\partial \hat x_n} = g_n \gamma .$$
-#
-# *Variance.* $\hat x_n = (x_n - \mu)(\sigma^2 + \varepsilon)^{-1/2}$ for every $n$, so
-#
-# $$\frac{\partial L}{\partial \sigma^2} = \sum_n \frac{\partial L}{\partial \hat x_n}\,(x_n - \mu) \cdot \left(-\tfrac12\right)(\sigma^2 + \varepsilon)^{-3/2} .$$
-#
-# *Mean.* $\mu$ enters every $\hat x_n$, with derivative $-1/r$, and $\sigma^2 = \frac1N \sum_n (x_n - \mu)^2$:
-#
-# $$\frac{\partial L}{\partial \mu} = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n} + \frac{\partial L}{\partial \sigma^2} \cdot \frac{-2}{N} \sum_n (x_n - \mu) = -\frac1r \sum_n \frac{\partial L}{\partial \hat x_n},$$
-#
-# because the deviations from the mean sum to 0: $\sum_n x_n - N\mu = 0$.
-#
-# *Input.* With $\partial \hat x_n / \partial x_n = 1/r$ directly, $\partial \sigma^2 / \partial x_n = 2(x_n - \mu)/N$ and $\partial \mu / \partial x_n = 1/N$,
-#
-# $$\frac{\partial L}{\partial x_n} = \frac{\partial L}{\partial \hat x_n} \frac1r + \frac{\partial L}{\partial \sigma^2} \frac{2(x_n - \mu)}{N} + \frac{\partial L}{\partial \mu} \frac1N = \frac{\gamma}{N r} \Big( N g_n - \sum_m g_m - \hat x_n \sum_m g_m \hat x_m \Big).$$
-#
-# *Identity.* $y_n = x_n$ for all $n$ means $\frac{\gamma}{r}(x_n - \mu) + \beta = x_n$. If the $x_n$ are not all equal, comparing two of them gives $\gamma = r$, and then $\beta = \mu$:
-#
-# $$\gamma = \sqrt{\sigma^2 + \varepsilon}, \qquad \beta = \mu .$$
-#
-# In **training mode** $\mu$ and $\sigma^2$ are those of the batch, so given $\gamma > 0$ and $\beta$ do it only for batches whose mean is $\beta$ and whose variance is $\gamma^2 - \varepsilon$ (and, with any $\gamma$, for a column that is $\beta$ throughout). The next batch has another mean and variance, and there batch norm changes it. (With $\gamma = 1$, $\beta = 0$: batches of mean 0 and variance $1 - \varepsilon$.) In **evaluation mode** the running mean $m$ and variance $v$ are constants, batch norm is one fixed affine map, and with $\gamma = \sqrt{v + \varepsilon}$, $\beta = m$ it is the identity for every input.
-#
-# **Marking.** 1 point: the gradients with respect to $\gamma$, $\beta$, $\hat x$, $\sigma^2$ and $\mu$, with sums over the batch and the reason why $\sum (x_n - \mu) = 0$ removes a term (0.5 if a sum, the factor $-\frac12$ or that reason is missing). 1 point: the three paths from $x_n$ and their derivatives; the last simplification is not needed. 1 point: $\gamma$ and $\beta$ of the identity (0.5), and that it holds for such batches only in training but for all inputs in evaluation (0.5). "Never, because it normalises" earns nothing; $\varepsilon$ forgotten costs 0.25, once.
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Softmax with cross-entropy
-#
-# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (section 4), or when two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
-#
-# $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
-#
-# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient with respect to `z`. Both stay finite for logits of ±10,000, whatever the targets.
-#
-# <details><summary>Hint 1: stay with logarithms</summary>A probability can be so small that it is stored as 0. Then its logarithm is −∞, and 0 · (−∞) is NaN. The logarithm of a fraction is a difference.</details>
-# <details><summary>Hint 2: the mean</summary>The loss is a mean over N samples. What does that do to the gradient of each?</details>
-# <details><summary>Hint 3: nearly the answer</summary>log ŷ = z − <code>torch.logsumexp(z, dim=1, keepdim=True)</code>, and its exp is ŷ.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "softmax_cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def softmax_cross_entropy(
-    z: torch.Tensor, targets: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the cross-entropy of logits z (N, C) with targets (N, C), rows of which sum to 1.
-
-    Returns (loss, dz): the mean over the N samples, shape (), and its gradient with respect to z,
-    (N, C).
-    """
-    ### BEGIN SOLUTION
-    log_y = z - torch.logsumexp(z, dim=1, keepdim=True)  # (N, C)
-    loss = -(targets * log_y).sum(dim=1).mean()
-    dz = (log_y.exp() - targets) / len(z)
-    return loss, dz
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "softmax_loss", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("softmax_loss", softmax_cross_entropy)
-### BEGIN HIDDEN TESTS
-check.hidden("softmax_loss", softmax_cross_entropy)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "softmax_gradient", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("softmax_gradient", softmax_cross_entropy)
-### BEGIN HIDDEN TESTS
-check.hidden("softmax_gradient", softmax_cross_entropy)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Gradient descent ends where the gradient is 0. Follow your gradient for one sample of seven classes, with more and more smoothing.
-
-# %%
-# not run when graded
-right = torch.eye(7, dtype=torch.float64)[3:4]
-for smoothing in (0.0, 0.1, 0.3):
-    targets = (1 - smoothing) * right + smoothing / 7
-    z, gaps = torch.zeros_like(right), []
-    for step in range(1, 10_001):
-        z = z - softmax_cross_entropy(z, targets)[1]
-        if step in (100, 1000, 10_000):
-            gaps.append(f"{(z.max() - z.min()).item():.2f}")
-    print(f"smoothing {smoothing}: largest logit above the others by {' → '.join(gaps)}")
-
-# %% [markdown]
-# With a one-hot target the gap keeps growing, ever more slowly: $\hat y$ comes as close to 1 as you like and never reaches it, so the logits, and the weights behind them, never stop growing. With a smoothed target the gap stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
-#
-# **Derivation 3** (3 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. *A full answer writes the loss in terms of $z$ and differentiates it with every step shown, says at which step $\sum_k y_k = 1$ is used, what the gradient would be without it, and why the entries of the gradient sum to 0; and it says what the mean over $N$ samples adds.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_softmax", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** The logarithm of the fraction is a difference, $\log \hat y_k = z_k - \log \sum_j e^{z_j}$. So
-#
-# $$L = -\sum_k y_k \log \hat y_k = -\sum_k y_k z_k + \Big(\sum_k y_k\Big) \log \sum_j e^{z_j},$$
-#
-# where the logarithm could be taken out of the sum because it does not depend on $k$. Differentiate with respect to $z_i$. The first sum gives $-y_i$. For the second,
-#
-# $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = \hat y_i ,$$
-#
-# so that, without any assumption about $y$,
-#
-# $$\frac{\partial L}{\partial z_i} = \Big(\sum_k y_k\Big)\, \hat y_i - y_i .$$
-#
-# **Here** $\sum_k y_k = 1$ is used, and only here: $\partial L / \partial z_i = \hat y_i - y_i$. That $y$ is one-hot is not needed. If the targets summed to $S \ne 1$, the gradient would be $S \hat y - y$, and the minimum would lie at $\hat y = y / S$.
-#
-# The entries sum to $\sum_i \hat y_i - \sum_i y_i = 1 - 1 = 0$ (and to $S - S = 0$ in general): adding the same number to all logits cancels in the softmax and does not change $L$, so the gradient has no component in the direction $(1, \dots, 1)$.
-#
-# For a mean over $N$ samples, the logits of sample $n$ occur in its own term only, which has the factor $1/N$: $\partial L / \partial z_{n,i} = (\hat y_{n,i} - y_{n,i}) / N$.
-#
-# (A derivation by the Jacobian is just as good: $\partial \hat y_k / \partial z_i = \hat y_k(\delta_{ki} - \hat y_i)$, hence $\partial L / \partial z_i = -\sum_k \frac{y_k}{\hat y_k}\, \hat y_k (\delta_{ki} - \hat y_i) = -y_i + \hat y_i \sum_k y_k$.)
-#
-# **Marking.** 1.5 points: the derivation, by log-sum-exp or by the Jacobian (0.75 if only the case $i = k$ of the Jacobian, or only a one-hot target, is done). 1 point: where $\sum y = 1$ is used and what the gradient is without it. 0.5 points: why the entries sum to 0, and the factor $1/N$ (0.25 each).
-# ### END SOLUTION
-
-# %% [markdown]
-# ### Adam and Adagrad
-#
-# These two optimisers give every weight its own step size. **Adagrad** (Duchi et al. 2011) divides by the root of *all* squared gradients so far. **Adam** (Kingma & Ba 2015) divides by the root of a moving average of them, and replaces the gradient by a moving average too. For $t = 1, 2, \dots, T$, entry by entry, starting from $s_0 = m_0 = v_0 = 0$:
-#
-# $$\text{Adagrad:} \qquad s_t = s_{t-1} + g_t^2 \qquad w_t = w_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \varepsilon}$$
-#
-# $$\text{Adam:} \qquad m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$$
-#
-# $$\hat m_t = \frac{m_t}{1 - \beta_1^t} \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t} \qquad w_t = w_{t-1} - \eta_t\, \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}$$
-#
-# The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ is outside the root here, not inside as in batch norm.
-#
-# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand.
-#
-# - To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are.
-# - Adam's `rates` has a step size $\eta_t$ for each step; Adagrad's `rate` is one number.
-# - Return all iterates: row $t$ of the result is $w_t$. The last row is the final one, and the $w$ you were given is not included.
-# - `beta1` and `beta2` are in $[0, 1)$. If `eps` is not 0, a gradient may be 0.
-#
-# <details><summary>Hint 1: counting from 1</summary><code>for t, g in enumerate(gradients, start=1):</code></details>
-# <details><summary>Hint 2: every row is the same?</summary><code>w -= …</code> changes a tensor that you have already put into your list, and the input too. <code>w = w - …</code> makes a new one.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "adam", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adam(
-    w: torch.Tensor,
-    gradients: torch.Tensor,
-    rates: torch.Tensor,
-    beta1: float,
-    beta2: float,
-    eps: float,
-) -> torch.Tensor:
-    """Make T steps of Adam from w (D,), with gradients (T, D) and step sizes rates (T,).
-
-    Returns the iterates w_1 ... w_T as (T, D).
-    """
-    ### BEGIN SOLUTION
-    m, v = torch.zeros_like(w), torch.zeros_like(w)
-    iterates = []
-    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        m = beta1 * m + (1 - beta1) * g
-        v = beta2 * v + (1 - beta2) * g**2
-        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-        w = w - rate * m_hat / (v_hat.sqrt() + eps)
-        iterates.append(w)
-    return torch.stack(iterates)
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": false, "grade_id": "adagrad", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adagrad(w: torch.Tensor, gradients: torch.Tensor, rate: float, eps: float) -> torch.Tensor:
-    """Make T steps of Adagrad from w (D,), with gradients (T, D).
-
-    Returns the iterates w_1 ... w_T as (T, D).
-    """
-    ### BEGIN SOLUTION
-    squares = torch.zeros_like(w)
-    iterates = []
-    for g in gradients:
-        squares = squares + g**2
-        w = w - rate * g / (squares.sqrt() + eps)
-        iterates.append(w)
-    return torch.stack(iterates)
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "adam_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adam_values", adam)
-### BEGIN HIDDEN TESTS
-check.hidden("adam_values", adam)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": true, "grade_id": "adagrad_values", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adagrad_values", adagrad)
-### BEGIN HIDDEN TESTS
-check.hidden("adagrad_values", adagrad)
-### END HIDDEN TESTS
-
-# %% [markdown]
-# Adam forgets, Adagrad does not. So let Adam forget less and less, without momentum and with steps that become smaller: $\beta_1 = 0$, $\beta_2 \to 1$, $\eta_t = \eta_0\, t^{-1/2}$.
-#
-# **Task** (5 min, easy). Write `adagrad_gap`: run your `adam` with $\beta_1 = 0$, the given `beta2` and the step sizes $\eta_t = \texttt{rate} \cdot t^{-1/2}$, run your `adagrad` with `rate`, both from `torch.zeros_like(gradients[0])` with $\varepsilon = 0$ (no gradient is 0 here), and return the largest absolute difference between the two, over all iterates and entries.
-#
-# <details><summary>Hint: the step sizes</summary><code>t = torch.arange(1, len(gradients) + 1)</code> counts the steps, and <code>t.to(gradients.dtype) ** -0.5</code> is one number for each.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "adagrad_gap", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def adagrad_gap(gradients: torch.Tensor, rate: float, beta2: float) -> float:
-    """Measure how far Adam, without momentum and with falling steps, is from Adagrad.
-
-    gradients is (T, D). Returns the largest absolute difference over all iterates.
-    """
-    ### BEGIN SOLUTION
-    w, steps = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
-    rates = rate * steps.to(w.dtype) ** -0.5
-    forgetting = adam(w, gradients, rates, beta1=0.0, beta2=beta2, eps=0.0)
-    difference = forgetting - adagrad(w, gradients, rate, eps=0.0)
-    return difference.abs().max().item()
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "adagrad_limit", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-check.public("adagrad_limit", adagrad_gap)
-### BEGIN HIDDEN TESTS
-check.hidden("adagrad_limit", adagrad_gap)
-### END HIDDEN TESTS
-
-# %%
-# not run when graded
-gradients = torch.randn(30, 5, dtype=torch.float64)
-distances = [10 ** (-k / 2) for k in range(2, 17)]
-plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distances])
-
-# %% [markdown]
-# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
-#
-# **Derivation 4** (3 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. *A full answer solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$; finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$; combines it with the step size, taking $\varepsilon = 0$; and says what would go wrong without the bias correction, and what happens to $\varepsilon$ if it is not 0.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_adagrad", "locked": false, "points": 3, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** With $\beta_1 = 0$: $m_t = g_t$, $1 - \beta_1^t = 1$, so $\hat m_t = g_t$. Put the recursion of $v$ into itself until $v_0 = 0$ (or by induction):
-#
-# $$v_t = (1 - \beta_2) \sum_{s=1}^{t} \beta_2^{\,t-s} g_s^2 .$$
-#
-# The bias correction divides by $1 - \beta_2^t = (1 - \beta_2)(1 + \beta_2 + \dots + \beta_2^{t-1})$, the geometric series, so the factor $1 - \beta_2$ cancels:
-#
-# $$\hat v_t = \frac{v_t}{1 - \beta_2^t} = \frac{\sum_{s=1}^t \beta_2^{\,t-s} g_s^2}{\sum_{k=0}^{t-1} \beta_2^{\,k}} .$$
-#
-# Numerator and denominator are finite sums. For $\beta_2 \to 1$ and fixed $t$ every power goes to 1, the denominator $(1 - \beta_2^t)/(1 - \beta_2)$ to $t$, and
-#
-# $$\hat v_t \;\to\; \frac1t \sum_{s=1}^t g_s^2 ,$$
-#
-# a plain average instead of a moving one. With the step size,
-#
-# $$\eta_t \frac{\hat m_t}{\sqrt{\hat v_t}} \;\to\; \frac{\eta_0}{\sqrt t} \cdot \frac{g_t}{\sqrt{\frac1t \sum_{s \le t} g_s^2}} = \eta_0\, \frac{g_t}{\sqrt{\sum_{s \le t} g_s^2}} ,$$
-#
-# which is the step of Adagrad with $\eta = \eta_0$ (where the sum is not 0). The steps agree for every $t$, hence so do the iterates, for the same gradients.
-#
-# Without the bias correction $v_t = (1 - \beta_2) \sum_s \beta_2^{t-s} g_s^2 \to 0$ while $g_t$ stays: the steps grow like $(1 - \beta_2)^{-1/2}$, without bound.
-#
-# With $\varepsilon \ne 0$ the limit is $\frac{\eta_0}{\sqrt t}\, g_t \big/ \big(\sqrt{\tfrac1t \sum g_s^2} + \varepsilon\big) = \eta_0\, g_t \big/ \big(\sqrt{\sum g_s^2} + \varepsilon \sqrt t\big)$: Adagrad with an $\varepsilon$ that grows like $\sqrt t$, and the same one only for $\varepsilon = 0$.
-#
-# **Marking.** 1 point: $v_t$ as a sum. 1 point: the limit of $\hat v_t$ by way of $(1 - \beta_2^t)/(1 - \beta_2) \to t$ (by the geometric series or l'Hôpital; 0.5 if the limit is only claimed), and the step that follows. 0.5 points: the steps without bias correction. 0.5 points: $\varepsilon \sqrt t$, or a clear statement that the two $\varepsilon$ are not the same.
-# ### END SOLUTION
-
-# %% [markdown]
-# ## 10 · Where does it look?
+# ## 9 · Where does it look?
 #
 # A network may have a good score for a bad reason: the frame of the photograph, a watermark, the hand that people hold to their face when they are sad. There are two classic ways to see which pixels a prediction depends on. Both explain one logit of one image, and both only need gradients.
 #
@@ -2602,51 +1708,12 @@ def grad_cam(model: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> torch.
 # The checks use a tiny network with given weights, small enough to compute by hand. It has dropout and batch norm, so that the mode matters, and in some cases it arrives in training mode.
 
 # %% nbgrader={"grade": false, "grade_id": "tiny_net", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class TinyNet(nn.Module):
-    """One convolution and two linear layers, with given weights."""
-
-    def __init__(self, weights):
-        super().__init__()
-        K, C = len(weights["features.0.bias"]), len(weights["head.4.bias"])
-        width, inputs = weights["head.1.weight"].shape
-        convolution, norm = nn.Conv2d(1, K, 3, padding=1), nn.BatchNorm2d(K)
-        self.features = nn.Sequential(
-            convolution, norm, nn.ReLU(), nn.AvgPool2d(2), nn.Dropout(0.5)
-        )
-        self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(inputs, width), nn.Tanh(), nn.Dropout(0.5), nn.Linear(width, C)
-        )
-        self.to(weights["head.4.bias"].dtype).load_state_dict(weights)
-
-    def forward(self, x):
-        return self.head(self.features(x))
+def try_saliency(*case):
+    return watch.watch_explanation(saliency, *case)
 
 
-def watch_explanation(explain, weights, x, classes, training):
-    """Return the maps of a function for a tiny network, and what it left behind."""
-    model = TinyNet(weights).train(training)
-    for parameter in model.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    maps = explain(model, x, classes)
-    gradients = [p.grad is not None and bool((p.grad == 1).all()) for p in model.parameters()]
-    gradients += [p.requires_grad for p in model.parameters()]
-    state = model.state_dict()
-    return {
-        "maps": maps,
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model.head[3].training),
-        "needs_gradient": int(maps.requires_grad) + int(x.requires_grad or x.grad is not None),
-        "gradients_untouched": int(all(gradients)),
-        "state_untouched": int(all(torch.equal(state[name], w) for name, w in weights.items())),
-    }
-
-
-def try_saliency(weights, x, classes, training):
-    return watch_explanation(saliency, weights, x, classes, training)
-
-
-def try_grad_cam(weights, x, classes, training):
-    return watch_explanation(grad_cam, weights, x, classes, training)
+def try_grad_cam(*case):
+    return watch.watch_explanation(grad_cam, *case)
 
 
 # %% nbgrader={"grade": true, "grade_id": "saliency_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -2682,6 +1749,8 @@ plots.attention(test.X[rows], maps, titles)
 # How to read it: each row is a face. In the middle, the logit reacts most to the bright pixels; on the right, warm regions speak for the class. A network that learned expressions looks at mouth, eyes and brows. If it looks at a corner or at the edge of the hair, it has found something else that goes with the labels: find out what. A Grad-CAM can also be dark everywhere: nothing spoke for the class, but less spoke against it than against the others.
 #
 # Before you believe such a picture, do what Adebayo et al. (2018, *Sanity checks for saliency maps*) did: draw it for a network that has learned *nothing*.
+#
+# **Predict first.** Write your prediction in this cell: what will each of the two maps show?
 
 # %% nbgrader={"grade": false, "grade_id": "draw_sanity", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -2694,3 +1763,16 @@ plots.attention(test.X[rows], maps, ["untrained"] * len(rows))
 # Compare the two pictures. In our runs the saliency of the untrained network was speckle all over the image, and its Grad-CAM lit up a corner or the background: so what the first picture showed *was* learned. If your two pictures look alike, the first one showed you the photograph, whose eyes and mouth have the strongest edges, and not your network. Adebayo et al. found popular methods whose maps hardly change when all weights are replaced by random ones; plain gradients and Grad-CAM passed their test.
 #
 # There are three more ways to be misled. First, you look for what you expect: a warm mouth convinces you, and you overlook a warm forehead. So write down what would surprise you before you look. Second, a map says *where*, not *what*: a bright mouth does not mean that the network sees a smile. Third, three faces are only three faces. Before you claim that a network looks at mouths, hide the mouths of the whole test set and measure what happens to the accuracy.
+
+# %% [markdown]
+# ## What you have now
+#
+# **What was learnt.** A card before the first epoch, because duplicates and rare classes explain most surprises. A loop that keeps the best epoch and survives a lost connection. Measures that say which class pays. And the habit of asking how many faces a difference is: on 800 faces, a point of accuracy is eight of them.
+#
+# **What the field does today.** Hardly anybody trains such a network from random weights any more: one fine-tunes a backbone trained on many millions of images (a3), with stronger automatic augmentation and weights averaged over training. Rare classes get adjusted logits or a balanced second stage, much as in section 6. Expressions are now labelled by several people, and the network learns the whole distribution of their answers. Whether such systems should be built at all is a question for the card, not for the loss.
+#
+# **Worth reading**
+#
+# - Barsoum et al. 2016, [*Training deep networks for facial expression recognition with crowd-sourced label distribution*](https://arxiv.org/abs/1608.01041): FER2013 with ten labels for each face.
+# - Menon et al. 2021, [*Long-tail learning via logit adjustment*](https://arxiv.org/abs/2007.07314): why section 6 subtracts log-priors.
+# - Adebayo et al. 2018, [*Sanity checks for saliency maps*](https://arxiv.org/abs/1810.03292): the experiment of section 9, for many methods.

@@ -7,6 +7,7 @@ from autograder.notebook.by_hand import LONG, NotByHand, by_hand
 
 x = torch.tensor([[1.0, -2.0], [3.0, 0.5]])
 y = torch.tensor([0, 1])
+image = x[None, None]
 
 
 def step(optimiser):
@@ -38,6 +39,24 @@ def forward_mode():
         (lambda: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False), "whole"),
         (lambda: torch.layer_norm(x.T, (2,)), "whole answer"),
         (lambda: torch.conv1d(x[None], x[None]), "whole answer"),
+        (lambda: torch.nn.grad.conv2d_weight(image, image.shape, image[..., :1, :1]), "whole"),
+        (
+            lambda: torch.ops.aten.convolution_backward.default(
+                image[..., :1, :1],
+                image,
+                image,
+                None,
+                [1, 1],
+                [0, 0],
+                [1, 1],
+                False,
+                [0, 0],
+                1,
+                (True, True, False),
+            ),
+            "whole answer",
+        ),
+        (lambda: torch.conv_transpose2d(image, image), "whole answer"),
         (lambda: step(torch.optim.Adam), "without torch.optim"),
         (lambda: step(torch.optim.SGD), "without torch.optim"),
         *(

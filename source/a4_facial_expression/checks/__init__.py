@@ -2,5 +2,5 @@
 
 TOPICS = (
     "card", "networks", "augmentation", "training", "predictions", "measures", "imbalance",
-    "opinions", "mathematics", "attention",
+    "opinions", "attention",
 )  # fmt: skip

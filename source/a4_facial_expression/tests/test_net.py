@@ -15,9 +15,7 @@ from autograder.assignments.a4_facial_expression.checks import (
     card,
     networks,
 )
-from autograder.assignments.a4_facial_expression.lesson import plots
-from autograder.grading.notebooks import grade_id
-from tests.submissions import source_notebook
+from autograder.assignments.a4_facial_expression.lesson import plots, watch
 
 SEEDS = (0, 1, 2, 3)
 DECLARED = (
@@ -188,20 +186,11 @@ class Activated(WithoutNorm):
         self.head.append(nn.Sigmoid())
 
 
-def small_cnn_properties(network, case):
-    """Call the adapter of the notebook."""
-    names = ("normalise", "look_at_report_cnn", "small_cnn_properties")
-    cells = {grade_id(c): c.source for c in source_notebook("a4_facial_expression").cells}
-    space = {"torch": torch, "nn": nn, "F": F, "SmallCNN": network}
-    exec("\n\n".join(cells[name] for name in names), space)
-    return space["small_cnn_properties"](**case.inputs)
-
-
 @pytest.mark.parametrize("network", [WithoutNorm, Separable, Squeezed])
 def test_other_small_networks_keep_the_promises(network, checks):
-    """The adapter of the notebook, on networks unlike the reference's."""
+    """What the check looks at, on networks unlike the reference's."""
     case = checks["small_cnn"].cases[-1]
-    found = small_cnn_properties(network, case)
+    found = watch.small_cnn_properties(network, **case.inputs)
     expected = checks["small_cnn"].oracle(**case.inputs)
     for name, value in expected.items():
         same = torch.equal(torch.as_tensor(found[name]).double(), torch.as_tensor(value).double())
@@ -209,7 +198,8 @@ def test_other_small_networks_keep_the_promises(network, checks):
 
 
 def test_an_activation_behind_the_logits_is_seen(checks):
-    assert small_cnn_properties(Activated, checks["small_cnn"].cases[-1])["logits"] == 0
+    case = checks["small_cnn"].cases[-1]
+    assert watch.small_cnn_properties(Activated, **case.inputs)["logits"] == 0
 
 
 # Augmentation and batches

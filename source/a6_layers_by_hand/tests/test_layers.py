@@ -1,4 +1,4 @@
-"""The cases and oracles of a4's section on mathematics, and its pictures."""
+"""The cases and oracles of a6, and its pictures."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +10,23 @@ import torch
 import torch.nn.functional as F
 
 from autograder.assignments import find
-from autograder.assignments.a4_facial_expression.checks import mathematics
-from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.assignments.a6_layers_by_hand.checks import (
+    batchnorm,
+    convolution,
+    optimisers,
+    sizes,
+    softmax,
+)
+from autograder.assignments.a6_layers_by_hand.checks.draws import bounded
+from autograder.assignments.a6_layers_by_hand.lesson import plots
 from autograder.authoring.checks import load
 from autograder.authoring.mistakes import read_mistakes
 
 SEEDS = (0, 1, 2)
 DECLARED = (
-    mathematics.conv_shape, mathematics.batchnorm, *mathematics.GRADIENTS, mathematics.identity,
-    *mathematics.CROSS_ENTROPY, mathematics.adam, mathematics.adagrad, mathematics.gap,
+    sizes.conv_shape, convolution.convolved, *convolution.GRADIENTS, batchnorm.batchnorm,
+    *batchnorm.GRADIENTS, batchnorm.identity, *softmax.CROSS_ENTROPY, optimisers.adam,
+    optimisers.adagrad, optimisers.gap,
 )  # fmt: skip
 
 
@@ -33,7 +41,7 @@ def test_the_reports_layers_have_the_reports_sizes():
     for filters in (64, 128, 256, 512):
         for kernel, padding, stride in ((3, 1, 1), (2, 0, 2)):
             pairs = ([kernel] * 2, [padding] * 2, [stride] * 2, [1, 1])
-            found = mathematics.conv_shape.oracle(shape, filters, *pairs)
+            found = sizes.conv_shape.oracle(shape, filters, *pairs)
             shape = [int(value) for value in found.values()]
     assert shape == [128, 4, 4, 512]
 
@@ -42,7 +50,7 @@ def test_sizes_of_every_case_differ_from_one_another(checks):
     for case in checks["conv_sizes"].cases:
         batch, width, height, channels = case.inputs["shape"]
         assert len({batch, channels, case.inputs["filters"]}) == 3
-        found = mathematics.conv_shape.oracle(**case.inputs)
+        found = sizes.conv_shape.oracle(**case.inputs)
         assert width > 0 and height > 0 and min(found.values()) >= 1
         if not case.name.endswith("one_place"):
             assert found["W'"] != found["H'"]
@@ -53,13 +61,13 @@ def test_the_oracle_of_batch_norm_is_torchs_batch_norm(checks):
         x, gamma, beta, eps = case.inputs.values()
         if len(x) > 1:  # torch refuses a single sample
             right = F.batch_norm(x, None, None, gamma, beta, training=True, eps=eps)
-            found = mathematics.batchnorm.oracle(x, gamma, beta, eps)["y"]
+            found = batchnorm.batchnorm.oracle(x, gamma, beta, eps)["y"]
             assert torch.allclose(found, right, 1e-5)
 
 
 def test_a_single_sample_is_its_own_mean(checks):
     for case in checks["batchnorm_gradient_x"].cases:
-        found = mathematics.gradients(**case.inputs)
+        found = batchnorm.gradients(**case.inputs)
         tolerance = 1e-12 if found["dx"].dtype is torch.float64 else 1e-5
         assert found["dx"].sum(dim=0).abs().max() < tolerance
         if case.name.endswith("single"):
@@ -72,14 +80,14 @@ def test_the_gradient_by_the_mean_is_the_same_without_the_way_through_the_varian
         dout, x, gamma, eps = case.inputs.values()
         std = (x.var(dim=0, correction=0) + eps).sqrt()
         direct = -(dout * gamma).sum(dim=0) / std
-        assert torch.allclose(mathematics.gradients(**case.inputs)["dmean"], direct, 1e-4, 1e-6)
+        assert torch.allclose(batchnorm.gradients(**case.inputs)["dmean"], direct, 1e-4, 1e-6)
 
 
 def test_the_identity_is_the_identity(checks):
     for case in checks["batchnorm_identity"].cases:
         x, eps = case.inputs.values()
         assert x.var(dim=0).min() > 0.05
-        y = mathematics.batchnorm.oracle(x, *mathematics.identity.oracle(x, eps).values(), eps)["y"]
+        y = batchnorm.batchnorm.oracle(x, *batchnorm.identity.oracle(x, eps).values(), eps)["y"]
         assert torch.allclose(y, x, 1e-4, 1e-5)
 
 
@@ -87,7 +95,7 @@ def test_targets_sum_to_1_and_the_loss_is_finite(checks):
     for case in checks["softmax_loss"].cases:
         z, targets = case.inputs.values()
         assert torch.allclose(targets.sum(dim=1), torch.ones(len(z), dtype=z.dtype))
-        assert all(v.isfinite().all() for v in mathematics.cross_entropy(z, targets).values())
+        assert all(v.isfinite().all() for v in softmax.cross_entropy(z, targets).values())
         if case.name.endswith("extreme"):
             assert z.abs().max() >= 10_000
 
@@ -95,13 +103,13 @@ def test_targets_sum_to_1_and_the_loss_is_finite(checks):
 def test_momentum_memory_and_eps_show_in_adams_iterates(checks):
     """Without any one of them the iterates are others, by far more than the tolerance."""
     for case in checks["adam_values"].cases:
-        found = mathematics.adam.oracle(**case.inputs)["iterates"]
+        found = optimisers.adam.oracle(**case.inputs)["iterates"]
         for name, other in (("beta1", 0.45), ("beta2", 0.45), ("eps", 0.0)):
             if name != "eps" and len(found) == 1:
                 continue  # after one step the bias correction has removed the betas
             if (name == "eps" and case.inputs["eps"] < 1e-3) or case.name.endswith("quiet"):
                 continue
-            changed = mathematics.adam.oracle(**{**case.inputs, name: other})["iterates"]
+            changed = optimisers.adam.oracle(**{**case.inputs, name: other})["iterates"]
             assert (changed - found).abs().max() > 1e-2
 
 
@@ -110,28 +118,60 @@ def test_the_closed_form_of_the_gap_is_that_of_torchs_optimisers(checks):
         gradients, rate, beta2 = case.inputs.values()
         w, t = torch.zeros_like(gradients[0]), torch.arange(1, len(gradients) + 1)
         rates = rate / t.double().sqrt()
-        one = mathematics.adam.oracle(w, gradients, rates, 0.0, beta2, 1e-15)["iterates"]
-        other = mathematics.adagrad.oracle(w, gradients, rate, 1e-15)["iterates"]
+        one = optimisers.adam.oracle(w, gradients, rates, 0.0, beta2, 1e-15)["iterates"]
+        other = optimisers.adagrad.oracle(w, gradients, rate, 1e-15)["iterates"]
         right = (one - other).abs().max().item()
-        found = mathematics.gap.oracle(gradients, rate, beta2)["gap"]
+        found = optimisers.gap.oracle(gradients, rate, beta2)["gap"]
         assert found == pytest.approx(right, rel=1e-5, abs=1e-8)
 
 
 def test_adam_becomes_adagrad():
     """What the picture shows: ten times nearer to 1, ten times nearer to Adagrad."""
-    gradients = mathematics.bounded(np.random.RandomState(0), 30, 5)
-    gaps = [mathematics.gap.oracle(gradients, 0.1, 1 - 10.0**-k)["gap"] for k in (3, 4, 5, 6)]
+    gradients = bounded(np.random.RandomState(0), 30, 5)
+    gaps = [optimisers.gap.oracle(gradients, 0.1, 1 - 10.0**-k)["gap"] for k in (3, 4, 5, 6)]
     ratios = [one / other for one, other in pairwise(gaps)]
     assert all(9.5 < ratio < 10.5 for ratio in ratios)
 
 
-def test_its_points_are_those_of_its_part():
-    mistakes = read_mistakes(Path(mathematics.__file__).with_suffix(".diff"))
-    promised = {name for m in mistakes for name in m.checks}
-    assert mistakes and len({m.name for m in mistakes}) == len(mistakes)
-    assert promised == {one.check.name for one in DECLARED}
-    loaded = load(find("a4_facial_expression")).checks
-    assert promised == {check.name for check in loaded if check.topic == "mathematics"}
+def test_a_pixel_that_no_tap_sees_has_no_gradient(checks):
+    """With stride 3 and two taps, in padded coordinates, every third row and column."""
+    for case in checks["conv_gradient_x"].cases:
+        if case.name.endswith("gaps"):
+            dx = convolution.gradients(**case.inputs)["dx"]
+            rows, columns = (
+                torch.tensor([n for n in range(size) if (n + 1) % 3 != 2]) for size in (7, 9)
+            )
+            seen = torch.zeros_like(dx, dtype=torch.bool)
+            seen[:, :, rows[:, None], columns] = True
+            assert dx[~seen].abs().max() == 0 < dx[seen].abs().min()
+
+
+def test_the_gradient_of_a_convolution_is_a_convolution_with_the_kernel_turned(checks):
+    """What the second derivation shows, for stride 1."""
+    for case in checks["conv_gradient_x"].cases:
+        dout, x, weight, padding, stride = case.inputs.values()
+        if stride == 1:
+            around = [n - 1 for n in weight.shape[2:]]
+            back = F.conv2d(dout, weight.flip(2, 3).transpose(0, 1), padding=around)
+            right = back[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
+            assert torch.allclose(convolution.gradients(**case.inputs)["dx"], right)
+
+
+def test_sizes_of_a_convolution_are_all_different(checks):
+    """So that no two axes can be taken for one another."""
+    for case in checks["conv_forward_values"].cases:
+        x, weight, *_ = case.inputs.values()
+        assert x.shape[2] != x.shape[3] and len(weight) != x.shape[1]
+
+
+def test_every_mistake_is_promised_to_a_check_of_its_topic():
+    loaded = load(find("a6_layers_by_hand"))
+    assert {one.check.name for one in DECLARED} == {check.name for check in loaded.checks}
+    for topic in (sizes, convolution, batchnorm, softmax, optimisers):
+        known = read_mistakes(Path(topic.__file__).with_suffix(".diff"))
+        promised = {name for mistake in known for name in mistake.checks}
+        name = Path(topic.__file__).stem
+        assert promised == {check.name for check in loaded.checks if check.topic == name}
 
 
 def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(monkeypatch):
