@@ -114,6 +114,36 @@ def test_every_check_cell_has_the_name_of_its_check(assignment, source):
         assert (begin, end) == ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
 
+def test_a_check_takes_what_the_student_wrote(source):
+    """Given classes may follow; the first argument is the student's work."""
+    answers = {
+        name
+        for cell in source.cells
+        if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code"
+        for name in re.findall(r"(?m)^(?:def|class) (\w+)", cell.source)
+    }
+    for cell in source.cells:
+        for name in re.findall(r"check\.public\(\"\w+\", (\w+)", cell.source):
+            assert name in answers
+
+
+HOURS = re.compile(r"\*\*Time\*\* about (\d+)(½?) hours")
+
+
+def test_an_assignment_is_an_afternoons_work(released):
+    """At most 110 cells, 5,000 words and 6 hours, and the map's minutes add up to them."""
+    texts = [cell.source for cell in released.cells if cell.cell_type == "markdown"]
+    words = [word for text in texts for word in text.split() if re.search(r"\w", word)]
+    assert len(released.cells) <= 110
+    assert len(words) <= 5_000
+    whole, half = HOURS.search(texts[0]).groups()
+    hours = int(whole) + (0.5 if half else 0)
+    rows = [row.split("|") for row in texts[0].splitlines() if row.startswith("| ")]
+    column = next(i for i, title in enumerate(rows[0]) if title.strip() == "minutes")
+    assert hours <= 6
+    assert abs(sum(int(row[column]) for row in rows[1:]) / 60 - hours) <= 0.5
+
+
 def test_every_adapter_belongs_to_a_check(assignment):
     folder = submissions.folder(assignment)
     if (folder / ADAPTERS).is_file():

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Transfer learning
 #
-# **After this notebook you can** take a network that somebody else trained and make it yours: prepare images the way it expects, build the two blocks that modern backbones are made of, freeze layers and count the parameters that are still trained, train a new head on cached features in seconds, fine-tune the backbone without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
+# **After this notebook you can** take a network that somebody else trained and make it yours: build its blocks, freeze it, train a new head on cached features in seconds, fine-tune it without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
 #
 # **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook and `probe.safetensors`
 #
@@ -28,7 +28,7 @@
 # | 7 How sure are you? | `wilson_interval` | 10 |
 # | 8 Your own experiment | a data set, a training script, a report | 80 |
 #
-# You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course. When your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# You may use all of `torch.nn` here. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -64,7 +64,7 @@ check = Checker("a3_transfer_learning")
 #
 # `SUBSET` is small on purpose. Transfer learning is for those who have few labels: here 20 for each class.
 #
-# With an internet connection you can choose other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception`. All except `xception` expect ImageNet's mean and standard deviation (see section 1), and so does `resnet_drawn`. `xception` was trained at 299 pixels with 0.5 for both, so with it pass `backbone.preprocess` wherever this notebook says `at(SIZE)`.
+# With an internet connection you can choose other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception` (which needs `backbone.preprocess` instead of `at(SIZE)`).
 
 # %%
 REAL = False  # True: real photographs and a backbone trained on ImageNet
@@ -147,7 +147,7 @@ print(f"{BACKBONE}: {backbone.width} features, {len(train.y)} images to train on
 plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 
 # %% [markdown]
-# The image hardly changes: it has no more detail at the larger size. But look at the last maps. Each row shows the prepared image, and then one channel of the feature map after every stage. The maps shrink from stage to stage, so by the last stage a small image is down to a few positions, which see mostly padding. And an edge is several times narrower than the edges the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
+# Each row shows the prepared image, and then one channel of the feature map after every stage. The image hardly changes: it has no more detail at the larger size. But the maps shrink from stage to stage, so by the last stage a small image is down to a few positions, which see mostly padding. And an edge is several times narrower than the edges the filters were trained on (seven times, from 224 to 32 pixels). The network *works* at 32 pixels. How well? You will measure it in section 7.
 
 # %% [markdown]
 # ## 2 · Two building blocks
@@ -359,9 +359,6 @@ def make_classifier(backbone: pretrained.Backbone, num_classes: int) -> Classifi
     ### END SOLUTION
 
 
-# %% [markdown]
-# The check uses a tiny backbone that contains everything that can go wrong: batch norm and dropout, some of them inside a nested block.
-
 # %% nbgrader={"grade": true, "grade_id": "classifier", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("classifier", make_classifier)
 ### BEGIN HIDDEN TESTS
@@ -543,7 +540,7 @@ print(f"frozen backbone in every epoch: {slow:.2f} s an epoch, {slow_right} of {
 print(f"cached features: {fast:.3f} s an epoch, {fast_right} right: {slow / fast:.0f} times faster")
 
 # %% [markdown]
-# The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over all images, including validation and test. After that an epoch costs almost nothing. But you cannot use random augmentation, because it changes the images in every epoch, and you cannot train the backbone.
+# The two agree, up to rounding, because they *are* the same computation. The cache costs one pass over all images. After that an epoch costs almost nothing. But you cannot use random augmentation, and you cannot train the backbone.
 #
 # **Task** (15 min, easy; 4 points by the accuracy on hidden images). Choose the recipe of the probe that you hand in. The probe always uses `resnet_drawn` and the drawn images, even if you set `REAL = True` above: no other weights are available when your notebook is graded.
 #
@@ -551,7 +548,6 @@ print(f"cached features: {fast:.3f} s an epoch, {fast_right} right: {slow / fast
 # - Run the second cell: it writes `probe.safetensors` beside the notebook. **Hand that file in with the notebook.**
 # - The score has three levels, not a sliding scale: 36 % right gives half of the points, 44 % gives 80 %, 50 % all of them.
 # - Extracting 10,000 images takes from a few seconds at 48 pixels to half a minute at 80. A `decay` above 0.1 lowers the accuracy.
-# - The prediction uses your `preprocess` and `extract_features`, so fix those first.
 # - There are 400 hidden images, so your own measurement and the graded one may differ by 5 points: aim above the level you want.
 
 
@@ -605,7 +601,7 @@ check.hidden("probe_predictions", preprocess, extract_features)
 # - Each trainable parameter is in exactly one group; a frozen parameter is in none.
 # - Return the group of the backbone first, then that of the head.
 #
-# (An optimiser *would* accept frozen parameters, and skip them. But then the groups do not tell you what is trained, and nobody notices a layer that was unfrozen by accident.)
+# (An optimiser would skip frozen parameters, but then the groups do not tell you what is trained.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "parameter_groups", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -677,7 +673,7 @@ check.hidden("stopping", EarlyStopping)
 # - starts counting again from 0;
 # - leaves `best_loss` as it is.
 #
-# (Libraries decide differently. torch's `ReduceLROnPlateau` waits one epoch longer than its `patience`, and by default requires an improvement of 0.01 %, relative to the best loss. Keras can pause for some epochs after a reduction. When you compare with a paper, find out which version it used.)
+# (Libraries decide differently: torch's `ReduceLROnPlateau` waits one epoch longer than its `patience`. When you compare with a paper, find out which version it used.)
 #
 # <details><summary>Hint: where the rate is</summary><code>for group in optimiser.param_groups: group["lr"] = …</code></details>
 
@@ -788,7 +784,7 @@ def fit(model, parts, groups, prepare, epochs, patience=4, device="cpu"):
 
 
 # %% [markdown]
-# Now fine-tune. The head is trained first, on cached features like the probe, because a random head would send its large first gradients into the backbone. On a CPU with real images, the lower layers stay frozen: they are the slowest to train.
+# Now fine-tune. The head is trained first, on cached features like the probe. On a CPU with real images, the lower layers stay frozen: they are the slowest to train.
 
 # %% nbgrader={"grade": false, "grade_id": "fine_tune", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -808,16 +804,16 @@ print(f"{sum(seconds) / len(seconds):.1f} s an epoch to fine-tune, on {len(train
 plots.fit_history(fine_history)
 
 # %% [markdown]
-# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss starts to rise, while the accuracy may still creep up: the network makes slightly fewer mistakes, but becomes more confident in those it still makes. After the learning rate drops, the curve is usually smoother.
+# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss starts to rise, while the accuracy may still creep up: the network becomes more confident in the mistakes it still makes.
 
 # %% [markdown]
 # ## 6 · Two sources of data
 #
-# An office wants to recognise faces with **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames from that camera. How should they be split? A student's report answers "oversample the camera". It never says which images dev and test are made of. If you shuffle everything, 99 % of the test images are selfies: you would measure, very precisely, the accuracy on images that the system will never see.
+# An office wants to recognise faces with **its own surveillance camera**. There are 100,000 selfies from social media and 1,000 frames from that camera. How should they be split? A student's report answers "oversample the camera". If you shuffle everything, 99 % of the test images are selfies: you would measure, very precisely, the accuracy on images that the system will never see.
 #
-# **Dev and test must come from where the system will be used.** All selfies go to training, with the remaining camera frames. Since selfies far outnumber camera frames, each image gets a weight by its source.
+# **Dev and test must come from where the system will be used.** All selfies go to training, with the remaining camera frames. Each image gets a weight by its source.
 #
-# There is a second trap. A camera takes many frames a second, and neighbouring frames are nearly the same picture: the same person in the same pose. If you draw *frames* at random, nearly every test frame has a near-duplicate in training. The accuracy will be excellent, but it only shows that the network remembers. This is **leakage**. So do not split frames; split **recordings**: all frames of a recording stay together. (This is called a *group split*; scikit-learn has it as `GroupShuffleSplit`.)
+# There is a second trap. A camera takes many frames a second, and neighbouring frames are nearly the same picture: the same person in the same pose. If you draw *frames* at random, nearly every test frame has a near-duplicate in training. A high accuracy then only shows that the network remembers. This is **leakage**. So do not split frames; split **recordings**: all frames of a recording stay together. (scikit-learn has it as `GroupShuffleSplit`.)
 #
 # **Task** (25 min, medium). Write `split_by_domain`.
 #
@@ -832,10 +828,9 @@ plots.fit_history(fine_history)
 #
 # Return index tensors (int64, in any order) and the weights: `(train, dev, test, weights)`.
 #
-# <details><summary>Hint 1: recordings first</summary><code>recordings[domains == 1].unique()</code> lists those of the camera, in order of time.</details>
+# <details><summary>Hint 1: recordings first</summary><code>recordings[domains == 1].unique()</code> lists those of the camera, in order of time. <code>torch.isin</code> leads back to the images.</details>
 # <details><summary>Hint 2: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
-# <details><summary>Hint 3: from recordings to images</summary><code>torch.isin(recordings, chosen)</code> says for each image whether its recording is among the chosen ones.</details>
-# <details><summary>Hint 4: the weights</summary>Let there be n training images from k sources, n<sub>d</sub> of them from source d. Each source gets n / k of the total weight, shared by its n<sub>d</sub> images.</details>
+# <details><summary>Hint 3: the weights</summary>Let there be n training images from k sources, n<sub>d</sub> of them from source d. Each source gets n / k of the total weight, shared by its n<sub>d</sub> images.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "split_by_domain", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -898,7 +893,7 @@ for name, part in zip(("train", "dev", "test"), splits, strict=True):
 print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weights.tolist()])
 
 # %% [markdown]
-# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: the network will overfit them before it learns from the selfies. So in practice one often takes two steps, and you know both by now: train on the selfies, then fine-tune on the camera.
+# A frame counts two hundred times as much as a selfie. That is a lot for 500 images of 20 recordings: the network will overfit them. So in practice one often takes two steps: train on the selfies, then fine-tune on the camera.
 #
 # **A small experiment.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each. We train six probes on the features of your backbone, in six ways. Each gets two numbers: its accuracy on the **dev** images, and its accuracy **in use**, on 1,500 frames of other objects. No office has the second number. We have it, because these objects are drawn.
 #
@@ -1037,7 +1032,7 @@ report = {"own ResNet": 49, "pretrained ResNet": 57, "pretrained ViT": 59}
 plots.accuracies({name: (right, 66) for name, right in report.items()}, wilson_interval)
 
 # %% [markdown]
-# The intervals of the two pretrained networks nearly coincide: 66 images are too few to separate 57 from 59. The student's own network, with 49, is a different case. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. Against the ResNet's 57 it gives p = 0.12. So compare *differences*, not intervals.
+# The intervals of the two pretrained networks nearly coincide: 66 images are too few to separate 57 from 59. The student's own network, with 49, is a different case. Its interval and that of the ViT overlap a little, and yet Fisher's exact test gives p = 0.04 for 49 against 59: two 95 % intervals may overlap although the difference is significant. So compare *differences*, not intervals.
 #
 # When all networks saw the *same* images, look only at the images on which they disagree. This is McNemar's test, and it is more sensitive; you will write its exact form in the fifth notebook.
 #
@@ -1089,7 +1084,7 @@ plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, 
 # | frozen, 64 or 224 pixels | 30 to 33 % | 81.6 % |
 # | fine-tuned | 39 to 44 % | 81.4 % (two epochs, upper layers only) |
 #
-# With 1,000 test images an interval is about ±3 points, and still the order is the same in every draw. A network from scratch has nothing to start from. The frozen backbone has seen no animal and no lorry, but its shapes and textures help. Fine-tuning starts from them and adapts them.
+# With 1,000 test images an interval is about ±3 points, and still the order is the same in every draw. The frozen backbone has seen no animal and no lorry, but its shapes and textures help. Fine-tuning starts from them and adapts them.
 #
 # **It depends on the number of labels.** With 1,000 training images the network from scratch (44 to 50 %) catches up with the frozen backbone (43 %): now it can learn what the backbone has never seen. Fine-tuning is still ahead, at 60 %. Try `SUBSET = (1_000, 500, 1_000)`.
 
@@ -1106,14 +1101,14 @@ if not (REAL and DEVICE == "cpu") and BACKBONE != "vit_b_16":  # on a CPU it tak
 # %% [markdown]
 # ## 8 · Your own experiment
 #
-# The reports that this course grew out of end with a table and a claim. Now you write one page of your own. Choose a question, or ask another one about transfer:
+# The reports that this course grew out of end with a table and a claim. Write one page of your own. Choose a question, or ask another one about transfer:
 #
 # - How much does augmentation bring, with few labels and with many?
 # - Which layers should be trained? Freeze the first stages one after the other, and fine-tune the rest.
 # - How many labels replace a pretrained backbone? Train from scratch and fine-tune with 100, 200, 1,000 and 3,000 images.
 # - When does a frozen backbone beat a fine-tuned one? One report reached 86.7 % on CIFAR-10 with a frozen Xception at 224 pixels, another about 78 % with a ResNet-50 trained as a whole at 32 pixels (99 % on its training images). Make the comparison that these two do not make.
 #
-# **Task** (60 min, hard, no check). Write the training script in the cell below, and in more cells if you like. It is yours; nothing is given.
+# **Task** (60 min, hard, no check). Write the training script in the cell below, and in more cells if you like.
 #
 # - A `Dataset` returns one prepared image and its label. Two `DataLoader`s read it: one shuffles, one does not. (On a GPU, `num_workers=4` and `pin_memory=True` keep it busy.)
 # - The optimiser is `AdamW`. The learning rate rises during the first tenth of the steps (**warm-up**) and then falls along a cosine. `torch.optim.lr_scheduler` has both, and `SequentialLR` joins them. A schedule that counts steps moves after every batch.
@@ -1211,9 +1206,9 @@ for augment in (False, True):
 # %% [markdown]
 # ## What you have now
 #
-# You now have a recipe for nearly every problem with pictures and few labels. Prepare the images as the backbone expects them, cache its features, train a probe, and you have a baseline within minutes. Then fine-tune with small steps, early stopping and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval.
+# You now have a recipe for pictures with few labels: cache the features of a backbone, train a probe, and you have a baseline within minutes. Then fine-tune with small steps, early stopping and a checkpoint. Test on images from where the system will work, and give the accuracy with its interval.
 #
-# **What the field does today.** Backbones are larger and trained without labels, on millions of images; DINOv2 is one of them, and a linear probe on its features beats many networks that were trained as a whole. Large backbones are rarely fine-tuned as a whole, either. **LoRA** freezes every weight matrix and learns a small correction of low rank, $W + BA$, with a hundredth of the parameters; your `freeze` and `parameter_groups` are half of it. And fine-tuning can do harm: it may distort features that a probe would have used better on images from elsewhere.
+# **What the field does today.** Backbones are larger and trained without labels, on millions of images; DINOv2 is one of them, and a linear probe on its features beats many networks that were trained as a whole. **LoRA** freezes every weight matrix and learns a small correction of low rank, $W + BA$, with a hundredth of the parameters; your `freeze` and `parameter_groups` are half of it. And fine-tuning can do harm: it may distort features that a probe would have used better on images from elsewhere.
 #
 # - [How transferable are features in deep neural networks?](https://arxiv.org/abs/1411.1792) (Yosinski et al. 2014): which layers are general, and which are specific.
 # - [Fine-tuning can distort pretrained features and underperform out-of-distribution](https://arxiv.org/abs/2202.10054) (Kumar et al. 2022): why the head is trained first.
