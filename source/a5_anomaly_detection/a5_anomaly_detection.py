@@ -113,7 +113,7 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 #
 # An **autoencoder** squeezes an image through a narrow code and redraws it: $\hat x = d(e(x))$. Trained on good parts, it has to learn what they have in common: the code is too narrow for more. The hope is that it redraws a scratched part without the scratch, and the squared difference shows it.
 #
-# **Task** (20 min, medium). Build `Autoencoder`, with the methods `encode` and `decode`.
+# **Task** (20 min, medium). Build `Autoencoder`. (If `self.encode` is a layer, delete the method of this name.)
 #
 # - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. The code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
 # - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
