@@ -1083,7 +1083,7 @@ class Repairs(Dataset):
         return given, self.images[i]
 
 
-def learn_to_repair(images, share, seed, epochs=20):
+def learn_to_repair(images, share, seed, epochs=10):
     torch.manual_seed(seed)
     model, data = Autoencoder().to(DEVICE), Repairs(images, share, seed)
     batches = DataLoader(data, batch_size=16, shuffle=True, drop_last=True)
@@ -1130,18 +1130,18 @@ print(Path("runs.csv").read_text())
 # ### BEGIN SOLUTION
 # **Model answer.** *Prediction and claim.* An autoencoder that learns to repair good capsules, with a piece pasted elsewhere, redraws real defects less well. So its image AUROC should rise by at least 0.03.
 #
-# *What was done.* Only the share of damaged training images changed: none, or all. Always 219 good capsules at 96 pixels, 260 steps of 16 images, Adam with one cycle up to 0.004, three seeds. The score of an image is the largest number of its error map. Nothing was chosen with defects; measured once on `held_out`, 12 good and 54 defective parts.
+# *What was done.* Only the share of damaged training images changed: none, or all. Always 219 good capsules at 96 pixels, 130 steps of 16 images, Adam with one cycle up to 0.004, three seeds. The score of an image is the largest number of its error map. Nothing was chosen with defects; measured once on `held_out`, 12 good and 54 defective parts.
 #
 # | damaged | image AUROC, mean (smallest to largest) | seeds 0, 1, 2 |
 # |---|---|---|
-# | none | 0.80 (0.71–0.85) | 0.85, 0.71, 0.85 |
-# | all | 0.82 (0.76–0.88) | 0.88, 0.76, 0.83 |
+# | none | 0.62 (0.55–0.73) | 0.73, 0.55, 0.57 |
+# | all | 0.65 (0.60–0.71) | 0.71, 0.60, 0.63 |
 #
-# *Figure.* AUROC with none and with all images damaged, a line for each seed: the lines are nearly level, and far apart.
+# *Figure.* AUROC with none and with all images damaged, a line for each seed: two lines rise, one falls.
 #
-# *Finding.* The claim is not supported. With damaged images the mean is 0.02 higher; two seeds gain 0.03 and 0.05, one loses 0.01. The seed alone moves the AUROC by 0.14.
+# *Finding.* The mean is 0.03 higher, as claimed, but I do not believe it yet: two seeds gain 0.05 and 0.06, one loses 0.02, and without any damage the seed alone moves the AUROC by 0.17.
 #
-# *Doubt.* Twelve good parts are few: one of them above all defective ones costs 0.08, and all six runs share these twelve, so the spread over the seeds does not show that error. Rectangles may resemble no real defect, and 260 steps may be too few to learn to repair. Next: ten seeds, scars instead of rectangles, and 1,000 steps.
+# *Doubt.* Twelve good parts are few: one of them above all defective ones costs 0.08, and all six runs share these twelve, so the spread over the seeds does not show that error. And 130 steps are few. With 20 epochs instead of 10 the means were 0.80 and 0.82, so the length of training matters far more than the damage, and damage may only help a network that has learned little. Next: ten seeds with 1,000 steps, and scars instead of rectangles.
 #
 # **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed.
 # ### END SOLUTION
