@@ -4,10 +4,11 @@
 """
 
 import argparse
+import io
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,10 @@ def methods(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]
 def functions() -> dict[str, Callable]:
     """Run the cells of the source notebook that define what is measured."""
     names: dict[str, Any] = {}
-    for cell in nbformat.read(NOTEBOOK, 4).cells:
-        if grade_id(cell) in CELLS or "BACKBONE =" in cell.source:
-            exec(TransformerManager().transform_cell(cell.source), names)
+    with redirect_stdout(io.StringIO()):  # the set-up says what it works with
+        for cell in nbformat.read(NOTEBOOK, 4).cells:
+            if grade_id(cell) in CELLS or "BACKBONE =" in cell.source:
+                exec(TransformerManager().transform_cell(cell.source), names)
     return names
 
 

@@ -13,16 +13,26 @@
 # %% [markdown]
 # # Anomaly detection: few defects, many good parts
 #
-# **After this notebook you can** find defects without a single defect to train on (autoencoder, PaDiM, PatchCore), measure how well you find them and where, and choose a threshold without a defect.
+# **After this notebook you can** find defects without a single defect to train on (autoencoder, PaDiM, PatchCore, self-supervised features), measure how well you do, and choose a threshold without a defect.
 #
-# **Time** about 12 hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 85 for code and for the detector that you hand in, graded by hidden checks, and 15 for written answers
+# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with the photographs of MVTec AD only · **Points** 100: 75 for code and for your detector, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook and `detector.safetensors`
 #
-# You may use all of `torch` here, and `scikit-learn` and `scipy` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 The parts, and two halves of the test set | nothing yet | 5 |
+# | 2 Good parts only | an autoencoder and its error maps; PaDiM; PatchCore; scores of embeddings | 130 |
+# | 3 How good is it? | AUROC, per-region overlap, IoU and Dice; Question 1 | 80 |
+# | 4 A threshold without defects | `false_alarm_threshold` | 15 |
+# | 5 The detector that you hand in | `fit_detector`, `detect` | 40 |
+# | 6 Which way, and why | Questions 2 and 3 | 20 |
+# | 7 Your own experiment | a training script, and a report of one page | 60 |
+#
+# You may use all of `torch`, `scikit-learn` and `scipy`. Each task is followed by a **check**; when your work is graded, it runs on cases you have not seen. The grader skips cells that begin with `# not run when graded`: they load data, train or draw. Use this line in cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
 #
-# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+# Run this first. In Colab, upload the file `autograder-….whl` that your teacher gave you (folder icon on the left) before you run it.
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from importlib.util import find_spec
@@ -31,17 +41,14 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
     # %pip install -q autograder-*.whl
 
 import math
-from contextlib import contextmanager
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from scipy import ndimage, stats  # noqa: F401
+from scipy import ndimage
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -53,17 +60,16 @@ from data_scripts import mvtec_ad, pretrained
 check = Checker("a5_anomaly_detection")
 
 # %%
-REAL = torch.cuda.is_available()  # True: a category of MVTec AD; False: a drawn one
+REAL = False  # True: a category of MVTec AD, photographs; False: drawn parts
 CATEGORY = "screw" if REAL else "capsule"  # drawn: "capsule" or "bottle"; real: any of the 15
 BACKBONE = "mobilenet_v2" if REAL else "resnet_drawn"  # where pretrained features come from
 STAGES = (1, 2) if REAL else (0, 1)  # which of its maps: 0 is the finest, and knows least
 SIZE = 192  # pixels: images are squares of this side, a multiple of 32
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts: {CATEGORY}")
 
 # %% [markdown]
-# Without a GPU you work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
-#
-# Much of what follows comes from **two reports** that students of another course wrote, one about the category capsule and one about bottle, including their numbers, findings and mistakes.
+# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD, photographs of industrial parts (`python -m data_scripts.mvtec_ad` says how to get them). The training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
 
 # %% [markdown]
 # ## 1 · The parts, and two halves of the test set
@@ -85,7 +91,7 @@ def load_parts(split):
 (train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
 
 # %% [markdown]
-# Where something below is chosen or learned with the help of defects (a threshold, a network that has seen masks), that happens on one half of the test set, and the other half measures. Each class is split separately. `learn` and `held_out` are lists of indices into `test`. (In `a7_few_labels` you write such a split yourself.)
+# What is chosen with the help of defects is chosen on one half of the test set, and measured on the other. `learn` and `held_out` are lists of indices into `test`.
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -98,79 +104,36 @@ for kind, name in enumerate(DEFECTS):
     print("{:20}{:4} to learn from{:4} held out".format(name, *both))
 print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 
-# %% nbgrader={"grade": false, "grade_id": "one_thread", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# not run when graded
-@contextmanager
-def one_thread():
-    """Compute with one thread: for small tasks, two threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-# %% nbgrader={"grade": false, "grade_id": "watch_block", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def number_of_parameters(model, *names):
-    """Count the parameters of a model, or of a sub-module."""
-    for name in names:
-        model = getattr(model, name, None)
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"{name} is no sub-module, no nn.Module")
-    return sum(p.numel() for p in model.parameters())
-
-
-# %% nbgrader={"grade": false, "grade_id": "look_at_resnet", "locked": true, "schema_version": 3, "solution": false, "task": false}
-@torch.no_grad()
-def shaken(model, begin, strength=1.0):
-    """Move all parameters from where they began: a 0 that was set on purpose is no mistake."""
-    for parameter, value in zip(model.parameters(), begin, strict=True):
-        spread = strength * (0.05 + value.std(correction=0))
-        parameter.copy_(value + spread * torch.randn_like(value))
-
-
-def gradient_is_missing(model, images):
-    """Say for each parameter whether the logits do not depend on it."""
-    loss = model(images).square().sum()
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not loss.requires_grad:
-        return [True] * len(parameters)
-    found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return [gradient is None or not bool(gradient.any()) for gradient in found]
-
-
 # %% [markdown]
-# ## 4 · Good parts only
+# ## 2 · Good parts only
 #
-# So far somebody had photographed defects, sorted them and labelled them. On a production line that is the exception: defects are rare, they come in types that nobody has thought of, and labelling each pixel of a defect takes minutes. Good parts, however, are plentiful. So turn the question round. Learn what *good* looks like, from good parts alone, and call a part defective when it does not look like that. From here to section 6 no detector learns from a defect. (One table of section 5 needs masks to choose thresholds, and says so.)
+# On a production line, defects are rare, and come in types that nobody has thought of. Good parts are plentiful. So learn what *good* looks like, and call a part defective when it does not look like that. No detector of this notebook learns from a defect.
 #
 # ### An autoencoder
 #
-# An **autoencoder** squeezes an image through a narrow code and redraws it: $\hat x = d(e(x))$. It is trained on good parts to redraw them well, $\min \lVert x - \hat x \rVert^2$. The code is too narrow for arbitrary images, so the network has to learn what good parts have in common. The hope is that it knows nothing of scratches and redraws the part without them. Then the squared difference shows the scratch.
+# An **autoencoder** squeezes an image through a narrow code and redraws it: $\hat x = d(e(x))$. Trained on good parts, it has to learn what they have in common: the code is too narrow for more. The hope is that it redraws a scratched part without the scratch, and the squared difference shows it.
 #
-# **Task** (20 min, medium). Build `Autoencoder`, with the methods `encode` and `decode`.
+# **Task** (20 min, medium). Build `Autoencoder`. (If `self.encode` is a layer, delete the method of this name.)
 #
-# - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. Whatever its shape, the code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
+# - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. The code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
 # - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
 # - `forward(x)` is `decode(encode(x))`: nothing bypasses the code.
 # - In evaluation mode the same image gives the same answer, alone or among others.
 # - There are at most 400,000 parameters, all of which affect the output.
-# - `Autoencoder()` needs no arguments, and after `.double()` it works in `float64`, as every network of layers does.
+# - `Autoencoder()` needs no arguments, and works in `float64` after `.double()`.
+#
+# The check moves all weights at random and looks at what the network does (`check.show_code("autoencoder_structure")`).
 #
 # <details><summary>Hint 1: down</summary>Four convolutions with stride 2 bring 96 pixels to 6. With 32 channels there, the code has 32 · 6 · 6 = 1,152 numbers.</details>
-# <details><summary>Hint 2: up</summary><code>nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)</code> doubles height and width. So does <code>nn.Upsample(scale_factor=2)</code> before a convolution of 3 × 3.</details>
-# <details><summary>Hint 3: 0 to 1</summary>A sigmoid at the end keeps the output between 0 and 1.</details>
-# <details><summary>Hint 4: methods</summary><code>self.encode = nn.Sequential(…)</code> is as good as a method: it can be called.</details>
-
+# <details><summary>Hint 2: up</summary><code>nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)</code> doubles height and width.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "Autoencoder", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class Autoencoder(nn.Module):
     """An autoencoder for images (N, 3, 96, 96) in 0..1 with a code of at most 1,728 numbers."""
 
-    ### BEGIN SOLUTION
     def __init__(self):
         super().__init__()
+        ### BEGIN SOLUTION
 
         def down(inputs, outputs):
             convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
@@ -184,68 +147,31 @@ class Autoencoder(nn.Module):
         self.encoder = nn.Sequential(*widths, nn.Conv2d(64, 32, 1))
         last = nn.ConvTranspose2d(16, 3, 4, stride=2, padding=1)
         self.decoder = nn.Sequential(up(32, 64), up(64, 32), up(32, 16), last)
+        ### END SOLUTION
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
         return self.encoder(x)
+        ### END SOLUTION
 
-    def decode(self, code):
+    def decode(self, code: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
         return self.decoder(code).sigmoid()
+        ### END SOLUTION
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        ### BEGIN SOLUTION
         return self.decode(self.encode(x))
+        ### END SOLUTION
 
-    ### END SOLUTION
-
-
-# %% [markdown]
-# The check builds an `Autoencoder()`, moves all its weights at random, by a little and by a lot, and shows it images in `float64`. It tests the shapes, the size of the code, whether anything bypasses the code, and which parameters affect the output.
-
-# %% nbgrader={"grade": false, "grade_id": "describe_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
-@torch.no_grad()
-def describe_drawings(model, images):
-    """Look at what an Autoencoder with its present weights makes of images."""
-    found, code = model(images), model.encode(images)
-    drawn, alone = model.decode(code), model(images[:1])
-    mixed = model.decode(code.flip(0))
-    return {
-        "code_is_narrow": int(16 * code.numel() <= images.numel() and len(code) == len(images)),
-        "between_0_and_1": int(bool(((found >= 0) & (found <= 1)).all())),
-        "nothing_goes_round": int(torch.allclose(found, drawn, atol=1e-5)),
-        "drawn_from_the_code": int(torch.allclose(mixed, drawn.flip(0), atol=1e-5)),
-        "codes_differ": int((mixed - drawn).abs().max() > 1e-9),
-        "image_for_itself": int(torch.allclose(alone, found[:1], atol=1e-5)),
-    }
-
-
-def describe_autoencoder(images):
-    """Look at what a new Autoencoder promises, with images (N, 3, 96, 96)."""
-    torch.manual_seed(0)
-    model, images, seen, unused = Autoencoder().train().double(), images.double(), [], []
-    with torch.no_grad():
-        shape = model(images).shape  # batch norm meets the images, too
-    begin = [parameter.detach().clone() for parameter in model.eval().parameters()]
-    for strength in (0.1, 0.2, 0.5, 1.0, 2.0):
-        shaken(model, begin, strength)
-        seen.append(describe_drawings(model, images[:2]))
-        unused.append(gradient_is_missing(model, images[:1]))
-    found = {name: min(one[name] for one in seen) for name in seen[0]}
-    found["codes_differ"] = max(one["codes_differ"] for one in seen)
-    return {
-        **found,
-        "shape": torch.tensor(shape),
-        "within_budget": int(number_of_parameters(model) <= 400_000),
-        "unused_parameters": sum(map(all, zip(*unused, strict=True))),
-    }
-
-
-# %% nbgrader={"grade": true, "grade_id": "autoencoder_structure", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("autoencoder_structure", describe_autoencoder)
+# %% nbgrader={"grade": true, "grade_id": "autoencoder_structure", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("autoencoder_structure", Autoencoder)
 ### BEGIN HIDDEN TESTS
-check.hidden("autoencoder_structure", describe_autoencoder)
+check.hidden("autoencoder_structure", Autoencoder)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The squared error of a reconstruction, pixel by pixel, is the heat map. A single pixel is noise, so average over small squares.
+# The squared error of a reconstruction is the heat map. A single pixel is noise, so average over small squares.
 #
 # **Task** (15 min, easy). Write `error_maps`. For images x (N, 3, H, W) in 0…1 and their reconstructions $\hat x$, it returns the mean of $(x - \hat x)^2$ over the three channels and the `cell` × `cell` pixels of each square.
 #
@@ -254,7 +180,6 @@ check.hidden("autoencoder_structure", describe_autoencoder)
 # - Return a result without gradients attached.
 #
 # <details><summary>Hint: squares</summary><code>F.avg_pool2d(…, cell)</code> averages over squares.</details>
-
 
 # %% nbgrader={"grade": false, "grade_id": "error_maps", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def error_maps(model: nn.Module, x: torch.Tensor, cell: int) -> torch.Tensor:
@@ -271,39 +196,14 @@ def error_maps(model: nn.Module, x: torch.Tensor, cell: int) -> torch.Tensor:
     return F.avg_pool2d(squares, cell)[:, 0]
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": false, "grade_id": "try_error_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
-class TinyDrawer(nn.Module):
-    """Draw each pixel from itself, by given weights, with batch norm and dropout on the way."""
-
-    def __init__(self, weights):
-        super().__init__()
-        convolution = nn.Conv2d(3, 3, 1)
-        self.layers = nn.Sequential(convolution, nn.BatchNorm2d(3), nn.Sigmoid(), nn.Dropout(0.4))
-        self.to(weights["layers.0.bias"].dtype).load_state_dict(weights)
-
-    def forward(self, x):
-        return self.layers(x)
-
-
-def try_error_maps(weights, x, cell, training):
-    """Return the maps of error_maps for a tiny model, and what it left behind."""
-    model = TinyDrawer(weights).train(training)
-    maps = error_maps(model, x, cell)
-    same = [torch.equal(value, weights[name]) for name, value in model.state_dict().items()]
-    return {
-        "maps": maps,
-        "parts_in_training_mode": sum(part.training for part in model.modules()),
-        "state_untouched": int(all(same)),
-        "needs_gradient": int(maps.requires_grad),
-    }
-
-
-# %% nbgrader={"grade": true, "grade_id": "error_map_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-check.public("error_map_values", try_error_maps)
+# %% nbgrader={"grade": true, "grade_id": "error_map_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check.public("error_map_values", error_maps)
 ### BEGIN HIDDEN TESTS
-check.hidden("error_map_values", try_error_maps)
+check.hidden("error_map_values", error_maps)
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **Predict first.** Which type of defect will the autoencoder remove, and which will it redraw? Where will a *good* part have a large error? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "train_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -336,14 +236,11 @@ plots.drawings(at_96(test.X[examples]), drawings, autoencoder_maps[examples],
                [DEFECTS[kind] for kind in test.y[examples].tolist()])  # fmt: skip
 
 # %% [markdown]
-# How to read it: each column is a part, with the photograph at the top, the reconstruction in the middle and the squared error below, all on one scale. Look for a defect that is missing from the reconstruction: there the error is bright. Then look for two disappointments: a defect that *is* reconstructed, more or less, and bright edges of good parts, because a blurred reconstruction misses every edge by a little. Remember one example of each for section 8.
-
-# %% [markdown]
-# ### Pretrained features again
+# How to read it: each column is a part, with the reconstruction in the middle and the squared error below. Where a defect is missing from the reconstruction, the error is bright. Look for two disappointments: a defect that *is* reconstructed, and bright edges of good parts, because a blurred reconstruction misses every edge by a little. Remember one example of each for Question 3.
 #
-# An autoencoder has to learn from some 200 images what a part looks like, and then it compares pixels. But other people have already trained networks to see, on a million photographs, or here on drawings. What do their features say about a part?
+# ### Pretrained features
 #
-# The last layers of a classifier will not help: they have thrown away everything that does not matter for naming an object, and a scratch never does. The first layers still have it: they describe the edges, colours and textures at every small position. Two of these stages give 96 numbers for every 4th pixel. Nothing is trained here. (`BACKBONE` is `resnet_drawn`, which this course has trained on drawn images. For real parts take one that has seen photographs.)
+# An autoencoder compares pixels. But others have already trained networks to see. The last layers of a classifier have thrown away everything that does not matter for naming an object, such as a scratch. The first layers still describe edges, colours and textures. Two of them give 96 numbers for every 4th pixel; the mean over 3 × 3 positions turns a position into a **patch**.
 
 # %% nbgrader={"grade": false, "grade_id": "patch_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @lru_cache
@@ -369,9 +266,6 @@ def patch_features(images, backbone=BACKBONE, stages=STAGES):
         found.append(torch.cat(maps, dim=1).contiguous())
     return torch.cat(found)
 
-# %% [markdown]
-# The mean over 3 × 3 positions turns a position into a **patch**: it describes a neighbourhood, so it matters less whether an edge lies one position further on. Both of the following methods build on these features. PaDiM asks *is this usual here?*, PatchCore *have I seen this anywhere?*
-
 # %% nbgrader={"grade": false, "grade_id": "features_of_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
 train_features, test_features = patch_features(train.X), patch_features(test.X)
@@ -382,35 +276,28 @@ print(f"{N} good parts, {C} features at each of {H} × {W} places: "
 # %% [markdown]
 # ### PaDiM: a Gaussian at each position
 #
-# Take one position, say in the middle of the print. Every good part has its 96 numbers there: 219 points in a space of 96 dimensions. PaDiM (Defard et al., 2021) fits a Gaussian to them, and asks how far a new part is from this Gaussian. Each position has its own Gaussian, so at the edge of a part much is usual, and in its middle little.
-#
-# At the position $(i, j)$, with the features $x_1, …, x_N$ of N good images there:
+# *Is this usual here?* At one position, every good part has its 96 numbers. PaDiM (Defard et al., 2021) fits a Gaussian to them, and asks how far a new part is from it. With the features $x_1, …, x_N$ of N good images at the position:
 #
 # $$\mu = \frac{1}{N} \sum_n x_n \qquad \Sigma = \frac{1}{N - 1} \sum_n (x_n - \mu)(x_n - \mu)^\top + \epsilon I$$
 #
-# How do we measure the distance? A channel that varies much should count less, and so should a direction in which two channels vary together. That is the **Mahalanobis distance** $\sqrt{(x - \mu)^\top \Sigma^{-1} (x - \mu)}$: in one dimension, the number of standard deviations.
+# Directions in which good parts vary much should count less. That is the **Mahalanobis distance** $\sqrt{(x - \mu)^\top \Sigma^{-1} (x - \mu)}$: in one dimension, the number of standard deviations.
 #
-# You do not need the inverse for it. Every symmetric positive definite matrix is $\Sigma = L L^\top$ with a lower triangular **Cholesky factor** $L$, and then
+# You do not need the inverse, which is less accurate. Every symmetric positive definite matrix is $\Sigma = L L^\top$ with a lower triangular **Cholesky factor** $L$, and then
 #
 # $$(x - \mu)^\top (L L^\top)^{-1} (x - \mu) = \lVert z \rVert^2 \quad \text{with} \quad L z = x - \mu$$
 #
-# A triangular system is solved by substitution: cheaper than an inverse, and more accurate. So we keep the factor.
-#
-# What is $\epsilon$ for? With fewer images than channels, or with a channel that is always 0, there are directions in which good parts do not vary *at all*. $\Sigma$ alone would have no inverse, and the slightest step in such a direction would be infinitely far.
+# What is $\epsilon$ for? With fewer images than channels there are directions in which good parts do not vary *at all*. Without $\epsilon$, the slightest step there would be infinitely far.
 #
 # **Task** (25 min, medium). Write `fit_gaussians`.
 #
 # - It returns the means (C, H, W) and the factors (H, W, C, C): lower triangular, with zeros above the diagonal and positive numbers on it.
 # - Dtype and device are those of the features, `float32` or `float64`. N ≥ 2 and ε > 0.
-# - The features are not modified.
-# - A loop over positions is allowed. Without one, the function is a few lines, and a hundred times as fast.
+# - The features are not modified. A loop over positions is allowed, but a hundred times as slow.
 #
-# Subtract the mean before you multiply. $E[x^2] - E[x]^2$ is the same on paper, but in `float32` and with means of several hundred, few of its digits are right, and the check has such a case.
+# Subtract the mean before you multiply: of $E[x^2] - E[x]^2$, few digits are right in `float32` if means are several hundred.
 #
-# <details><summary>Hint 1: all positions at once</summary><code>torch.linalg</code> works on the last two dimensions and treats those before them as a batch. Bring the positions to the front: <code>permute(2, 3, 1, 0)</code> turns (N, C, H, W) into (H, W, C, N).</details>
-# <details><summary>Hint 2: the covariance</summary>With deviations D (…, C, N), the sum of products is <code>D @ D.mT</code>, a matrix C × C at each position.</details>
-# <details><summary>Hint 3: the factor</summary><code>torch.linalg.cholesky</code>, of the covariance to which <code>epsilon * torch.eye(C)</code> was added.</details>
-
+# <details><summary>Hint 1: all positions at once</summary><code>torch.linalg</code> works on the last two dimensions: <code>permute(2, 3, 1, 0)</code> turns (N, C, H, W) into (H, W, C, N).</details>
+# <details><summary>Hint 2: the factor</summary>With deviations D (…, C, N), the sum of products is <code>D @ D.mT</code>. <code>torch.linalg.cholesky</code> factors a matrix.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "fit_gaussians", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit_gaussians(features: torch.Tensor, epsilon: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -428,8 +315,7 @@ def fit_gaussians(features: torch.Tensor, epsilon: float) -> tuple[torch.Tensor,
     return mean, torch.linalg.cholesky(covariance)
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "gaussians_fit", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "gaussians_fit", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
 check.public("gaussians_fit", fit_gaussians)
 ### BEGIN HIDDEN TESTS
 check.hidden("gaussians_fit", fit_gaussians)
@@ -440,11 +326,9 @@ check.hidden("gaussians_fit", fit_gaussians)
 #
 # - Return distances, not their squares, with the dtype of the features.
 # - Add nothing more to the covariance.
-# - Some Gaussians of the check are a thousand times as wide as they are high. A triangular solve is accurate enough for them, and so is an inverse if you compute it in the precision of the features.
+# - Some Gaussians of the check are a thousand times as wide as they are high: compute in the precision of the features.
 #
-# <details><summary>Hint 1: many right sides</summary>L is the same for all n images. <code>torch.linalg.solve_triangular(L, B, upper=False)</code> solves for all columns of B at once: bring the deviations to (H, W, C, n).</details>
-# <details><summary>Hint 2: back again</summary>The length of z along the channels leaves (H, W, n). <code>permute(2, 0, 1)</code>.</details>
-
+# <details><summary>Hint: many right sides</summary><code>torch.linalg.solve_triangular(L, B, upper=False)</code> solves for all columns of B at once: bring the deviations to (H, W, C, n).</details>
 
 # %% nbgrader={"grade": false, "grade_id": "mahalanobis", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mahalanobis(features: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
@@ -458,15 +342,16 @@ def mahalanobis(features: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor
     return solved.square().sum(dim=2).sqrt().permute(2, 0, 1)
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "gaussians_distance", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "gaussians_distance", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
 check.public("gaussians_distance", mahalanobis)
 ### BEGIN HIDDEN TESTS
 check.hidden("gaussians_distance", mahalanobis)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now fit it to the good parts, and look at the test. There is nothing to train and nothing to tune but ε. An image is as anomalous as its most anomalous position, so its score is the largest value of its map. **AUROC** is the probability that a defective part has a higher score than a good one (section 5; until you have written it, scikit-learn's will do).
+# Now fit it, and look at the test. The score of an image is the largest value of its map. **AUROC** is the probability that a defective part has a higher score than a good one (section 3; until you have written it, scikit-learn's will do).
+#
+# **Predict first.** PaDiM has never seen a defect. What is its AUROC for images, and which defect type stays darkest? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "padim", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -481,29 +366,26 @@ titles = [DEFECTS[test.y[i]] for i in shown]
 plots.heat_maps(test.X[shown], test.masks[shown], {"PaDiM": padim_maps[shown]}, titles)
 
 # %% [markdown]
-# How to read it: bright means far from what is usual at that position, on one scale for all rows; the line is the outline of the true defect. Look for two things: a defect that stays dark, and a bright region outside the line. For the drawn capsules we measured an AUROC of 0.98, for the bottles 0.998.
-
-# %% [markdown]
+# How to read it: bright means far from what is usual at that position; the line is the outline of the true defect. For the drawn capsules we measured an AUROC of 0.98, for the bottles 0.998.
+#
 # ### PatchCore: a memory of good patches
 #
-# PaDiM knows what is usual *here*. If the parts lie in any orientation, as screws on a belt do, there is no *here*. PatchCore (Roth et al., CVPR 2022) forgets the positions: it keeps the patches of all good images in one **memory bank**, and the anomaly score of a new patch is its distance to the nearest one in the bank. That is all. The difficulty is the size.
+# *Have I seen this anywhere?* If the parts lie in any orientation, there is no *here*. PatchCore (Roth et al., CVPR 2022) keeps the patches of all good images in one **memory bank**, and the score of a new patch is its distance to the nearest one in the bank.
 #
-# Do the arithmetic before you write any code. 219 good parts of 48 × 48 positions are 504,576 patches of 96 numbers: 194 MB in `float32`, which is bearable. The 132 test images have 304,128 patches. The table of all distances between the two would have 153 billion entries: 614 GB. So you need two things: a small bank that represents the large one, and a search that never holds more than a slice of the table.
+# The difficulty is the size. 219 good parts are 504,576 patches, and 132 test images 304,128. The table of all distances between the two would take 614 GB. So you need a small bank, and a search that never holds more than a slice of the table.
 #
 # #### A coreset
 #
-# Which patches to keep? Most of them show background or plain surface, and are nearly the same. A random choice keeps a thousand of those, and perhaps none of the print. You want *every* patch to have a chosen one nearby. The best such choice (k-centre) is too expensive to compute, and a greedy one is not much worse: begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible (Gonzalez, 1985).
+# A random choice keeps a thousand patches of background, and perhaps none of the print. You want *every* patch to have a chosen one nearby. So begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible.
 #
 # **Task** (20 min, medium). Write `greedy_coreset`.
 #
 # - It returns the indices (`size`,) of the chosen patches, `int64`, in the order in which they are chosen: `first`, then each time the patch with the largest Euclidean distance to the nearest chosen one.
 # - If several are equally far, take the lowest index.
-# - 1 ≤ `size` ≤ P, and `size` is not larger than the number of different patches.
-# - Memory counts: with 50,000 patches the table of all pairs takes 10 GB. The check measures it: at no time may more than a quarter of the table of all pairs be in use. You need only a single column of it.
+# - `size` is at least 1, and not larger than the number of different patches.
+# - The check measures memory: at no time may more than a quarter of the table of all pairs be in use. You need only one column of it.
 #
-# <details><summary>Hint 1: what to remember</summary>For each patch, its distance to the nearest chosen one, a tensor (P,). A new choice can only make these numbers smaller: <code>torch.minimum(distances, distances_to_the_new_one)</code>.</details>
-# <details><summary>Hint 2: which one</summary><code>distances.argmax()</code> returns the first of several equal values. The chosen patches have distance 0, so none is chosen twice. Squares of distances have the same order as distances.</details>
-
+# <details><summary>Hint: what to remember</summary>For each patch, its distance to the nearest chosen one. A new choice can only make it smaller: <code>torch.minimum</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "greedy_coreset", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def greedy_coreset(patches: torch.Tensor, size: int, first: int) -> torch.Tensor:
@@ -524,72 +406,10 @@ def greedy_coreset(patches: torch.Tensor, size: int, first: int) -> torch.Tensor
     return torch.tensor(chosen)
     ### END SOLUTION
 
-
-# %% [markdown]
-# The next two checks measure memory like this: they add up everything that your function has in use at the same time, in tensors and in NumPy arrays. Its arguments do not count. To make the problem large, the check repeats the patches of a small one.
-
-# %% nbgrader={"grade": false, "grade_id": "watch_memory", "locked": true, "schema_version": 3, "solution": false, "task": false}
-import tracemalloc
-import weakref
-
-from torch.utils._python_dispatch import TorchDispatchMode
-
-
-class Watch(TorchDispatchMode):
-    """Remember how many bytes all living tensors have together, at most."""
-
-    def __init__(self, *given):
-        super().__init__()
-        self.known = {tensor.untyped_storage().data_ptr() for tensor in given}
-        self.used = self.peak = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for one in result if isinstance(result, tuple | list) else (result,):
-            if isinstance(one, torch.Tensor) and one.layout is torch.strided:
-                self.remember(one.untyped_storage())
-        self.peak = max(self.peak, self.used)
-        return result
-
-    def remember(self, storage):
-        place, size = storage.data_ptr(), storage.nbytes()
-        if place not in self.known:
-            self.known.add(place)
-            self.used += size
-            weakref.finalize(storage, self.forget, place, size)
-
-    def forget(self, place, size):
-        self.known.discard(place)
-        self.used -= size
-
-
-# %% nbgrader={"grade": false, "grade_id": "bytes_in_use", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def bytes_in_use(function, *arguments):
-    """Call a function twice, and measure how much memory tensors and NumPy arrays have in use."""
-    with Watch(*(a for a in arguments if isinstance(a, torch.Tensor))) as watch:
-        function(*arguments)  # and imports something, perhaps
-    tracemalloc.start()  # NumPy's arrays, and Python's own objects
-    function(*arguments)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return watch.peak + peak
-
-
-# %% nbgrader={"grade": false, "grade_id": "watched_coreset", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watched_coreset(patches, size, first, watched):
-    """Return the chosen patches and, if asked, whether many fit into little memory."""
-    within = True
-    if watched:
-        many = patches.repeat(30, 1)
-        used = bytes_in_use(greedy_coreset, many, size, first)
-        within = used <= len(many) ** 2 * many.element_size() / 4
-    return {"chosen": greedy_coreset(patches, size, first), "within_memory": int(within)}
-
-
-# %% nbgrader={"grade": true, "grade_id": "coreset", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("coreset", watched_coreset)
+# %% nbgrader={"grade": true, "grade_id": "coreset", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+check.public("coreset", greedy_coreset)
 ### BEGIN HIDDEN TESTS
-check.hidden("coreset", watched_coreset)
+check.hidden("coreset", greedy_coreset)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -597,14 +417,13 @@ check.hidden("coreset", watched_coreset)
 #
 # **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance.
 #
-# - **Result.** Return their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M; in the check, no two distances that matter are equal.
-# - **Memory.** `chunk` is a number of queries: compute the table for at most that many at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use, the distances of 50 queries. (Differences (chunk, M, C) fit in there with the 2 channels of the check. With 96 they would be 96 tables: use `torch.cdist`.)
-# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank: then its distance is 0, and up to 3 · 10⁻⁶ is accepted (`F.pairwise_distance` adds 10⁻⁶ to every difference).
+# - **Result.** Return their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M.
+# - **Memory.** Compute the table for at most `chunk` queries at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use.
+# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank: then its distance is 0, and up to 3 · 10⁻⁶ is accepted.
 #
-# <details><summary>Hint 1: two functions</summary><code>torch.cdist(part, bank)</code> is a slice of the table; <code>topk(k, largest=False)</code> gives values and indices, sorted. <code>queries.split(chunk)</code> makes the chunks; the last one may be smaller.</details>
-# <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵ where the distance is 0. Its root is NaN, and <code>topk</code> and <code>sort</code> put NaN last. <code>clamp(min=0)</code> before the root.</details>
-# <details><summary>Hint 3: I split, but memory still grows</summary>A view keeps its base tensor alive. If you sort a slice of the table and keep <code>values[:, :k]</code>, the whole slice stays in memory, for every chunk. <code>values[:, :k].clone()</code> is a tensor of its own; <code>topk</code> makes one anyway.</details>
-
+# <details><summary>Hint 1: three functions</summary><code>queries.split(chunk)</code>, <code>torch.cdist(part, bank)</code> and <code>topk(k, largest=False)</code>.</details>
+# <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵. Its root is NaN, which <code>topk</code> and <code>sort</code> put last. <code>clamp(min=0)</code> before the root.</details>
+# <details><summary>Hint 3: I split, but memory still grows</summary>A view keeps its base tensor alive. <code>values[:, :k]</code> keeps all of <code>values</code> in memory; its <code>.clone()</code> does not.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "nearest_patches", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def nearest_patches(
@@ -620,27 +439,16 @@ def nearest_patches(
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": false, "grade_id": "watched_search", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def watched_search(queries, bank, k, chunk, watched):
-    """Return the nearest patches and, if asked, whether a large search fits into little memory."""
-    within = True
-    if watched:
-        many, large = queries.repeat(25, 1), bank.repeat(240, 1)
-        used = bytes_in_use(nearest_patches, many, large, k, chunk)
-        within = used <= len(many) * len(large) * many.element_size() / 10
-    distances, indices = nearest_patches(queries, bank, k, chunk)
-    return {"distances": distances, "indices": indices, "within_memory": int(within)}
-
-
-# %% nbgrader={"grade": true, "grade_id": "nearest_patch_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("nearest_patch_values", watched_search)
+# %% nbgrader={"grade": true, "grade_id": "nearest_patch_values", "locked": true, "points": 7, "schema_version": 3, "solution": false, "task": false}
+check.public("nearest_patch_values", nearest_patches)
 ### BEGIN HIDDEN TESTS
-check.hidden("nearest_patch_values", watched_search)
+check.hidden("nearest_patch_values", nearest_patches)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now fill the banks. To save a minute, we use 30,000 patches drawn at random instead of all of them. The greedy choice works on a random projection to 16 dimensions, which roughly keeps the distances (the paper projects too). And since each choice depends only on those before it, the first 300 of a coreset of 3,000 *are* the coreset of 300.
+# Now fill the banks, from 30,000 patches drawn at random. The greedy choice works on a random projection to 16 dimensions, which roughly keeps the distances.
+#
+# **Predict first.** Order these four banks by their AUROC: 300 patches at random, 3,000 at random, a coreset of 300, a coreset of 3,000. *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "fill_banks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -678,51 +486,12 @@ for name, bank in banks.items():
 patchcore_maps = bank_maps["coreset of 3,000"]
 
 # %% [markdown]
-# How to read it: each row is a bank. The same number of patches finds far more defects if it was chosen greedily: for the drawn capsules we measured 0.67 for 300 at random and 0.88 for a coreset of 300. That also beats 3,000 at random (0.80). A coreset of 3,000 had 0.93. A random bank holds the frequent patches. A rare but good patch is like none of them, so good parts raise alarms. The coreset begins with the rare patches.
-#
-# Memory stays small: the bank and one chunk take 13 MB, however many images there are to search. The time grows with the size of the bank, and so would the chunk: that is why ten times the patches are not simply better.
-#
-# #### The score of an image
-#
-# So far the score of an image is that of its most anomalous patch, $s^* = \lVert m^{test} - m^* \rVert$, where $m^{test}$ is the patch with the largest distance to its nearest patch $m^*$ in the bank. The paper weights this number (its equation 7). If $m^*$ is itself a rare patch, an outlier of the good ones, then a large distance from it means more than a large distance from a patch with many neighbours:
-#
-# $$s = \left( 1 - \frac{\exp \lVert m^{test} - m^* \rVert}{\sum_{m \in \mathcal{N}_b(m^*)} \exp \lVert m^{test} - m \rVert} \right) s^*$$
-#
-# $\mathcal{N}_b(m^*)$ are the $b$ patches of the bank that are nearest **to $m^*$**, and $m^*$ is one of them, at distance 0. If the others lie close to it, all $b$ exponentials are about the same, and the weight is about $1 - 1/b$. If they lie far away on the other side of it, the weight is nearly 1. (With $b = 1$ there are no others, and the weight is 0 for every image. That is useless, but the formula says so.)
-#
-# **Task** (20 min, medium). Write `reweighted_score` for the patches (P, C) of one image, P ≥ 1, with 1 ≤ b ≤ M. Return a single number: a Python number, or a tensor of shape (), not (1,). Distances may be large: $e^{1000}$ is infinite in any precision, but the result must still be right.
-#
-# <details><summary>Hint 1: two searches</summary>Your <code>nearest_patches</code> does both: once for the patches of the image, with k = 1, and once with the single query m*, with k = b.</details>
-# <details><summary>Hint 2: large exponents</summary>The fraction is an entry of a softmax over distances from m<sup>test</sup>. <code>torch.softmax</code> subtracts the largest exponent first; <code>exp(s* − logsumexp(…))</code> does the same.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "reweighted_score", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def reweighted_score(patches: torch.Tensor, bank: torch.Tensor, b: int) -> float:
-    """Score an image by its patches (P, C) and a bank (M, C); Roth et al., CVPR 2022, eq. 7."""
-    ### BEGIN SOLUTION
-    distances, indices = nearest_patches(patches, bank, 1, 1_000)
-    test = distances[:, 0].argmax()
-    star, distance = indices[test, 0], distances[test, 0]
-    _, around = nearest_patches(bank[star][None], bank, b, 1)
-    to_neighbours = (bank[around[0]] - patches[test]).square().sum(dim=1).sqrt()
-    weight = 1 - torch.exp(distance - to_neighbours.logsumexp(dim=0))
-    return (weight * distance).item()
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "reweighted_score_value", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("reweighted_score_value", reweighted_score)
-### BEGIN HIDDEN TESTS
-check.hidden("reweighted_score_value", reweighted_score)
-### END HIDDEN TESTS
+# How to read it: the same number of patches finds far more defects if it was chosen greedily. For the drawn capsules we measured 0.67 for 300 at random and 0.88 for a coreset of 300, which also beats 3,000 at random (0.80). A coreset of 3,000 had 0.93. The coreset begins with the rare patches.
 
 # %% nbgrader={"grade": false, "grade_id": "compare_scores", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-bank, defective = banks["coreset of 3,000"], test.y > 0
+defective = test.y > 0
 scores_of = {"PaDiM": padim_maps.amax(dim=(1, 2)), "PatchCore": patchcore_maps.amax(dim=(1, 2))}
-patches_of_images = (as_patches(image[None]) for image in tqdm(test_features, "re-weighted"))
-again = [float(reweighted_score(patches, bank, 9)) for patches in patches_of_images]
-scores_of["re-weighted"] = torch.tensor(again)
 print(f"{'image AUROC':16}" + "".join(f"{name:>13}" for name in scores_of))
 for kind, name in enumerate(DEFECTS):
     rows = (test.y == 0) | (test.y == kind) if kind else test.y >= 0
@@ -735,11 +504,11 @@ both = {"PaDiM": padim_maps[shown], "PatchCore": patchcore_maps[shown]}
 plots.heat_maps(test.X[shown], test.masks[shown], both, titles)
 
 # %% [markdown]
-# How to read it: each of the two methods has one scale for all rows. (The pattern along the border of PatchCore's maps comes from the padding of the convolutions, which is like nothing else on a part.)
+# How to read it: each method has one scale for all rows. For the drawn capsules, PaDiM is ahead: 0.98 against 0.93. The difference is the *position*. A squeezed capsule shows background and an edge where there should be capsule. PatchCore has both in its bank, and nothing tells it that they do not belong *there*.
 #
-# For the drawn capsules, PaDiM is ahead: 0.98 against 0.93. Both use the same features, so where is the difference? It is the *position*. The drawn parts all lie the same way, and so do bottles under a camera. A squeezed capsule shows background and an edge where there should be capsule. PatchCore has both in its bank, and nothing tells it that they do not belong *there*. That is where it loses most. Re-weighting changes little here, 0.928 to 0.925; it is a correction for outliers in the bank, not a cure.
+# Now move every part by a few positions, differently for each image, in training and in test.
 #
-# What is the price of PaDiM's advantage? Move every part by a few positions, differently for each image, in training and in test. (Moving the features is the same as moving the image, except at the border.)
+# **Predict first.** What will PaDiM's 0.98 become when the capsules lie up to 16 pixels off, and up to 32? And PatchCore's 0.93? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "parts_that_lie_elsewhere", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -760,15 +529,89 @@ for most in (0, 4, 8):
           f"PaDiM {roc_auc_score(defective, scores):.3f}")  # fmt: skip
 
 # %% [markdown]
-# How to read it: PaDiM falls with every pixel, from 0.98 to 0.79 for capsules that lie up to 32 pixels off, and from 0.998 to 0.84 for bottles. (Here a part that leaves on one side comes in on the other; a real part would not.) At each position it has now seen capsule, edge and background, so everything is usual everywhere. PatchCore is not in this table because nothing changes for it: a moved image has the same patches. Its 0.93 is now ahead.
+# How to read it: PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off. At each position it has now seen everything. Nothing changes for PatchCore: a moved image has the same patches.
 #
-# For parts in a holder, use PaDiM. For parts in any orientation, such as the real screws, use PatchCore, or align the images first. And give PatchCore enough patches. For the real screws we measured, with MobileNetV2 at 256 pixels, 0.89 for PaDiM, 0.90 for a coreset of 1 % of all patches, and 0.95 for one of 10 %.
+# For parts in a holder, use PaDiM; for others, PatchCore.
 
 # %% [markdown]
-# ## 5 · How good is it?
+# ### Features without labels
 #
-# You have three detectors and a lot of coloured pictures. Which detector is best? There are two questions in this one: does it tell defective *parts* from good ones, and does it find the defective *pixels*? For the first, a part needs a single number. We take the largest value of its map: a part is as bad as its worst pixel. (A mean would drown a scratch of a hundred pixels among all 36,864.)
+# `resnet_drawn` has learned from labels. **CutPaste** (Li et al. 2021) needs none: cut a piece out of a good image, paste it elsewhere, and train a classifier to tell pasted from good. Then keep the 64 numbers before its last layer, the **embedding**. One Gaussian is fitted to the embeddings of good images, and the distance from it is the score.
+#
+# **Task** (10 min, easy). Write `embedding_scores`. It fits a Gaussian to the embeddings `good` (N, D), with N - 1 and ε as above, and returns the Mahalanobis distances (n,) of `new` (n, D), in their dtype.
+#
+# <details><summary>Hint: one position</summary><code>good[:, :, None, None]</code> are feature maps of 1 × 1 position.</details>
 
+# %% nbgrader={"grade": false, "grade_id": "embedding_scores", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def embedding_scores(good: torch.Tensor, new: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """Fit a Gaussian to embeddings (N, D) of good images; return the distances (n,) of new ones."""
+    ### BEGIN SOLUTION
+    mean, factor = fit_gaussians(good[:, :, None, None], epsilon)
+    return mahalanobis(new[:, :, None, None], mean, factor)[:, 0, 0]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "embedding_score_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+check.public("embedding_score_values", embedding_scores)
+### BEGIN HIDDEN TESTS
+check.hidden("embedding_score_values", embedding_scores)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# **Predict first.** The classifier will tell nearly all pasted images from good ones. What is the AUROC of its embeddings for the real defects, against PaDiM's 0.98? *My prediction:* …
+
+# %% nbgrader={"grade": false, "grade_id": "cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+def cut_paste(images):
+    """Paste a piece of each image (N, 3, 96, 96) elsewhere, in a slightly different colour."""
+    pasted = images.clone()
+    for given, image in zip(images, pasted, strict=True):
+        h, w = torch.randint(4, 25, (2,)).tolist()
+        (y, v), (x, u) = torch.randint(97 - h, (2,)).tolist(), torch.randint(97 - w, (2,)).tolist()
+        piece = given[:, v : v + h, u : u + w] + 0.15 * torch.randn(3, 1, 1).to(given)
+        image[:, y : y + h, x : x + w] = piece.clamp(0, 1)
+    return pasted
+
+
+torch.manual_seed(0)
+layers = []
+for inputs, outputs in ((3, 16), (16, 32), (32, 64), (64, 64)):
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
+    layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+embed = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten()).to(DEVICE)  # (N, 64)
+head = nn.Linear(64, 2).to(DEVICE)
+
+# %% nbgrader={"grade": false, "grade_id": "train_on_pasted", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# not run when graded
+optimiser, steps = torch.optim.Adam([*embed.parameters(), *head.parameters()]), 400
+schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+is_pasted, right = torch.arange(2, device=DEVICE).repeat_interleave(16), []
+for _ in tqdm(range(steps), desc="good or pasted, steps"):
+    batch = x[torch.randperm(len(x), device=DEVICE)[:16]]
+    answers = head(embed(torch.cat([batch, cut_paste(batch)])))
+    loss = F.cross_entropy(answers, is_pasted)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    schedule.step()
+    right.append((answers.argmax(dim=1) == is_pasted).float().mean().item())
+embed.eval()
+with torch.no_grad():
+    vectors = [embed(at_96(part.X).to(DEVICE)).cpu() for part in (train, test)]
+scores = embedding_scores(*vectors, 0.01)
+print(f"good or pasted: {sum(right[-50:]) / 50:.0%} right in the last 50 steps; "
+      f"real defects: AUROC {roc_auc_score(defective, scores):.3f}")  # fmt: skip
+names = [name if kind == 0 else f"defective: {name}" for kind, name in enumerate(DEFECTS)]
+plots.score_strips({name: scores[test.y == kind] for kind, name in enumerate(names)},
+                   {"largest of good": scores[test.y == 0].max().item()})  # fmt: skip
+
+# %% [markdown]
+# How to read it: the dots are test images. The classifier is right for 98 % of the pasted images, and yet we measured an AUROC of 0.59 for the real defects. It has learned to see straight edges and steps in colour, not what a capsule looks like. Features help as far as the made-up task resembles the defects. (The paper trains a deeper network for longer.)
+
+# %% [markdown]
+# ## 3 · How good is it?
+#
+# Does a detector tell defective *parts* from good ones, and does it find the defective *pixels*? The score of a part is the largest value of its map.
 
 # %% nbgrader={"grade": false, "grade_id": "image_scores", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def image_scores(maps: torch.Tensor) -> torch.Tensor:
@@ -781,11 +624,10 @@ def at_full_size(maps: torch.Tensor, size: int) -> torch.Tensor:
     larger = F.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)
     return larger[:, 0]
 
-
 # %% [markdown]
 # ### Is the ranking right?
 #
-# A score is not a decision. A threshold turns it into one: some share of the defective parts is found, and some share of the good ones is a false alarm. The ROC curve draws the first against the second for all thresholds, and the area under it has a meaning that needs no threshold: it is **the probability that a defective part scores higher than a good one**, when both are drawn at random, and a tie counts half.
+# The ROC curve draws the share of defective parts found against the share of false alarms, for all thresholds. The area under it is **the probability that a defective part scores higher than a good one**, when both are drawn at random, and a tie counts half.
 #
 # $$\text{AUROC} = \frac{1}{n_+ n_-} \sum_{i \text{ defective}}\ \sum_{j \text{ good}} \Big( [s_i > s_j] + \tfrac12\, [s_i = s_j] \Big)$$
 #
@@ -796,12 +638,10 @@ def at_full_size(maps: torch.Tensor, size: int) -> torch.Tensor:
 # - Only equal scores tie: two scores that differ by 10⁻⁹ are different.
 # - Return a Python number, or a tensor of shape (), and leave the inputs as they are.
 #
-# Below you will call it with more than a million pixels. The formula as written would compare 10¹⁰ pairs, so sort. (`roc_auc_score` of scikit-learn does all of it, but then you would have nothing of your own to compare with it further down.)
+# Below you will call it with a million pixels: sort, do not compare pairs.
 #
-# <details><summary>Hint 1: ranks</summary>Number the scores from the smallest, 1, to the largest, N. Add up the ranks of the defective ones. What would the sum be if all of them were at the bottom? The surplus over that is the number of pairs that were won.</details>
-# <details><summary>Hint 2: ties</summary>Equal scores share the mean of their ranks: <code>stats.rankdata</code> of SciPy does that. From the sum of the ranks subtract n₊ (n₊ + 1) / 2, and divide by n₊ n₋.</details>
-# <details><summary>Hint 3: without ranks</summary><code>scores.unique(return_inverse=True)</code> gives each score the number of its value. Count the good and the defective ones of each value with <code>torch.bincount(…, minlength=…)</code>; a cumulative sum says how many good ones are below.</details>
-
+# <details><summary>Hint 1: ranks</summary>Number the scores from the smallest, 1, to the largest, N. Add up the ranks of the defective ones, and subtract what the sum would be if all of them were at the bottom. That is the number of pairs that were won.</details>
+# <details><summary>Hint 2: ties</summary><code>scipy.stats.rankdata</code> gives equal scores the mean of their ranks.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "auroc", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def auroc(scores: torch.Tensor, labels: torch.Tensor) -> float:
@@ -818,8 +658,7 @@ def auroc(scores: torch.Tensor, labels: torch.Tensor) -> float:
     return (won / (defective.sum() * good.sum())).item()
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "auroc_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "auroc_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check.public("auroc_values", auroc)
 ### BEGIN HIDDEN TESTS
 check.hidden("auroc_values", auroc)
@@ -836,18 +675,18 @@ for name, maps in MAPS.items():
     print(f"{name:12} AUROC of images: yours {auroc(scores, defective):.4f}, theirs {theirs:.4f}")
 
 # %% [markdown]
-# How certain are these numbers? There are few good parts in the test set, 23 for the capsule. A single one of them that scores above all defective parts, where it scored below them before, costs 1/23, which is 0.043. So ignore differences in the third digit.
+# One good part of 23 that scores above all defective parts instead of below costs 0.043.
 #
 # ### Are the pixels right?
 #
-# The same function can rank pixels instead of parts. But then a defect counts by its size: one large crack can be worth more than fifty small holes. An inspector counts *defects*, and so does the **per-region overlap**, PRO (Bergmann et al. 2019):
+# The same function can rank pixels. But then one large crack can be worth more than fifty small holes. The **per-region overlap**, PRO (Bergmann et al. 2019), counts defects:
 #
-# - A **region** is a connected component of one image's mask. Pixels that touch at a side *or at a corner* belong together.
-# - With threshold $t$, every pixel whose value is **at least** $t$ is called defective. The *overlap* of a region is the share of its pixels that are, and $\mathrm{PRO}(t)$ is the mean over all regions of all images. Each region counts the same, whatever its size.
+# - A **region** is a connected component of one image's mask. Pixels that touch at a side *or at a corner* are connected.
+# - With threshold $t$, every pixel whose value is **at least** $t$ is called defective. The *overlap* of a region is the share of its pixels that are, and $\mathrm{PRO}(t)$ is the mean over all regions of all images, whatever their size.
 # - $\mathrm{FPR}(t)$ is the share of all good pixels, in defective images and in good ones, that are called defective.
 # - Let $t$ fall through *every distinct value* of the maps. The points (FPR, PRO), joined by straight lines, make a curve that begins at (0, 0), where $t$ is above everything, and ends at (1, 1).
 #
-# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`, so that 1 is the best there is. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area. The usual limit of 0.3 says: nobody will look at a map in which a third of the good pixels light up.
+# The result is the area below the curve from FPR 0 to a `limit`, divided by `limit`. Where the limit falls between two points, the line between them is cut there; a vertical rise at the limit itself adds no area.
 #
 # **Task** (40 min, hard). Write `region_overlap`.
 #
@@ -856,13 +695,12 @@ for name, maps in MAPS.items():
 # - 0 < `limit` ≤ 1.
 # - Return a Python number or a tensor of shape (), and leave the inputs as they are.
 #
-# A first test: a map that has the same value everywhere finds nothing, and gets limit / 2. Below you will call the function with a million different values. One threshold after another would then take days; sort once and add up. In the check the maps are small, and loops are fine.
+# A first test: a constant map gets limit / 2. Below there are a million different values: sort once and add up.
 #
-# <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides. If you pass all images at once, a region grows from one image into the next.</details>
-# <details><summary>Hint 2: a sum instead of thresholds</summary>Give each defective pixel the weight 1 / (number of pixels of its region) / (number of all regions). Then PRO(t) is the sum of the weights of all pixels with a value of at least t: sort the pixels by value, the largest first, and take a cumulative sum. FPR is one too.</details>
-# <details><summary>Hint 3: equal values</summary>Pixels of the same value cross the threshold together. Only the last entry of such a group in the cumulative sums is a point of the curve.</details>
-# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points up to the limit (<code>fpr &lt;= limit</code>, since the curve may rise vertically there), append this one, and call <code>torch.trapezoid(pro, fpr)</code>. Do not forget (0, 0) in front, nor to divide.</details>
-
+# <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides.</details>
+# <details><summary>Hint 2: a sum instead of thresholds</summary>Give each defective pixel the weight 1 / (pixels of its region) / (number of regions). Then PRO(t) is a cumulative sum of the weights, with the pixels sorted by value, the largest first. FPR is one too.</details>
+# <details><summary>Hint 3: equal values</summary>Only the last entry of a group of equal values in the cumulative sums is a point of the curve.</details>
+# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points with <code>fpr &lt;= limit</code>, append this one, and call <code>torch.trapezoid(pro, fpr)</code>.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "region_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def region_overlap(maps: torch.Tensor, masks: torch.Tensor, limit: float = 0.3) -> float:
@@ -889,19 +727,16 @@ def region_overlap(maps: torch.Tensor, masks: torch.Tensor, limit: float = 0.3) 
     return (torch.trapezoid(y, x) / limit).item()
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "region_overlap_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "region_overlap_values", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
 check.public("region_overlap_values", region_overlap)
 ### BEGIN HIDDEN TESTS
 check.hidden("region_overlap_values", region_overlap)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Compare PRO values only if you know which implementation produced them. The definition above is that of MVTec's own evaluation. A script that is copied from one repository to the next takes 200 equally spaced thresholds, stops at the last one below the limit, and stretches the curve to the full width. Another script adds up pixels instead of regions. All of them print "PRO": for PaDiM's maps of the capsule, at full size, 0.916, 0.910 and 0.944. (The table below takes every second pixel, which makes it 0.922.)
-#
 # ### Are the decisions right?
 #
-# AUROC and PRO judge all thresholds together. In use there is only one threshold, and it gives a mask. Two measures compare a mask $P$ with the true one $T$:
+# In use there is only one threshold, and it gives a mask. Two measures compare a mask $P$ with the true one $T$:
 #
 # $$\mathrm{IoU} = \frac{|P \cap T|}{|P \cup T|} \qquad \mathrm{Dice} = \frac{2\,|P \cap T|}{|P| + |T|}$$
 #
@@ -909,10 +744,9 @@ check.hidden("region_overlap_values", region_overlap)
 #
 # - `predicted` and `truth` are `bool`, of the same shape, with any number of dimensions.
 # - It returns IoU and Dice, in this order, each a Python number or a tensor of shape ().
-# - If both masks are empty, nothing is wrong: return 1 and 1. Handle this case explicitly. Adding 1 to numerator and denominator, as is often done, also turns 0 / 0 into 1, but it changes all other results too.
+# - If both masks are empty, nothing is wrong: return 1 and 1. Handle this case explicitly.
 #
-# <details><summary>Hint: bool is not a number</summary><code>predicted &amp; truth</code> and <code>predicted | truth</code> are masks again, and <code>.sum()</code> counts. |P| + |T| counts common pixels twice, so it is not the union.</details>
-
+# <details><summary>Hint: bool</summary><code>predicted &amp; truth</code> and <code>predicted | truth</code> are masks again, and <code>.sum()</code> counts.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "mask_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def mask_overlap(predicted: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
@@ -925,15 +759,16 @@ def mask_overlap(predicted: torch.Tensor, truth: torch.Tensor) -> tuple[float, f
     return both / either, 2 * both / (both + either)
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "mask_overlap_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "mask_overlap_values", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 check.public("mask_overlap_values", mask_overlap)
 ### BEGIN HIDDEN TESTS
 check.hidden("mask_overlap_values", mask_overlap)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now compute all measures together. To save time we take every second row and column of the maps at full size. AP is the *average precision* of the pixels: the precision, averaged over all levels of recall, which is very sensitive to false alarms.
+# Now compute all measures, on every second row and column of the maps. AP is the *average precision* of the pixels, which is very sensitive to false alarms.
+#
+# **Predict first.** By which of these measures will PatchCore be ahead of PaDiM? And by which will the autoencoder look better than it is? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "compare_pixels", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -952,28 +787,13 @@ for name, maps in half_maps.items():
     print(f"{name:12}" + "".join(f"{v:{w}.3f}" for v, w in zip(row, widths, strict=True)))
 
 # %% [markdown]
-# How to read it: go through the columns from left to right. The pixel AUROC is high for all of them. AP and the narrow PRO look at the pixels that are called defective *first*. They are far lower, and may well prefer a different detector from the image AUROC. Finding *that* a part is defective and finding *where* are two skills.
-#
-# A curve shows what a number hides. The picture for PRO needs only your function: `limit` × `region_overlap(…, limit)` is the area up to a limit, so the difference between two limits is the area of a strip, and divided by its width it is the mean height there.
-
-# %% nbgrader={"grade": false, "grade_id": "draw_curves", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# not run when graded
-limits = np.array([0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3])
-ranking, overlaps = {}, {}
-for name, maps in half_maps.items():
-    false, found, _ = metrics.roc_curve(defective, image_scores(MAPS[name].cpu()))
-    ranking[name] = (false, found)
-    few = maps[:, ::2, ::2], half_masks[:, ::2, ::2]
-    areas = [f * float(region_overlap(*few, float(f))) for f in limits[1:]]
-    overlaps[name] = (limits, np.diff(areas, prepend=0) / np.diff(limits))
-plots.detection_curves(ranking, overlaps)
-
-# %% [markdown]
-# How to read it: the left panel shows the share of defective parts found (vertical axis) against the share of false alarms (horizontal axis); each step to the right is one good part. The right panel shows how much of a region is called defective against the share of good pixels that are; each step is a mean over a strip, from every fourth row and column. The left ends matter: nobody runs a production line at 20 % false alarms.
+# How to read it: the pixel AUROC is high for all of them. AP and the narrow PRO look at the pixels that are called defective *first*. They are far lower, and may prefer a different detector.
 #
 # ### With one threshold
 #
-# Which threshold gives the best Dice? We can try sixty and take the best. But on which images? If we choose on the images that we measure with, the result is too good: it is the best of sixty attempts. So choose the threshold on one half of the test set and measure on the other, with the halves of section 1.
+# Which threshold gives the best Dice? Try sixty on `learn`, and measure the best one on `held_out`.
+#
+# **Predict first.** How much higher is the best Dice of all sixty on `held_out` itself? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "compare_masks", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -991,11 +811,13 @@ for name, maps in half_maps.items():
     print(f"{name:22}{float(iou):8.3f}{float(fair):8.3f}{float(flattered):31.3f}")
 
 # %% [markdown]
-# How to read it: the right column is what you would have reported without holding out a half. The difference is how much you would have promised too much. One number and sixty candidates overfit little; one threshold for each type of defect would overfit more. But even this choice needed masks of defects. Section 6 does without them.
+# How to read it: the right column is what you would have reported without holding out a half. But even this choice needed masks of defects. Section 4 does without them.
 #
 # ### A detector that misses half of the defects
 #
-# Here are two detectors, constructed from the true masks. *Large only* marks the larger half of all regions completely, and sees nothing at all of the smaller half. *A bit of each* marks half of the pixels of every region: it misses no defect. Everything else is noise.
+# Here are two detectors, constructed from the true masks. *Large only* marks the larger half of all regions, and nothing of the smaller half. *A bit of each* marks half of the pixels of every region. Everything else is noise.
+#
+# **Predict first.** Which of the two has the higher pixel AUROC, and which the higher PRO? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "made_up_detectors", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1023,13 +845,13 @@ for name, marked in made_up.items():
     print(f"{name:15} marks {share:4.0%} of the pixels: AUROC {ranked:.3f}, PRO {pro:.3f}")
 
 # %% [markdown]
-# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. By the AUROC, the detector that misses half of the defects is by far the better one, and many people would be proud of 0.961. By PRO the two are about equal. And a factory that rejects a part as soon as anything lights up would want the second one.
+# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. By the AUROC, the detector that misses half of the defects is by far the better one.
 #
-# PRO has its price too. The smallest regions here are single pixels, crumbs at the edge of a squeezed spot, and each of them counts as much as the largest region, which has 508. Look at the sizes of the regions before you believe either number.
+# PRO has its price too. The smallest regions here are single pixels, and each counts as much as the largest region, which has 508.
 #
-# **Question: small defects** (2 points). "Pixel AUROC 0.96: it finds 96 % of the defects", somebody writes under a table. Why does a pixel AUROC flatter a detector that misses small defects? *A full answer says which probability 0.96 is; calculates, from the share of pixels that "large only" marks, that its AUROC must be about 0.96; says how the many good pixels affect the false-positive rate, with a number from this data set; and says what PRO does differently, and one thing that PRO in turn gets wrong.* (about 15 min)
+# **Question 1** (5 points). "Pixel AUROC 0.96: it finds 96 % of the defects", somebody writes under a table. Why does a pixel AUROC flatter a detector that misses small defects? *A full answer says which probability 0.96 is; calculates, from the share of pixels that "large only" marks, that its AUROC must be about 0.96; says how the many good pixels affect the false-positive rate, with a number from this data set; and says what PRO does differently, and one thing that PRO in turn gets wrong.* (about 15 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_small_defects", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_small_defects", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** The pixel AUROC is the probability that a defective *pixel*, drawn at random from all defective pixels, has a higher value than a good pixel drawn at random. It is about pixels, so a defect counts by its area. And it is not a share of anything that was found: a detector that knows nothing has 0.5.
 #
@@ -1039,13 +861,13 @@ for name, marked in made_up.items():
 #
 # PRO takes the mean over regions, so that half of the regions are half of the score, and stops at a limit. In turn it gives a crumb of one pixel the weight of a large crack, so it depends on how masks were drawn and cut into pieces; it says nothing about how many false alarms a *good part* causes; or: its value depends on the limit, and values with different limits cannot be compared.
 #
-# **Marking.** Half a point each: the probability, of pixels; the calculation (for another category with its own numbers; "0.92 plus half of the rest"); the many good pixels with a number (share of defective pixels, or pixels at 1 %); what PRO does, with one thing it gets wrong. "Because large defects have more pixels", without more, earns half a point.
+# **Marking.** 1 point: the probability, of pixels. 1½ points: the calculation (for another category with its own numbers; "0.92 plus half of the rest"). 1 point: the many good pixels with a number (share of defective pixels, or pixels at 1 %). 1 point: what PRO does. ½ point: one thing that it gets wrong. "Because large defects have more pixels", without more, earns 1 point.
 # ### END SOLUTION
 
 # %% [markdown]
-# ## 6 · A threshold without defects
+# ## 4 · A threshold without defects
 #
-# A factory does not want a heat map. It wants a decision: this part goes out, that one goes back. (Where exactly the defect is, and how its label is written, is the subject of `a8_where_is_the_defect`.) You must choose a threshold, and there are no defects to choose it with. But there are good parts, and you can make a promise about those: *at most so many of them raise a false alarm*. (To read more about such promises, look for **conformal prediction**.)
+# You must choose a threshold, and there are no defects to choose it with. But you can make a promise about good parts: *at most so many of them raise a false alarm*. (To read more, look for **conformal prediction**.)
 #
 # **Task** (15 min, easy). Write `false_alarm_threshold`. An image raises an alarm if its score is **greater than** the threshold.
 #
@@ -1053,11 +875,7 @@ for name, marked in made_up.items():
 # - At most `rate` · N of these images may raise an alarm. If `rate` · N is less than 1, none may.
 # - Return the smallest *of the scores* that can be the threshold, with all its digits, as a Python number or a tensor of shape ().
 #
-# (In the check, `rate` · N is a whole number only if it is one in floating point, too.)
-#
-# <details><summary>Hint 1: how many</summary>With 44 images and a rate of 0.05, 2.2 images may raise an alarm: that is 2. Sort the scores. Which score is the threshold if exactly two are above it?</details>
-# <details><summary>Hint 2: equal scores</summary>If several scores equal the threshold, none of them raises an alarm, so fewer alarms are raised than allowed. That is fine: the promise is "at most". An interpolated quantile is not one of the scores.</details>
-
+# <details><summary>Hint: how many</summary>With 44 images and a rate of 0.05, 2.2 images may raise an alarm: that is 2. Which score has exactly two above it?</details>
 
 # %% nbgrader={"grade": false, "grade_id": "false_alarm_threshold", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def false_alarm_threshold(scores: torch.Tensor, rate: float) -> float:
@@ -1068,15 +886,16 @@ def false_alarm_threshold(scores: torch.Tensor, rate: float) -> float:
     return ascending[len(scores) - 1 - alarms].item()
     ### END SOLUTION
 
-
-# %% nbgrader={"grade": true, "grade_id": "false_alarm_values", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "false_alarm_values", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 check.public("false_alarm_values", false_alarm_threshold)
 ### BEGIN HIDDEN TESTS
 check.hidden("false_alarm_values", false_alarm_threshold)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Which good images should you use? You have the training images, and that is the trap: the Gaussians were fitted to them, so they lie closer to the mean than any new part will. Set a fifth of them aside, fit to the others, and compare.
+# The training images are a trap: the Gaussians were fitted to them, so they lie closer to the mean than any new part will. Set a fifth of them aside, and compare.
+#
+# **Predict first.** A threshold promises 5 % false alarms. How many of the 23 good test parts will raise one, if it comes from the images that the Gaussians were fitted to? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "set_aside", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1109,43 +928,35 @@ for name, t in alarm_at.items():
 plots.score_strips(scores_in, {f"5 % of {name}": float(t) for name, t in alarm_at.items()})
 
 # %% [markdown]
-# How to read it: each dot is an image; its height within a row means nothing. The good parts of the test set lie where the parts that were *set aside* lie, and to the right of those that the Gaussians were *fitted to*. We measured: the threshold from the fitted parts promises 5 % false alarms and gives 10 of 23 for the capsule, 13 of 20 for the bottle. The threshold from the parts set aside gives 3 of 23 and 0 of 20.
+# How to read it: each dot is an image. We measured: the threshold from the fitted parts promises 5 % false alarms and gives 10 of 23 for the capsule. The threshold from the parts set aside gives 3 of 23.
 #
 # Is 3 of 23 a broken promise? No. With few images you cannot promise much:
 #
-# - The next good image from the same line is like these N. If $k$ of N exceed the threshold, the next good part does so with probability $(k + 1)/(N + 1)$ on average: for $k = 2$ of 43 that is 6.8 %. With 43 images even the largest of all scores cannot promise 1 %. You need 99.
-# - That is an average; *your* threshold may be unlucky. If the true rate is $p$, the probability of no alarm among N good parts is $(1 - p)^N$. That is still 5 % at $p \approx 3/N$. To be 95 % sure of at most 1 %, you need **300 good parts**, none of which raises an alarm.
+# - If $k$ of N good images exceed the threshold, the next good part does so with probability $(k + 1)/(N + 1)$ on average: for $k = 2$ of 43 that is 6.8 %.
+# - *Your* threshold may be unlucky. If the true rate is $p$, the probability of no alarm among N good parts is $(1 - p)^N$, which is 5 % at $p \approx 3/N$. To be 95 % sure of at most 1 %, you need **300 good parts**, none of which raises an alarm.
 
 # %% [markdown]
-# ## 7 · The detector that you hand in
+# ## 5 · The detector that you hand in
 #
-# The camera over the production line has a small computer: your detector has to fit into **one megabyte**, 1,000,000 bytes of tensors. It is for drawn capsules, whatever category you have worked on so far. If it uses a backbone, use `resnet_drawn`, because only that one is available when your notebook is graded: `patch_features(images, "resnet_drawn", (0, 1))`.
+# Your detector has to fit into the camera's computer: **one megabyte**, 1,000,000 bytes of tensors. It is for drawn capsules. If it uses a backbone, use `patch_features(images, "resnet_drawn", (0, 1))`: only that one is available when your notebook is graded.
 #
-# **Task** (40 min, hard; 7 points, depending on what it finds). Write two functions.
+# **Task** (40 min, hard; 12 points, depending on what it finds). Write two functions.
 #
-# - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary with any tensors you like. It may take a minute. It runs on your machine only; its result is saved in `detector.safetensors`, **which you hand in with the notebook**.
-# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks at that position. It may take a few seconds for a hundred images, on a CPU. It uses only these two arguments (and the backbone) and reads no other file.
+# - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary with any tensors you like. It runs on your machine only; its result is saved in `detector.safetensors`, **which you hand in with the notebook**.
+# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks at that position. It takes at most seconds for a hundred images. It uses only these two arguments and the backbone.
 #
-# The locked cell below enlarges your maps to 48 × 48 positions. The score of a capsule is the largest number of its map. A position is defective if one of its 4 × 4 pixels is.
+# The check enlarges your maps to 48 × 48 positions. The score of a capsule is the largest number of its map. A position is defective if one of its 4 × 4 pixels is.
 #
 # | 65 hidden capsules, 45 of them defective | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
-# | 4 points: image AUROC | 85 % | 92 % | 94.5 % |
-# | 3 points: pixel AUROC, 48 × 48 positions each | 93 % | 95 % | 96.5 % |
+# | 6 points: image AUROC | 85 % | 92 % | 94.5 % |
+# | 6 points: pixel AUROC, 48 × 48 positions each | 93 % | 95 % | 96.5 % |
 #
-# For comparison:
+# A full PaDiM reaches far more, and takes 85 megabytes. Keep what matters: fewer positions, fewer features, fewer bits, a coreset; or an autoencoder, saved with its weights. Your graded result may differ from yours by two points.
 #
-# - The difference of each pixel from the mean good capsule, in standard deviations, reaches an image AUROC of about 80 to 90 % and a pixel AUROC of 70 %.
-# - A map that only says where defects usually are, the same for every image, reaches 50 % and 91 %.
-# - A full PaDiM from section 4 reaches far more, and takes 85 megabytes.
-#
-# Keep what matters: fewer positions, fewer features, fewer bits, a coreset; or an autoencoder or a U-Net, saved with their weights. Hidden capsules are other capsules, so your graded result may differ from your own measurement by two points.
-#
-# <details><summary>Hint 1: where the megabytes are</summary>One covariance (or its factor) of C features takes C² numbers for each of 48 · 48 positions. With C = 96 these are 21 million numbers. With C = 20 and 24 · 24 positions they are 230,400, and in half precision 0.46 MB.</details>
-# <details><summary>Hint 2: fewer positions</summary><code>F.avg_pool2d(features, 2)</code> halves both sides.</details>
-# <details><summary>Hint 3: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the directions in which good parts vary most around the mean of their position (principal components): the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
-# <details><summary>Hint 4: half precision</summary>Numbers up to 65,504 with three digits: <code>.half()</code>, and <code>.float()</code> before you compute. Save the tensors in the form in which you will use them, e.g. the inverse of the factor.</details>
-
+# <details><summary>Hint 1: where the megabytes are</summary>The factors of C features take C² numbers for each position. With C = 96 and 48 · 48 positions these are 21 million. With C = 20 and 24 · 24 positions (<code>F.avg_pool2d(features, 2)</code>) they are 230,400, and in half precision 0.46 MB.</details>
+# <details><summary>Hint 2: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the principal components: the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
+# <details><summary>Hint 3: half precision</summary><code>.half()</code>, and <code>.float()</code> before you compute. Save the inverse of the factor.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "fit_detector", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit_detector(good: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -1161,7 +972,6 @@ def fit_detector(good: torch.Tensor) -> dict[str, torch.Tensor]:
     return {name: value.half() for name, value in detector.items()}
     ### END SOLUTION
 
-
 # %% nbgrader={"grade": false, "grade_id": "detect", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def detect(images: torch.Tensor, detector: dict[str, torch.Tensor]) -> torch.Tensor:
     """Say how defective images (n, 3, 192, 192), uint8, look where: maps (n, h, w), float32."""
@@ -1174,32 +984,6 @@ def detect(images: torch.Tensor, detector: dict[str, torch.Tensor]) -> torch.Ten
     difference = F.avg_pool2d(features, 2) - mean
     return torch.einsum("hwkc,nchw->nkhw", whitening, difference).norm(dim=1)
     ### END SOLUTION
-
-
-# %% nbgrader={"grade": false, "grade_id": "hidden_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
-@lru_cache(maxsize=2)
-def hidden_maps(sheet):
-    """Detect on a sheet of capsules, the bytes of a PNG file: maps (n, 48, 48)."""
-    detector = load_artifact("detector.safetensors")
-    if sum(tensor.nbytes for tensor in detector.values()) > 1_000_000:
-        raise ValueError("The tensors of detector.safetensors take more than 1,000,000 bytes.")
-    pixels = torch.from_numpy(np.array(Image.open(BytesIO(sheet))))  # (n · 192, 192, 3)
-    images = pixels.view(-1, 192, 192, 3).permute(0, 3, 1, 2).contiguous()
-    maps = detect(images, detector)
-    if not (maps.dim() == 3 and len(maps) == len(images) and maps.is_floating_point()):
-        raise ValueError(f"detect returned {maps.dtype} of shape {tuple(maps.shape)}, not maps.")
-    return at_full_size(maps, 48)
-
-
-def detect_images(sheet):
-    """Return the scores (n,) of the capsules on a sheet."""
-    return image_scores(hidden_maps(sheet.numpy().tobytes()))
-
-
-def detect_pixels(sheet):
-    """Return the maps (n, 48, 48) of the capsules on a sheet."""
-    return hidden_maps(sheet.numpy().tobytes())
-
 
 # %% nbgrader={"grade": false, "grade_id": "save_detector", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -1216,41 +1000,161 @@ is_defect, places = torch.tensor(kinds) > 0, F.max_pool2d(torch.stack(masks_of_t
 print(f"test capsules: image AUROC {float(auroc(image_scores(maps), is_defect)):.1%}, "
       f"pixel AUROC {float(auroc(maps.flatten(), places.flatten().bool())):.1%}")  # fmt: skip
 
-# %% nbgrader={"grade": true, "grade_id": "detector_images", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-check.public("detector_images", detect_images)
+# %% nbgrader={"grade": true, "grade_id": "detector_images", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check.public("detector_images", detect)
 ### BEGIN HIDDEN TESTS
-check.hidden("detector_images", detect_images)
+check.hidden("detector_images", detect)
 ### END HIDDEN TESTS
 
-# %% nbgrader={"grade": true, "grade_id": "detector_pixels", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-check.public("detector_pixels", detect_pixels)
+# %% nbgrader={"grade": true, "grade_id": "detector_pixels", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check.public("detector_pixels", detect)
 ### BEGIN HIDDEN TESTS
-check.hidden("detector_pixels", detect_pixels)
+check.hidden("detector_pixels", detect)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## 8 · Which way, and why
+# ## 6 · Which way, and why
 #
-# Here are two questions of two points each. Write a few sentences for somebody who has to decide: a number from your own tables is worth more than an adjective.
+# A number from your own tables is worth more than an adjective.
+#
+# **Question 2** (5 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 types, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
 
-# %% [markdown]
-# **Question a** (2 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 types, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Anomaly detection on good parts only: PaDiM if the parts always lie the same way, PatchCore if they do not, on pretrained features, trained with about 2,500 of the good photographs. Nine defects of four types are too few to train a classifier or a segmenter (some types occur once or twice), and the types of the coming months are not among them. The nine, with the other 500 good ones, are for testing: the good ones set the threshold at a false-alarm rate (1 % of 2,000 parts are 20 alarms a day), the defective ones say, roughly, whether anything is found at all (9 of 9 still leaves an interval that begins at 70 %).
 #
 # During the year somebody looks at every alarm: so the types of defect are labelled, and masks can be drawn in the regions that were found. With some dozens of a frequent type, a classifier (balanced or focal loss, pretrained) can name the types, or a U-Net can find their outlines. The anomaly detector stays for whatever is new.
 #
-# **Marking.** 1: trained on good parts only, with a reason from the numbers, and the nine kept for testing (not for training). 1: what is collected, and that supervised methods are added when there are enough examples of a type.
+# **Marking.** 1½ points: trained on good parts only, with a reason from the numbers (½ without). 1 point: the nine are kept for testing, not for training. 1½ points: what is collected and labelled, and what for. 1 point: supervised methods are added when there are enough examples of a type.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question b** (2 points). What is the principle of finding defects by an autoencoder, and how does it fail? Use your pictures of section 4. *A full answer states the principle and the assumption in it; names two ways to fail, each with an example or a picture of yours; and a remedy for one.* (about 10 min)
+# **Question 3** (5 points). What is the principle of finding defects by an autoencoder, and how does it fail? Use your pictures of section 2. *A full answer states the principle and the assumption in it; names two ways to fail, each with an example or a picture of yours; and a remedy for one.* (about 10 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "how_autoencoders_fail", "locked": false, "points": 2, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "how_autoencoders_fail", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** It is trained to reconstruct good parts from a narrow code. The assumption is that it cannot reconstruct what it has never seen, so the error is large where the part is defective. Failures: it generalises too well, and reconstructs the defect too (a large smooth stain, a slight change of colour: a wide code or long training makes it worse), so the defect is missed. Or it reconstructs good parts badly: sharp edges, print and texture are blurred, the error is large on every edge of a good part, and either the threshold rises or there are false alarms. A defect that is dark on dark has a small squared error, however clear its form. Remedies: compare features instead of pixels; compare with the usual error at the position (mean and spread over good parts); structural similarity instead of squared error; a narrower code, noise on the input, or training to remove pasted defects (DRAEM).
 #
-# **Marking.** ½: principle and assumption. 1: two failures with something seen (½ each). ½: a remedy that fits one of them.
+# **Marking.** 1 point: principle and assumption (½ each). 3 points: two failures (1½ each; 1 without an example or a picture). 1 point: a remedy that fits one of them.
 # ### END SOLUTION
+
+# %% [markdown]
+# ## 7 · Your own experiment
+#
+# Choose a question, or ask another one:
+#
+# - Does an autoencoder find more defects if it learns to *remove* something: noise, or a piece of the image pasted elsewhere?
+# - Does a narrower code find more, or longer training?
+# - How many good parts does an autoencoder need?
+#
+# **Task** (40 min, open, no check). Write the script in the cell below; add cells if you like.
+#
+# - Write a `Dataset` that yields what a training step needs, and load it with a `DataLoader`. An autoencoder trains in less than a minute.
+# - Change one thing, and keep all the others. Run each setting with at least three seeds.
+# - Choose on `learn`, if anything is chosen by looking at defects. Report what you measure on `held_out`.
+# - Write one line per run to `runs.csv`: setting, seed, AUROC, seconds.
+#
+# **Predict first**, in the first line of your report.
+
+# %% nbgrader={"grade": false, "grade_id": "own_experiment", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# not run when graded
+### BEGIN SOLUTION
+import csv
+from itertools import product
+
+from torch.utils.data import DataLoader, Dataset
+
+
+class Repairs(Dataset):
+    """Good images, a share of them with a piece pasted elsewhere, and each as it should be."""
+
+    def __init__(self, images, share, seed):
+        self.images, self.share, self.rng = images, share, np.random.default_rng(seed)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        given = self.images[i].clone()
+        if self.rng.random() < self.share:
+            h, w = self.rng.integers(4, 25, 2)
+            (y, x), (v, u) = self.rng.integers(0, (97 - h, 97 - w), (2, 2))
+            given[:, y : y + h, x : x + w] = self.images[i][:, v : v + h, u : u + w]
+        return given, self.images[i]
+
+
+def learn_to_repair(images, share, seed, epochs=10):
+    torch.manual_seed(seed)
+    model, data = Autoencoder().to(DEVICE), Repairs(images, share, seed)
+    batches = DataLoader(data, batch_size=16, shuffle=True, drop_last=True)
+    optimiser, steps = torch.optim.Adam(model.parameters()), epochs * len(batches)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+    for _ in range(epochs):
+        for given, wanted in batches:
+            loss = F.mse_loss(model(given.to(DEVICE)), wanted.to(DEVICE))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return model
+
+
+few, new = at_96(train.X), at_96(test.X[held_out]).to(DEVICE)
+with open("runs.csv", "w", newline="") as file:
+    lines = csv.writer(file)
+    lines.writerow(["share", "seed", "image AUROC", "seconds"])
+    for share, seed in product((0.0, 1.0), range(3)):
+        start = time.perf_counter()
+        maps = error_maps(learn_to_repair(few, share, seed), new, 2).cpu()
+        found = float(auroc(image_scores(maps), defective[held_out]))
+        lines.writerow([share, seed, found, time.perf_counter() - start])
+print(Path("runs.csv").read_text())
+### END SOLUTION
+
+# %% [markdown]
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. This is how it is marked:
+#
+# | | points |
+# |---|---:|
+# | a claim that could have turned out wrong, and your prediction | 1 |
+# | what was changed and what was kept; numbers of images, steps and seeds | 2 |
+# | the table: mean and spread over the seeds | 2 |
+# | the figure: axes, units, readable without the text | 1 |
+# | nothing was chosen on the images that are reported | 1 |
+# | doubt: another explanation, how sure you are, what next | 2 |
+# | the script does what the text says | 1 |
+#
+# (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** *Prediction and claim.* An autoencoder that learns to repair good capsules, with a piece pasted elsewhere, redraws real defects less well. So its image AUROC should rise by at least 0.03.
+#
+# *What was done.* Only the share of damaged training images changed: none, or all. Always 219 good capsules at 96 pixels, 130 steps of 16 images, Adam with one cycle up to 0.004, three seeds. The score of an image is the largest number of its error map. Nothing was chosen with defects; measured once on `held_out`, 12 good and 54 defective parts.
+#
+# | damaged | image AUROC, mean (smallest to largest) | seeds 0, 1, 2 |
+# |---|---|---|
+# | none | 0.62 (0.55–0.73) | 0.73, 0.55, 0.57 |
+# | all | 0.65 (0.60–0.71) | 0.71, 0.60, 0.63 |
+#
+# *Figure.* AUROC with none and with all images damaged, a line for each seed: two lines rise, one falls.
+#
+# *Finding.* The mean is 0.03 higher, as claimed, but I do not believe it yet: two seeds gain 0.05 and 0.06, one loses 0.02, and without any damage the seed alone moves the AUROC by 0.17.
+#
+# *Doubt.* Twelve good parts are few: one of them above all defective ones costs 0.08, and all six runs share these twelve, so the spread over the seeds does not show that error. And 130 steps are few. With 20 epochs instead of 10 the means were 0.80 and 0.82, so the length of training matters far more than the damage, and damage may only help a network that has learned little. Next: ten seeds with 1,000 steps, and scars instead of rectangles.
+#
+# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## What you have now
+#
+# You now have three detectors that have never seen a defect: an autoencoder, PaDiM for parts that lie in place, and PatchCore for parts that do not.
+#
+# **What the field does today.** The recipe is yours, with better features: patches of a frozen foundation model such as DINOv2, compared with those of a few good images. Small students that imitate a teacher on good parts run in milliseconds. Many detectors are near 99 % on MVTec AD, so newer data sets ask for more: changing light, a part that is missing, one model for all categories.
+#
+# - [PatchCore](https://arxiv.org/abs/2106.08265) (Roth et al. 2022): you have built most of it.
+# - [EfficientAD](https://arxiv.org/abs/2303.14535) (Batzner et al. 2023): a student and a teacher.
+# - [Anomalib](https://github.com/open-edge-platform/anomalib): these methods and dozens of others.
+#
+# In `a7_few_labels` some defects have labels, and in `a8_where_is_the_defect` some have masks.

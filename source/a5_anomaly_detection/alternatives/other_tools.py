@@ -23,6 +23,15 @@ def mahalanobis(features, mean, factor):
     return result
 
 
+def embedding_scores(good, new, epsilon):
+    from scipy.spatial.distance import cdist
+
+    covariance = torch.cov(good.double().T).reshape(2 * good.shape[1:])
+    inverse = torch.linalg.inv(covariance + epsilon * torch.eye(good.shape[1]).double())
+    found = cdist(new, good.mean(dim=0, keepdim=True), "mahalanobis", VI=inverse.numpy())
+    return torch.from_numpy(found[:, 0]).to(new.dtype)
+
+
 def greedy_coreset(patches, size, first):
     from sklearn.metrics import pairwise_distances_argmin_min
 
@@ -43,19 +52,9 @@ def nearest_patches(queries, bank, k, chunk):
     return distances.to(queries.dtype), indices
 
 
-def reweighted_score(patches, bank, b):
-    from scipy.spatial import KDTree
-
-    tree = KDTree(bank.numpy())
-    s, nearest = tree.query(patches.numpy())
-    worst = s.argmax()
-    _, around = tree.query(bank[nearest[worst]].numpy(), k=[*range(1, b + 1)])
-    d = torch.linalg.vector_norm(bank[around] - patches[worst], dim=1)
-    star = (around == nearest[worst]).nonzero()[0][0]
-    return (1 - torch.softmax(d, dim=0)[star]) * s[worst]
-
-
 def auroc(scores, labels):
+    from scipy import stats
+
     labels = labels.bool().numpy()
     found = stats.mannwhitneyu(scores.numpy()[labels], scores.numpy()[~labels], method="asymptotic")
     return found.statistic / labels.sum() / (~labels).sum()

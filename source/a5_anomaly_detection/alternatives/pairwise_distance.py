@@ -12,16 +12,6 @@ def nearest_patches(queries, bank, k, chunk):
     return tuple(torch.cat(one) for one in zip(*found))
 
 
-def reweighted_score(patches, bank, b):
-    table = torch.stack([F.pairwise_distance(patch, bank) for patch in patches])
-    nearest, stars = table.min(dim=1)
-    test = nearest.argmax()
-    star = stars[test]
-    around = F.pairwise_distance(bank[star], bank).argsort()[:b]
-    share = F.softmax(table[test, around], dim=0)[around == star]
-    return ((1 - share) * nearest[test]).squeeze()
-
-
 def mask_overlap(predicted, truth):
     both, either = (predicted & truth).sum(), (predicted | truth).sum()
     return (both + 1e-6) / (either + 1e-6), (2 * both + 1e-6) / (both + either + 1e-6)

@@ -30,6 +30,11 @@ def mahalanobis(features, mean, factor):
     return result
 
 
+def embedding_scores(good, new, epsilon):
+    mean, factor = fit_gaussians(good[..., None, None], epsilon)
+    return torch.stack([mahalanobis(x[None, :, None, None], mean, factor).squeeze() for x in new])
+
+
 def greedy_coreset(patches, size, first):
     x = patches.numpy()
     nearest = np.full(len(x), np.inf)
@@ -48,20 +53,6 @@ def nearest_patches(queries, bank, k, chunk):
             distances.append(nearest.values)
             indices.append(nearest.indices)
     return torch.stack(distances), torch.stack(indices)
-
-
-def reweighted_score(patches, bank, b):
-    x, m = patches.double().numpy(), bank.double().numpy()
-    best = (-1.0, None, None)
-    for patch in x:
-        d = np.sqrt(((m - patch) ** 2).sum(axis=1))
-        if d.min() > best[0]:
-            best = (d.min(), patch, d.argmin())
-    s, patch, star = best
-    around = np.argsort(((m - m[star]) ** 2).sum(axis=1))[:b]
-    d = np.sqrt(((m[around] - patch) ** 2).sum(axis=1))
-    share = np.exp(s - d.max()) / np.exp(d - d.max()).sum()
-    return float((1 - share) * s)
 
 
 class Autoencoder(nn.Module):

@@ -22,6 +22,13 @@ def mahalanobis(features, mean, factor):
     return torch.einsum("hwcn,hwcn->nhw", d, solved).clamp(min=0).sqrt()
 
 
+def embedding_scores(good, new, epsilon):
+    d = good - good.mean(dim=0)
+    covariance = d.T @ d / (len(good) - 1) + epsilon * torch.eye(good.shape[1], dtype=good.dtype)
+    away = new - good.mean(dim=0)
+    return (away * torch.linalg.solve(covariance, away.T).T).sum(dim=1).sqrt()
+
+
 def greedy_coreset(patches, size, first):
     chosen = torch.full((size,), first, dtype=torch.int64)
     distances = torch.cdist(patches, patches[first : first + 1])[:, 0]
@@ -43,15 +50,6 @@ def nearest_patches(queries, bank, k, chunk):
         distances[start : start + chunk] = nearest[:, :k].sqrt()
         indices[start : start + chunk] = order[:, :k]
     return distances, indices
-
-
-def reweighted_score(patches, bank, b):
-    table = torch.cdist(patches, bank)
-    s, stars = table.min(dim=1)
-    test = s.argmax()
-    around = torch.cdist(bank[stars[test]][None], bank)[0].argsort()[:b]
-    total = sum(torch.exp(table[test, m] - s[test]) for m in around)
-    return s[test] - s[test] / total
 
 
 class Autoencoder(nn.Module):

@@ -35,11 +35,11 @@ def capsule_cases(
 
 
 detector_images = check(
-    "detector_images", "which capsules are defective", {"scores": "return"},
+    "detector_images", "which capsules are defective", {"scores": "return.images"},
     partial(capsule_cases, defective="images", least=IMAGES), criterion="auroc",
 )  # fmt: skip
 detector_pixels = check(
-    "detector_pixels", "where they are", {"scores": "return"},
+    "detector_pixels", "where they are", {"scores": "return.places"},
     partial(capsule_cases, defective="places", least=PIXELS), criterion="auroc",
 )  # fmt: skip
 

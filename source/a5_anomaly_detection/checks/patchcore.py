@@ -1,4 +1,4 @@
-"""PatchCore: a coreset, nearest neighbours, and the re-weighted score."""
+"""PatchCore: a coreset, and nearest neighbours."""
 
 import math
 from collections.abc import Iterator
@@ -11,8 +11,6 @@ from autograder.notebook.cases import FLOAT32, Tolerance
 
 NEAR = Tolerance(rtol=1e-6, atol=3e-6)  # F.pairwise_distance adds 1e-6 in each channel
 NEAR_32 = Tolerance(rtol=1e-3, atol=FLOAT32.atol)
-SCORES = Tolerance(rtol=2e-6, atol=5e-6)  # of distances that may be 2e-6 off
-SCORES_32 = Tolerance(rtol=1e-3, atol=1e-5)
 GAP = 0.02  # between any two distances that decide, but for ties on purpose
 
 
@@ -126,67 +124,3 @@ def nearest(
     order = np.argsort(every, axis=1)[:, :k]
     distances = torch.tensor(np.take_along_axis(every, order, axis=1)).to(queries.dtype)
     return {"distances": distances, "indices": torch.tensor(order), "within_memory": 1}
-
-
-# The score of an image
-
-
-def image_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield the patches of an image, a bank, and the number of neighbours."""
-    for name, about, P, (M, C), b, far, spread in (
-        ("plain", "14 patches, a bank of 20, 4 neighbours", 14, (20, 3), 4, 0, 1),
-        ("single", "a single patch, 3 neighbours", 1, (15, 4), 3, 0, 1),
-        ("every", "all of a bank of 6 are neighbours", 9, (6, 2), 6, 0, 1),
-        ("alone", "m* is its only neighbour", 8, (12, 3), 1, 0, 1),
-        ("far", "distances of 2,000", 7, (16, 3), 5, 2_000, 1),
-        ("float32", "float32, distances of 200", 7, (16, 3), 5, 200, 1),
-        ("crowded", "a bank of patches close together", 12, (40, 3), 9, 0, 0.4),
-    ):
-        while True:
-            patches, bank = drawn(rng, P, C), spread * drawn(rng, M, C)
-            patches[P // 2, 0] += far
-            if clear_score(patches, bank, b):
-                break
-        if name == "float32":
-            patches, bank = patches.float(), bank.float()
-        tolerance = SCORES_32 if name == "float32" else None
-        weight = 2 if far else 1
-        yield case(name, about, weight, patches=patches, bank=bank, b=b, tolerance=tolerance)
-    patches, bank = drawn(rng, 6, 3), drawn(rng, 1, 3)
-    yield case("one", "a bank of a single patch", patches=patches, bank=bank, b=1)
-
-
-def clear_score(patches: torch.Tensor, bank: torch.Tensor, b: int) -> bool:
-    """Say whether patch, nearest neighbour and its neighbours are beyond doubt, and matter."""
-    every = table(patches, bank)
-    highest = np.sort(every.min(axis=1))
-    test = int(every.min(axis=1).argmax())
-    order = np.argsort(every[test])
-    around = table(bank, bank)[order[0]]
-    edge = np.diff(np.sort(around))[b - 1 : b]
-    other = set(np.argsort(around)[:b].tolist()) != set(order[:b].tolist())
-    return bool(
-        (len(highest) == 1 or highest[-1] - highest[-2] > GAP)
-        and every[test, order[1]] - every[test, order[0]] > GAP
-        and (edge > GAP).all()
-        and (other or b in (1, len(bank)))  # the neighbours of m* are not those of m_test
-        and (b == 1 or 0.2 < weight_of(every[test], around, b) < 0.95)
-    )
-
-
-def weight_of(from_test: np.ndarray, from_nearest: np.ndarray, b: int) -> float:
-    """Compute the weight, with all exponents relative to that of m*."""
-    least, neighbours = from_test.min(), np.argsort(from_nearest)[:b]
-    return 1 - 1 / math.fsum(math.exp(from_test[m] - least) for m in neighbours)
-
-
-@check(
-    "reweighted_score_value", "the score of an image", {"score": "return"}, image_cases,
-    tolerance=SCORES, pure=True,
-)  # fmt: skip
-def weighted(patches: torch.Tensor, bank: torch.Tensor, b: int) -> Answers:
-    """Compute equation 7 from tables of all distances."""
-    every = table(patches, bank)
-    test = int(every.min(axis=1).argmax())
-    around = table(bank, bank)[int(every[test].argmin())]
-    return {"score": weight_of(every[test], around, b) * every[test].min()}

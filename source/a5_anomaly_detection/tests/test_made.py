@@ -2,7 +2,6 @@
 
 import io
 import re
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from autograder.assignments.a5_anomaly_detection.checks import detector, reconstruction
+from autograder.assignments.a5_anomaly_detection.lesson import adapters
 from autograder.authoring.checks import Check, answer_of
 from autograder.grading.notebooks import grade_id
 from autograder.notebook.cases import Case, Level
@@ -140,19 +140,18 @@ def test_errors_of_drawings_are_those_of_torch(seed):
 
 
 @pytest.fixture
-def space():
-    """What the notebook defines up to the description of an autoencoder."""
+def Autoencoder():
+    """The instructor's."""
     cells = {grade_id(c): c.source for c in source_notebook("a5_anomaly_detection").cells}
-    found = {"nn": nn, "F": F, "torch": torch, "suppress": suppress}
-    for name in ("watch_block", "look_at_resnet", "Autoencoder", "describe_autoencoder"):
-        exec(cells[name], found)
-    return found
+    found = {"nn": nn, "torch": torch}
+    exec(cells["Autoencoder"], found)
+    return found["Autoencoder"]
 
 
-def broken_promises(space, decoded, start=lambda model: None):
+def broken_promises(Autoencoder, decoded, start=lambda model: None):
     """Describe the instructor's autoencoder with another end, and say what is not as promised."""
 
-    class Other(space["Autoencoder"]):
+    class Other(Autoencoder):
         def __init__(self):
             super().__init__()
             start(self)
@@ -160,10 +159,9 @@ def broken_promises(space, decoded, start=lambda model: None):
         def decode(self, code):
             return decoded(self.decoder(code))
 
-    space["Autoencoder"] = Other
     check = reconstruction.promised.drawn()
     case = check.cases[-1]
-    found = space["describe_autoencoder"](**case.inputs)
+    found = adapters.autoencoder_structure(Other, *case.inputs.values())
     right = {name: leaf.tensor for name, leaf in answer_of(check, case).items()}
     return {name for name in right if not torch.equal(torch.as_tensor(found[name]), right[name])}
 
@@ -183,8 +181,8 @@ def without_norms(model):
     "end", [torch.sigmoid, F.hardsigmoid, lambda z: z.clamp(0, 1), lambda z: z.softmax(dim=1)]
 )
 @pytest.mark.parametrize("start", [ends_at_0, without_norms, lambda model: None])
-def test_right_autoencoders_may_begin_and_end_as_they_like(space, start, end):
-    assert broken_promises(space, end, start) == set()
+def test_right_autoencoders_may_begin_and_end_as_they_like(Autoencoder, start, end):
+    assert broken_promises(Autoencoder, end, start) == set()
 
 
 @pytest.mark.parametrize(
@@ -192,14 +190,14 @@ def test_right_autoencoders_may_begin_and_end_as_they_like(space, start, end):
     [F.relu, torch.abs, lambda z: z + 0.5, lambda z: z.softmax(dim=1) * 1.5 - 0.2,
      lambda z: (-z).exp() / 2],
 )  # fmt: skip
-def test_drawings_that_can_leave_the_range_are_seen(space, end):
-    assert broken_promises(space, end) == {"between_0_and_1"}
+def test_drawings_that_can_leave_the_range_are_seen(Autoencoder, end):
+    assert broken_promises(Autoencoder, end) == {"between_0_and_1"}
 
 
-def test_parameters_times_0_do_not_take_part(space):
+def test_parameters_times_0_do_not_take_part(Autoencoder):
     def more(model):
         model.extra = nn.Linear(3, 3)
         model.decoder.register_forward_hook(lambda *a: a[2] + 0 * model.extra.weight.sum())
 
-    assert broken_promises(space, torch.sigmoid, more) == {"unused_parameters"}
-    assert "unused_parameters" in broken_promises(space, lambda z: z.detach().sigmoid())
+    assert broken_promises(Autoencoder, torch.sigmoid, more) == {"unused_parameters"}
+    assert "unused_parameters" in broken_promises(Autoencoder, lambda z: z.detach().sigmoid())

@@ -1,11 +1,10 @@
 """Pictures of parts, of defects, and of what finds them."""
 
-from .anomalies import detection_curves, score_strips
+from .anomalies import score_strips
 from .defect_maps import heat_maps
 from .drawings import drawings
 
 __all__ = [
-    "detection_curves",
     "drawings",
     "heat_maps",
     "score_strips",
