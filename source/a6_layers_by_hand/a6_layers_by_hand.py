@@ -15,17 +15,17 @@
 #
 # **After this notebook you can** derive and write what your library computes: the size of a convolution's output, the convolution itself and its gradients, batch norm and its gradients, the gradient of softmax with cross-entropy, and the steps of Adam and Adagrad.
 #
-# **Time** about 3½ hours, one of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations
+# **Time** about 4½ hours, nearly two of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations · **Hand in** this notebook
 #
-# | section | what you do | time | points |
-# |---|---|---:|---:|
-# | 1 · The size of a convolution's output | a formula that every architecture needs | 20 min | 10 |
-# | 2 · The convolution and its gradients | the layer that sees, forwards and backwards | 70 min | 32 |
-# | 3 · Batch norm | three paths from one number to the loss | 60 min | 32 |
-# | 4 · Softmax with cross-entropy | the shortest gradient of all, for soft targets too | 25 min | 10 |
-# | 5 · Adam and Adagrad | how one optimiser turns into the other | 35 min | 16 |
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 The size of a convolution's output | `conv_output_shape`; Derivation 1 | 25 |
+# | 2 The convolution and its gradients | `conv_forward`, `conv_backward`; Derivation 2 | 95 |
+# | 3 Batch norm | `batchnorm_forward`, `batchnorm_backward`, `identity_parameters`; Derivation 3 | 75 |
+# | 4 Softmax with cross-entropy | `softmax_cross_entropy`; Derivation 4 | 30 |
+# | 5 Adam and Adagrad | `adam`, `adagrad`, `adagrad_gap`; Derivation 5 | 45 |
 #
-# You hand in this notebook and nothing else. The sections do not depend on each other, so do them in any order.
+# Section 2 is the largest. The sections do not use each other's functions, so do them in any order.
 #
 # Everybody uses these formulas, and few have derived them. Each comes twice: as a function on tensors, with a check, and as a **derivation** on paper, which a person reads.
 #
@@ -59,6 +59,7 @@ from autograder import Checker
 from autograder.assignments.a6_layers_by_hand.lesson import plots
 
 check = Checker("a6_layers_by_hand")
+check.set_up("cpu", "random tensors")
 
 # %% [markdown]
 # ## 1 · The size of a convolution's output
@@ -101,7 +102,7 @@ check.hidden("conv_sizes", conv_output_shape)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Predict first.** Write your prediction in this cell: along one axis of 11 cells, with one cell of padding at each end, a kernel has 3 taps, stride 3 and dilation 2. How many positions are there, and which cells of the input are never read?
+# **Predict first.** Along one axis of 11 cells, with one cell of padding at each end, a kernel has 3 taps, stride 3 and dilation 2. How many positions are there, and which cells of the input are never read? *My prediction:* …
 
 # %%
 # not run when graded
@@ -115,7 +116,7 @@ plots.kernel_places(W, k, p, s, d, places)
 # <details><summary>Which two, and why?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
 
 # %% [markdown]
-# **Derivation 1** (4 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. (about 10 min)
+# **Derivation 1** (4 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. (about 15 min)
 #
 # A full answer
 #
@@ -156,7 +157,7 @@ plots.kernel_places(W, k, p, s, d, places)
 #
 # You could loop over the four indices of $y$ and slide a window. For 16 images, 16 filters and 32 × 32 positions that takes 262,144 steps of Python, and each adds up a whole window. **Turn the loops around:** loop over the few **taps** $(i, j)$ of the kernel. Over all positions $(u, v)$, tap $(i, j)$ meets the pixels $\tilde x_{\dots,\,su+i,\,sv+j}$: a regular grid, which is *one slice* of the padded images. So each tap is one slice and one product of matrices over the channels.
 #
-# **Task** (25 min, medium). Write `conv_forward`, by hand, for any kernel size, padding and stride. The kernel fits into the padded images, and a remainder shorter than a stride is ignored, as in section 1.
+# **Task** (30 min, medium). Write `conv_forward`, by hand, for any kernel size, padding and stride. The kernel fits into the padded images, and a remainder shorter than a stride is ignored, as in section 1.
 #
 # <details><summary>Hint 1: zeros around the images</summary><code>F.pad</code> belongs to <code>torch.nn</code>. Make the larger tensor with <code>x.new_zeros(N, C, H + 2 * padding, W + 2 * padding)</code> and write the images into its middle.</details>
 # <details><summary>Hint 2: what a tap sees</summary>A slice that begins at i, takes every <code>stride</code>-th row, and has as many rows as the output: <code>slice(i, i + stride * rows, stride)</code>.</details>
@@ -198,7 +199,7 @@ check.hidden("conv_forward_values", conv_forward)
 # %% [markdown]
 # You now have a layer without a library. How much slower is it than the library's own, which was written by experts for this processor?
 #
-# **Predict first.** Write your prediction in this cell: the next cell convolves 16 images of 32 × 32 pixels with 8 channels, by 16 filters of 3 × 3. How many times slower is yours: 2, 20 or 200 times?
+# **Predict first.** The next cell convolves 16 images of 32 × 32 pixels with 8 channels, by 16 filters of 3 × 3. How many times slower is yours: 2, 10 or 100 times? *My prediction:* …
 
 # %%
 # not run when graded
@@ -222,7 +223,7 @@ print(f"largest difference {(ways['yours']() - ways['torch']()).abs().max():.0e}
 # - $w_{f,c,i,j}$ is multiplied by one pixel at every position: by what tap $(i, j)$ sees.
 # - a pixel is seen by several taps, each at another position. It collects a gradient from each of them.
 #
-# **Task** (30 min, hard). Write `conv_backward`, by hand. It returns a dict of three gradients of $L$:
+# **Task** (40 min, hard). Write `conv_backward`, by hand. It returns a dict of three gradients of $L$:
 #
 # | key | shape | gradient of $L$ with respect to … |
 # |---|---|---|
@@ -284,7 +285,7 @@ check.hidden("conv_gradient_x", conv_backward)
 # %% [markdown]
 # Let your layer learn something. Somebody has filtered 20 noise images with a secret 3 × 3 filter, and you see only the images and the results. Gradient descent with *your* two functions looks for a filter that does the same.
 #
-# **Predict first.** Write your prediction in this cell: will it find the secret filter itself, or one of many others that fit as well? (The filter has nine numbers and a bias. How many equations do 20 images of 8 × 8 pixels give?)
+# **Predict first.** Will it find the secret filter itself, or one of many others that fit as well? (The filter has nine numbers and a bias. How many equations do 20 images of 8 × 8 pixels give?) *My prediction:* …
 
 # %%
 # not run when graded
@@ -303,7 +304,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 # %% [markdown]
 # 1,280 equations for ten unknowns: there is only one answer, and your layer found it in 30 steps. It is Sobel's filter, which people designed in 1968 to find vertical edges. A CNN learns its first layer in the same way, and filters that look like this one appear there by themselves.
 #
-# **Derivation 2** (4 points). Derive the three gradients of a convolution with stride 1, and show that the gradient with respect to the padded images is itself a convolution. Write for one image, one channel and one filter: $y_{u,v} = b + \sum_{i,j} w_{i,j}\, \tilde x_{u+i,\,v+j}$, with $g_{u,v} = \partial L / \partial y_{u,v}$. (about 15 min)
+# **Derivation 2** (4 points). Derive the three gradients of a convolution with stride 1, and show that the gradient with respect to the padded images is itself a convolution. Write for one image, one channel and one filter: $y_{u,v} = b + \sum_{i,j} w_{i,j}\, \tilde x_{u+i,\,v+j}$, with $g_{u,v} = \partial L / \partial y_{u,v}$. (about 25 min)
 #
 # A full answer
 #
@@ -350,7 +351,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 #
 # All of $\mu, \sigma^2, \gamma, \beta$ have shape $(D,)$. (In a CNN, a column is a channel, and its $N$ numbers are that channel at all positions of all images of the batch.) The variance divides by $N$, and $\varepsilon > 0$ is inside the root. A batch of one has the variance 0, and its output is $\beta$.
 #
-# **Task** (5 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
+# **Task** (10 min, easy). Write `batchnorm_forward`, by hand, for $N \ge 1$.
 #
 # <details><summary>Hint: which axis, which variance</summary><code>x.mean(dim=0)</code> averages over the batch. <code>x.var(dim=0)</code> divides by N − 1 unless you tell it <code>correction=0</code>.</details>
 
@@ -379,7 +380,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 # %% [markdown]
 # Now backwards, on paper first. Given is `dout` $= \partial L / \partial y$. A sample $x_n$ reaches the loss by three paths: through its own $\hat x_n$, through $\mu$, and through $\sigma^2$. By the last two it changes the output of *every* sample in the batch.
 #
-# **Task** (25 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
+# **Task** (30 min, hard). Write `batchnorm_backward`, by hand. It returns a dict of six gradients of $L$:
 #
 # | key | shape | gradient of $L$ with respect to … |
 # |---|---|---|
@@ -441,7 +442,7 @@ check.hidden("batchnorm_gradient_x", batchnorm_backward)
 # %% [markdown]
 # See for yourself, on a random batch: your gradients beside those of autograd through torch's own batch norm. The last two lines add up `dx` over the batch, once as it is and once weighted by $\hat x$.
 #
-# **Predict first.** Write your prediction in this cell: how large are the two sums? (Think of what happens to the output if the whole batch moves by 1, and if it is stretched by 1 %.)
+# **Predict first.** How large are the two sums? (Think of what happens to the output if the whole batch moves by 1, and if it is stretched by 1 %.) *My prediction:* …
 
 # %%
 # not run when graded
@@ -487,7 +488,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Derivation 3** (4 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. (about 20 min)
+# **Derivation 3** (4 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. (about 30 min)
 #
 # A full answer
 #
@@ -530,11 +531,11 @@ check.hidden("batchnorm_identity", identity_parameters)
 # %% [markdown]
 # ## 4 · Softmax with cross-entropy
 #
-# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels (a4, section 4), or when two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
+# The gradient of softmax with cross-entropy is famous for being short: $\hat y - y$. It is usually derived for a single right class. With smoothed labels, or when two images are mixed, the target is a whole distribution. For $N$ samples with logits $z$ and targets $y$, each row of which is $\ge 0$ and sums to 1:
 #
 # $$\hat y_{n,k} = \frac{e^{z_{n,k}}}{\sum_j e^{z_{n,j}}} \qquad L = -\frac1N \sum_n \sum_k y_{n,k} \log \hat y_{n,k}$$
 #
-# **Task** (10 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient with respect to `z`. Both stay finite for logits of ±10,000, whatever the targets.
+# **Task** (15 min, medium). Write `softmax_cross_entropy`, by hand. It returns the loss, of shape (), and its gradient with respect to `z`. Both stay finite for logits of ±10,000, whatever the targets.
 #
 # <details><summary>Hint 1: stay with logarithms</summary>A probability can be so small that it is stored as 0. Then its logarithm is −∞, and 0 · (−∞) is NaN. The logarithm of a fraction is a difference.</details>
 # <details><summary>Hint 2: the mean</summary>The loss is a mean over N samples. What does that do to the gradient of each?</details>
@@ -573,7 +574,7 @@ check.hidden("softmax_gradient", softmax_cross_entropy)
 # %% [markdown]
 # Gradient descent ends where the gradient is 0. Follow your gradient for one sample of seven classes, with more and more smoothing.
 #
-# **Predict first.** Write your prediction in this cell: for which of the three targets does the largest logit move away from the others for ever? Where does it stop for the two others? ($\hat y = y$ there.)
+# **Predict first.** For which of the three targets does the largest logit move away from the others for ever? Where does it stop for the two others? ($\hat y = y$ there.) *My prediction:* …
 
 # %%
 # not run when graded
@@ -588,9 +589,9 @@ for smoothing in (0.0, 0.1, 0.3):
     print(f"smoothing {smoothing}: largest logit above the others by {' → '.join(gaps)}")
 
 # %% [markdown]
-# With a one-hot target the gap keeps growing, ever more slowly: $\hat y$ comes as close to 1 as you like and never reaches it, so the logits, and the weights behind them, never stop growing. With a smoothed target the gap stops where $\hat y = y$. That is one reason why smoothed networks are less sure of themselves.
+# With a one-hot target the gap keeps growing, ever more slowly: ten times as many steps add $2.3 \approx \log 10$, and $\hat y$ comes as close to 1 as you like and never reaches it. So the logits, and the weights that make them, never stop growing. With a smoothed target the gap stops where $\hat y = y$: at the logarithm of the largest target over one of the others, which is $\log 64 = 4.16$ for a smoothing of 0.1. That is one reason why smoothed networks are less sure of themselves.
 #
-# **Derivation 4** (4 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. (about 10 min)
+# **Derivation 4** (4 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. (about 15 min)
 #
 # A full answer
 #
@@ -637,7 +638,7 @@ for smoothing in (0.0, 0.1, 0.3):
 #
 # The divisions by $1 - \beta^t$ are the **bias correction**: they make up for the start from 0. Note that $\varepsilon$ is outside the root here, not inside as in batch norm.
 #
-# **Task** (15 min, medium). Write `adam` and `adagrad`, by hand.
+# **Task** (20 min, medium). Write `adam` and `adagrad`, by hand.
 #
 # - To keep it short, the gradients are given: row $t$ of `gradients`, counted from 1, is $g_t$, whatever the weights are.
 # - Adam's `rates` has a step size $\eta_t$ for each step; Adagrad's `rate` is one number.
@@ -733,7 +734,7 @@ check.hidden("adagrad_limit", adagrad_gap)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Predict first.** The next cell measures the gap for $1 - \beta_2$ from 0.1 down to $10^{-8}$. Write your prediction in this cell: if $\beta_2$ comes ten times nearer to 1, by which factor does the gap fall?
+# **Predict first.** The next cell measures the gap for $1 - \beta_2$ from 0.1 down to $10^{-8}$. If $\beta_2$ comes ten times nearer to 1, by which factor does the gap fall? *My prediction:* …
 
 # %%
 # not run when graded
@@ -744,7 +745,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # %% [markdown]
 # How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
 #
-# **Derivation 5** (4 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. (about 10 min)
+# **Derivation 5** (4 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. (about 20 min)
 #
 # A full answer
 #
@@ -783,11 +784,9 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # %% [markdown]
 # ## What you have now
 #
-# **What was learnt.** You can take a layer that somebody describes in a paper, write it, and derive its gradients. One rule did nearly all of the work: *follow every path from a number to the loss, and add up what comes back*. A weight that is used at many positions collects many gradients. A pixel that many windows see collects them too. And a sample that changes the mean of its batch reaches the loss of every other sample.
+# You can take a layer that somebody describes in a paper, write it, and derive its gradients. One rule did nearly all of the work: *follow every path from a number to the loss, and add up what comes back*. A weight that is used at many positions collects many gradients. A pixel that many windows see collects them too. And a sample that changes the mean of its batch reaches the loss of every other sample.
 #
 # **What the field does today.** Nobody writes these gradients in daily work: autograd does. But those who write fast kernels, new optimisers or layers for unusual data still derive them first, exactly as you did. Convolutions run as one large matrix product or by fast transforms, chosen for each size. Transformers replaced batch norm by layer norm or RMS norm, which need no other samples. AdamW, which is Adam with the weight decay kept out of the moving averages, trains most large models.
-#
-# **Worth reading**
 #
 # - Dumoulin & Visin 2016, [*A guide to convolution arithmetic for deep learning*](https://arxiv.org/abs/1603.07285): the pictures of section 1 for every combination of padding, stride and dilation.
 # - Ioffe & Szegedy 2015, [*Batch Normalization*](https://arxiv.org/abs/1502.03167): short, and you have just derived its section 3.

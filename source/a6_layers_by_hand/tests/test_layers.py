@@ -1,5 +1,6 @@
 """The cases and oracles of a6, and its pictures."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -172,6 +173,24 @@ def test_every_mistake_is_promised_to_a_check_of_its_topic():
         promised = {name for mistake in known for name in mistake.checks}
         name = Path(topic.__file__).stem
         assert promised == {check.name for check in loaded.checks if check.topic == name}
+
+
+def test_the_map_adds_up():
+    """Minutes of tasks and derivations are those of their section, and 80 and 20 are the points."""
+    text = find("a6_layers_by_hand").joinpath("a6_layers_by_hand.py").read_text()
+    first, *sections = re.split(r"^# ## (?=\d)", text, flags=re.MULTILINE)
+    rows = re.findall(r"^# \| (\d) (.+?) \| .+ \| (\d+) \|$", first, re.MULTILINE)
+    assert [(number, title) for number, title, _ in rows] == [
+        (section[0], section[4 : section.index("\n")]) for section in sections
+    ]
+    for (_, _, minutes), section in zip(rows, sections, strict=True):
+        spent = re.findall(r"\*\*Task\*\* \((\d+) min|\(about (\d+) min\)", section)
+        assert sum(int(task or paper) for task, paper in spent) == int(minutes)
+    assert sum(int(minutes) for *_, minutes in rows) == 4.5 * 60
+    points = re.findall(r'"grade_id": "(\w+)".*"points": (\d+)', text)
+    paper = sum(int(one) for name, one in points if name.startswith("derivation_"))
+    assert (sum(int(one) for _, one in points), paper) == (100, 20)
+    assert text.count("**Predict first.**") == text.count("*My prediction:* …") == 6
 
 
 def test_its_pictures_draw_with_labelled_axes_and_not_while_grading(monkeypatch):
