@@ -51,7 +51,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a7_few_labels.lesson import checked, plots
+from autograder.assignments.a7_few_labels.lesson import plots
 from data_scripts import mvtec_ad, pretrained
 
 check = Checker("a7_few_labels")
@@ -146,19 +146,13 @@ def card_from_disk(folder: Path) -> dict:
 
 
 # %% [markdown]
-# The check writes small categories, with a gap in the numbers, and asks for their cards (`lesson/checked.py` in the course's package shows how).
-
-
-# %% nbgrader={"grade": false, "grade_id": "card_of_small_category", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def card_of_small_category(sizes, masks):
-    """Return what your card says of a small category, as numbers in the order of the names."""
-    return checked.card_of_small_category(card_from_disk, sizes, masks)
+# The check writes small categories, with a gap in the numbers, and asks for their cards. If a check surprises you, `check.show_code("card_values")` shows how it calls your code.
 
 
 # %% nbgrader={"grade": true, "grade_id": "card_values", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-check.public("card_values", card_of_small_category)
+check.public("card_values", card_from_disk)
 ### BEGIN HIDDEN TESTS
-check.hidden("card_values", card_of_small_category)
+check.hidden("card_values", card_from_disk)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "print_card", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -237,16 +231,10 @@ def stratified_split(
 # Many splits have these properties. So the check makes several, with different seeds, and says for each property whether all of them have it: 1 for yes, 0 for no.
 
 
-# %% nbgrader={"grade": false, "grade_id": "promises_of_split", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def promises_of_split(y, groups, share, seed, times):
-    """Split with `times` seeds in a row. Returns which properties hold, and two counts of 0."""
-    return checked.promises_of_split(stratified_split, y, groups, share, seed, times)
-
-
 # %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-check.public("split_values", promises_of_split)
+check.public("split_values", stratified_split)
 ### BEGIN HIDDEN TESTS
-check.hidden("split_values", promises_of_split)
+check.hidden("split_values", stratified_split)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -377,17 +365,10 @@ class SmallResNet(nn.Module):
 # The check trains a new block for three steps, and sees whether each parameter gets a gradient. Then it fills a block with given numbers, and compares the output. For the network it tests the rules above: 1 means kept, 0 means broken.
 
 
-# %% nbgrader={"grade": false, "grade_id": "resnet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def resnet_properties(x, c_out, stride, sequence, size, num_classes):
-    """Describe a block, and a network for two images of noise, of size (height, width)."""
-    classes = ResidualBlock, SmallResNet
-    return checked.resnet_properties(*classes, x, c_out, stride, sequence, size, num_classes)
-
-
 # %% nbgrader={"grade": true, "grade_id": "small_resnet", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
-check.public("small_resnet", resnet_properties)
+check.public("small_resnet", ResidualBlock, SmallResNet)
 ### BEGIN HIDDEN TESTS
-check.hidden("small_resnet", resnet_properties)
+check.hidden("small_resnet", ResidualBlock, SmallResNet)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -545,16 +526,10 @@ def right_counts(reported: str, total: int) -> list[int]:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "counts_as_tensor", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def counts_as_tensor(reported, total):
-    """Return the numbers as a tensor, whether they came as one or as a list."""
-    return torch.tensor([int(k) for k in right_counts(reported, total)], dtype=torch.int64)
-
-
 # %% nbgrader={"grade": true, "grade_id": "right_count_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
-check.public("right_count_values", counts_as_tensor)
+check.public("right_count_values", right_counts)
 ### BEGIN HIDDEN TESTS
-check.hidden("right_count_values", counts_as_tensor)
+check.hidden("right_count_values", right_counts)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "unmask", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -562,7 +537,7 @@ check.hidden("right_count_values", counts_as_tensor)
 reports = {66: ("74.24", "86.36", "89.39"), 16: ("31.25", "37.5", "65", "56.25")}
 for total, percentages in reports.items():
     for reported in percentages:
-        counts = counts_as_tensor(reported, total).tolist()
+        counts = [int(k) for k in right_counts(reported, total)]
         print(f"{reported:>6} % of {total}: {counts or 'cannot be'}")
 
 # %% [markdown]
@@ -736,16 +711,10 @@ def focal_loss(
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": false, "grade_id": "focal_loss_and_slope", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def focal_loss_and_slope(logits, y, gamma, weights):
-    """Return the loss and, where logits are of a usual size, its gradient by autograd."""
-    return checked.focal_loss_and_slope(focal_loss, logits, y, gamma, weights)
-
-
 # %% nbgrader={"grade": true, "grade_id": "focal_loss_value", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
-check.public("focal_loss_value", focal_loss_and_slope)
+check.public("focal_loss_value", focal_loss)
 ### BEGIN HIDDEN TESTS
-check.hidden("focal_loss_value", focal_loss_and_slope)
+check.hidden("focal_loss_value", focal_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
