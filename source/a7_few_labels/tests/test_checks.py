@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
 from autograder.assignments.a7_few_labels.checks import card, classify, long_tail
-from autograder.assignments.a7_few_labels.lesson import checked, plots
+from autograder.assignments.a7_few_labels.lesson import adapters, plots
 from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
@@ -21,7 +21,7 @@ DECLARED = (
     classify.resnet_properties, classify.possible_counts, classify.mcnemar,
     long_tail.loss_and_slope, long_tail.gradient, long_tail.added_up,
 )  # fmt: skip
-CELLS = "stratified_split", "promises_of_split", "ResidualBlock", "resnet_properties"
+CELLS = "stratified_split", "ResidualBlock"
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -33,7 +33,7 @@ def checks(request):
 def space():
     """What the notebook defines, with the instructor's block and split in it."""
     cells = {grade_id(c): c.source for c in source_notebook("a7_few_labels").cells}
-    found = {"nn": nn, "F": F, "torch": torch, "checked": checked}
+    found = {"nn": nn, "F": F, "torch": torch}
     exec("\n\n".join(cells[name] for name in CELLS), found)
     return found
 
@@ -96,13 +96,13 @@ def test_right_splits_of_every_kind_keep_the_promises(space, checks):
     for from_the_end in (False, True):
         space["stratified_split"] = lambda *a, end=from_the_end: fill(*a, end)
         for case in checks["split_values"].cases:
-            found = space["promises_of_split"](*case.inputs.values())
+            found = adapters.split_values(space["stratified_split"], *case.inputs.values())
             expected = card.promised.oracle(*case.inputs.values())
             assert found == expected, case.name
 
 
 def test_the_instructors_split_keeps_its_promises_for_many_seeds(space, checks):
-    split, keeps = space["stratified_split"], checked.keeps_promises
+    split, keeps = space["stratified_split"], adapters._keeps_promises
     for case in checks["split_values"].cases:
         y, groups, share, *_ = case.inputs.values()
         for seed in range(40):
@@ -123,7 +123,7 @@ def test_what_a_kind_lacks_may_not_be_made_up_for_without_end(checks):
         is_first = torch.zeros(1, len(y))
         is_first[0, (y == y.max()).nonzero().flatten()[:taken]] = 1
         is_first[0, (y == y.min()).nonzero()[0]] = 1
-        kept = checked.keeps_promises(y, torch.arange(len(y)), share, is_first)
+        kept = adapters._keeps_promises(y, torch.arange(len(y)), share, is_first)
         assert kept == (True, True, False)
 
 
@@ -139,7 +139,7 @@ def test_a_single_group_may_be_on_either_side_by_chance(space, checks):
 
     space["stratified_split"] = tossed
     for case in checks["split_values"].cases:
-        found = space["promises_of_split"](*case.inputs.values())
+        found = adapters.split_values(space["stratified_split"], *case.inputs.values())
         expected = card.promised.oracle(*case.inputs.values())
         assert found == expected, case.name
 
@@ -148,7 +148,7 @@ def test_a_seed_that_changes_nothing_is_seen(space, checks):
     split = space["stratified_split"]
     space["stratified_split"] = lambda *a: split(*a[:3], a[3] // 4)
     case = next(c for c in checks["split_values"].cases if c.name == "images")
-    found = space["promises_of_split"](*case.inputs.values())
+    found = adapters.split_values(space["stratified_split"], *case.inputs.values())
     assert [name for name in card.PROMISES[:-2] if not found[name]] == ["other_seeds_other_splits"]
 
 
@@ -199,10 +199,9 @@ def features(space, *, depth=1, norm=nn.BatchNorm2d, act=nn.ReLU, stride=2):
 
 
 def described(space, network):
-    space["SmallResNet"] = network
     torch.manual_seed(0)
     x, sequence = torch.randn(2, 3, 5, 4).double(), torch.randn(80).double()
-    found = space["resnet_properties"](x, 5, 2, sequence, [41, 38], 4)
+    found = adapters.small_resnet(space["ResidualBlock"], network, x, 5, 2, sequence, [41, 38], 4)
     broken = {name for name in classify.KEPT if not found[name]}
     return broken | ({"without_gradient"} if found["without_gradient"] else set())
 
@@ -270,7 +269,7 @@ def beginning(block, start):
 
 def looked_at(block, checks):
     for case in checks["small_resnet"].cases:
-        found = checked.look_at_block(block, *list(case.inputs.values())[:4])
+        found = adapters._look_at_block(block, *list(case.inputs.values())[:4])
         yield {name for name in classify.BLOCK if not found[name]}
 
 
@@ -324,7 +323,7 @@ def test_a_lambda_is_no_sub_module(space, checks):
 def test_the_oracle_of_the_block_is_torchs(space, checks):
     for case in checks["small_resnet"].cases:
         x, c_out, stride, sequence, *_ = case.inputs.values()
-        found = checked.look_at_block(space["ResidualBlock"], x, c_out, stride, sequence)
+        found = adapters._look_at_block(space["ResidualBlock"], x, c_out, stride, sequence)
         assert torch.allclose(found["block"], classify.filled_block(x, c_out, stride, sequence))
         assert 0.2 < (found["block"] > 0).double().mean() < 0.95  # the last ReLU has work to do
 

@@ -1,6 +1,7 @@
-"""What the checks look at: your functions and classes, called on small inputs.
+"""How the checks call what a student wrote.
 
-Each function here takes what you wrote, and turns what it does into numbers and tensors.
+A function has the name of its check. It gets what the student wrote, followed by the inputs of a
+case, and returns what the check compares.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ Found = dict[str, Any]  # numbers and tensors, by name
 # The card
 
 
-def write_category(
+def _write_category(
     folder: Path, sizes: Mapping[str, Sequence[int]], masks: Mapping[str, torch.Tensor]
 ) -> None:
     """Write images of (height, width, channels) by "test/crack/000", and masks by "crack/000"."""
@@ -37,15 +38,11 @@ def write_category(
         (folder / name).write_text("This is no image.")
 
 
-def card_of_small_category(
-    card_from_disk: Callable[[Path], dict],
-    sizes: Mapping[str, Sequence[int]],
-    masks: Mapping[str, torch.Tensor],
-) -> Found:
-    """Return what a card says of a category, as numbers in the order of the names."""
+def card_values(card_from_disk, sizes, masks):
+    """Write a small category, and return its card as numbers, in the order of the names."""
     with TemporaryDirectory() as root:
         folder = Path(root, "part")
-        write_category(folder, sizes, masks)
+        _write_category(folder, sizes, masks)
         card = card_from_disk(folder)
     parts = sorted({name.rpartition("/")[0] for name in sizes})
     kinds = sorted({name.partition("/")[0] for name in masks})
@@ -64,7 +61,7 @@ def card_of_small_category(
 # The split
 
 
-def keeps_promises(
+def _keeps_promises(
     y: torch.Tensor, groups: torch.Tensor, share: float, is_first: torch.Tensor
 ) -> tuple[bool, bool, bool]:
     """Say whether properties 2, 3 and 4 hold; is_first (S, N) is 1 for images of that side."""
@@ -79,16 +76,13 @@ def keeps_promises(
     return together, both_sides, near
 
 
-def always_apart(y: torch.Tensor, is_first: torch.Tensor) -> int:
+def _always_apart(y: torch.Tensor, is_first: torch.Tensor) -> int:
     """Count the pairs of images of one class that no seed puts on the same side."""
     together = (is_first[:, :, None] == is_first[:, None]).any(dim=0)
     return int(((y[:, None] == y) & ~together).sum()) // 2
 
 
-def promises_of_split(
-    stratified_split: Callable, y: torch.Tensor, groups: torch.Tensor, share: float, seed: int,
-    times: int,
-) -> Found:  # fmt: skip
+def split_values(stratified_split, y, groups, share, seed, times):
     """Split with `times` seeds in a row. Returns which properties hold, and two counts of 0."""
     every = torch.arange(len(y))
     splits = [stratified_split(y, groups, share, seed + n) for n in range(times)]
@@ -100,7 +94,7 @@ def promises_of_split(
     splits = [[torch.as_tensor(side, dtype=torch.int64) for side in pair] for pair in splits]
     whole = [torch.equal(torch.cat(pair).sort().values, every) for pair in splits]
     is_first = torch.stack([torch.isin(every, first) for first, _ in splits])
-    together, both_sides, near = keeps_promises(y, groups, share, is_first)
+    together, both_sides, near = _keeps_promises(y, groups, share, is_first)
     stay = (is_first == is_first[0]).all(dim=0)  # images that are on the same side every time
     different = len({tuple(side.tolist()) for side in is_first[:-1]})
     many = times >= 64  # then few splits are alike by chance
@@ -115,21 +109,21 @@ def promises_of_split(
         "same_seed_same_split": int(torch.equal(is_first[0], is_first[-1])),
         "other_seeds_other_splits": int(changes or len(groups.unique()) == len(y.unique())),
         "images_that_never_move": int(stay.sum()) if many else 0,
-        "pairs_always_apart": always_apart(y, is_first) if many else 0,
+        "pairs_always_apart": _always_apart(y, is_first) if many else 0,
     }
 
 
 # The block
 
 
-def nearly(one: torch.Tensor, other: torch.Tensor) -> int:
+def _nearly(one: torch.Tensor, other: torch.Tensor) -> int:
     """Say whether two results are equal, up to rounding in float32 where numbers are large."""
     if one.shape != other.shape:
         return 0
     return int((one - other).abs().max() <= 1e-3 * other.abs().max() + 1e-6)
 
 
-def number_of_parameters(model: Any, *names: str) -> int:
+def _number_of_parameters(model: Any, *names: str) -> int:
     """Count the parameters of a model, or of a sub-module."""
     for name in names:
         model = getattr(model, name, None)
@@ -139,7 +133,7 @@ def number_of_parameters(model: Any, *names: str) -> int:
 
 
 @torch.enable_grad()
-def every_part_learns(block: nn.Module, x: torch.Tensor) -> int:
+def _every_part_learns(block: nn.Module, x: torch.Tensor) -> int:
     """Say whether all parameters of a new block get a gradient in the first training steps."""
     parameters = list(block.parameters())
     optimiser = torch.optim.SGD(parameters, lr=0.1)
@@ -154,7 +148,7 @@ def every_part_learns(block: nn.Module, x: torch.Tensor) -> int:
     return int(all(has_learned))
 
 
-def fill(block: nn.Module, sequence: torch.Tensor) -> None:
+def _fill(block: nn.Module, sequence: torch.Tensor) -> None:
     """Fill a block with given numbers, by type and shape."""
     for name, values in block.state_dict().items():
         C, kind = len(values) if values.dim() else 0, name.rpartition(".")[2]
@@ -169,35 +163,35 @@ def fill(block: nn.Module, sequence: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def look_at_block(
+def _look_at_block(
     residual_block: Callable, x: torch.Tensor, c_out: int, stride: int, sequence: torch.Tensor
 ) -> Found:
     """Describe a block for x (N, c_in, H, W): how it begins, and what it computes when filled."""
     block = residual_block(x.shape[1], c_out, stride).to(x.dtype).eval()
-    sizes = [number_of_parameters(block, part) for part in ("residual", "shortcut")]
+    sizes = [_number_of_parameters(block, part) for part in ("residual", "shortcut")]
     found: Found = {"parameters": sizes}
-    found["begins_as_shortcut"] = nearly(block(x), block.shortcut(x).relu())
+    found["begins_as_shortcut"] = _nearly(block(x), block.shortcut(x).relu())
     filters = [p for p in block.parameters() if p.dim() == 4]
     found["filters_are_not_0"] = int(all(bool(p.any()) for p in filters))
-    found["every_part_learns"] = every_part_learns(block, x.clone())
-    fill(block, sequence)
+    found["every_part_learns"] = _every_part_learns(block, x.clone())
+    _fill(block, sequence)
     found["block"] = block(x)
     block.train()
-    return {**found, "nothing_dropped": nearly(block(x.clone()), block(x.clone()))}
+    return {**found, "nothing_dropped": _nearly(block(x.clone()), block(x.clone()))}
 
 
 # The network
 
 
 @torch.no_grad()
-def shaken(model: nn.Module, begin: Sequence[torch.Tensor]) -> None:
+def _shaken(model: nn.Module, begin: Sequence[torch.Tensor]) -> None:
     """Move all parameters from where they began: a 0 that was set on purpose is no mistake."""
     for parameter, value in zip(model.parameters(), begin, strict=True):
         spread = 0.05 + value.std(correction=0)
         parameter.copy_(value + spread * torch.randn_like(value))
 
 
-def gradient_is_missing(model: nn.Module, images: torch.Tensor) -> list[bool]:
+def _gradient_is_missing(model: nn.Module, images: torch.Tensor) -> list[bool]:
     """Say for each parameter whether the logits do not depend on it."""
     loss = model(images).square().sum()
     parameters = [p for p in model.parameters() if p.requires_grad]
@@ -207,7 +201,7 @@ def gradient_is_missing(model: nn.Module, images: torch.Tensor) -> list[bool]:
     return [gradient is None or not bool(gradient.any()) for gradient in found]
 
 
-def look_at_maps(model: Any, images: torch.Tensor) -> Found:
+def _look_at_maps(model: Any, images: torch.Tensor) -> Found:
     """Say whether images may have any size, and what of their maps matters for the head."""
     names = "any_size", "maps_have_places", "places_do_not_matter", "mean_of_each_map"
     found: Found = dict.fromkeys((*names, "one_linear_layer"), 0)
@@ -218,58 +212,61 @@ def look_at_maps(model: Any, images: torch.Tensor) -> Found:
     with suppress(RuntimeError, IndexError):
         maps = torch.randn(2, shape[1], 3, 5)
         logits, means = model.head(maps), maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
-        found["places_do_not_matter"] = nearly(model.head(maps.flip(2).roll(1, 3)), logits)
-        found["mean_of_each_map"] = nearly(model.head(means), logits)
-        straight = nearly(3 * model.head(0 * maps) - 2 * logits, model.head(-2 * maps))
-        size, C = number_of_parameters(model, "head"), logits.shape[1]
+        found["places_do_not_matter"] = _nearly(model.head(maps.flip(2).roll(1, 3)), logits)
+        found["mean_of_each_map"] = _nearly(model.head(means), logits)
+        straight = _nearly(3 * model.head(0 * maps) - 2 * logits, model.head(-2 * maps))
+        size, C = _number_of_parameters(model, "head"), logits.shape[1]
         found["one_linear_layer"] = straight * int(size in (shape[1] * C, shape[1] * C + C))
     return found
 
 
-def resnet_properties(
-    residual_block: type, small_resnet: Callable, x: torch.Tensor, c_out: int, stride: int,
-    sequence: torch.Tensor, size: Sequence[int], num_classes: int,
-) -> Found:  # fmt: skip
+def small_resnet(ResidualBlock, SmallResNet, x, c_out, stride, sequence, size, num_classes):
     """Describe a block, and a network for two images of noise, of size (height, width)."""
-    model, unused, outputs = small_resnet(num_classes).eval(), [], []
+    model, unused, outputs = SmallResNet(num_classes).eval(), [], []
     images = torch.randn(2, 3, *size)
     with torch.no_grad():
         model(images)  # a lazy layer learns its shape
     begin = [parameter.detach().clone() for parameter in model.parameters()]
     for _ in range(5):  # by chance, a unit may be dead in some of them
-        shaken(model, begin)
-        unused.append(gradient_is_missing(model, images))
+        _shaken(model, begin)
+        unused.append(_gradient_is_missing(model, images))
         outputs.append(model(images).detach())
     with torch.no_grad():
         logits = outputs[-1]
-        head = look_at_maps(model, images)
+        head = _look_at_maps(model, images)
         alone = torch.cat([model(image[None]) for image in images])
-        composed = nearly(model.head(model.features(images)), logits)
+        composed = _nearly(model.head(model.features(images)), logits)
     seen = torch.cat(outputs)
     sums = {"probabilities": seen.sum(dim=1), "logarithms": seen.exp().sum(dim=1)}
     add_up = {f"no_{name}": int((total - 1).abs().max() > 1e-3) for name, total in sums.items()}
-    blocks = sum(isinstance(part, residual_block) for part in model.features.modules())
+    blocks = sum(isinstance(part, ResidualBlock) for part in model.features.modules())
     return {
-        **look_at_block(residual_block, x, c_out, stride, sequence),
+        **_look_at_block(ResidualBlock, x, c_out, stride, sequence),
         "shape": torch.tensor(logits.shape),
         "three_blocks": int(blocks >= 3),
         "head_of_features": composed,
         **head,
-        "within_budget": int(number_of_parameters(model) <= 150_000),
-        "same_answer_twice": nearly(model(images).detach(), logits),
-        "image_for_itself": nearly(alone, logits),
+        "within_budget": int(_number_of_parameters(model) <= 150_000),
+        "same_answer_twice": _nearly(model(images).detach(), logits),
+        "image_for_itself": _nearly(alone, logits),
         "some_below_0": int(seen.min() < 0),
         **add_up,
         "without_gradient": sum(map(all, zip(*unused, strict=True))),
     }
 
 
+# Percentages
+
+
+def right_count_values(right_counts, reported, total):
+    """Return the numbers as a tensor, whether they came as one or as a list."""
+    return torch.tensor([int(k) for k in right_counts(reported, total)], dtype=torch.int64)
+
+
 # The loss
 
 
-def focal_loss_and_slope(
-    focal_loss: Callable, logits: torch.Tensor, y: torch.Tensor, gamma: float, weights: torch.Tensor
-) -> Found:
+def focal_loss_value(focal_loss, logits, y, gamma, weights):
     """Return the loss and, where logits are of a usual size, its gradient by autograd."""
     logits = logits.clone().requires_grad_()
     loss, slope = focal_loss(logits, y, gamma, weights), logits.new_zeros(())
