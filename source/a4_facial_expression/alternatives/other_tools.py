@@ -31,15 +31,6 @@ def macro_f1(confusion):
     return np.mean(class_scores(confusion)[2].numpy())
 
 
-def most_confused(confusion, k):
-    import numpy as np
-
-    shares = normalise_rows(confusion).numpy()
-    true, predicted = np.nonzero((shares > 0) & ~np.eye(len(shares), dtype=bool))
-    order = np.lexsort((predicted, true, -shares[true, predicted]))[:k]
-    return list(zip(true[order], predicted[order]))
-
-
 def inverse_frequency(counts):
     n = counts.numpy().astype(float)
     weights = (1 / n.clip(min=1)) * (n > 0)

@@ -117,20 +117,6 @@ def training_batches(X, y, batch_size, augmentation=None, weights=None, group=10
         start += batch_size
 
 
-def saliency(model, x, classes):
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    maps = []
-    for image, c in zip(x, classes):
-        image = image.unsqueeze(0).clone()
-        image.requires_grad = True
-        logit = model(image)[0, c]
-        maps.append(torch.autograd.grad(logit, image)[0].abs().squeeze(0).squeeze(0))
-    for part, mode in modes:
-        part.training = mode
-    return torch.stack(maps)
-
-
 def grad_cam(model, x, classes):
     before = model.training
     model.eval()
@@ -165,33 +151,6 @@ def smooth_labels(y, num_classes, smoothing):
     targets = torch.full((len(y), num_classes), smoothing / num_classes, device=y.device)
     targets[torch.arange(len(y)), y] += 1 - smoothing
     return targets
-
-
-def fit(run, one_epoch, epochs, patience, path=None):
-    import copy
-
-    if path and path.is_file():
-        load_run(run, path)
-    waited = len(run.history) - run.best["epoch"] - 1
-    for epoch in range(len(run.history), epochs):
-        if run.history and waited >= patience:
-            break
-        result = one_epoch(run, epoch)
-        run.history += [result]
-        if max(h["score"] for h in run.history[:-1]) < result["score"] if epoch else True:
-            waited = 0
-            run.best.update(
-                epoch=epoch,
-                score=result["score"],
-                weights=copy.deepcopy(run.model.state_dict()),
-            )
-        else:
-            waited += 1
-        if path:
-            save_run(run, path)
-    for name, tensor in run.model.state_dict().items():
-        tensor.copy_(run.best["weights"][name])
-    return run.model
 
 
 def save_run(run, path):
@@ -245,16 +204,6 @@ def class_scores(confusion):
 def macro_f1(confusion):
     f1 = class_scores(confusion)[2].tolist()
     return sum(f1) / len(f1)
-
-
-def most_confused(confusion, k):
-    pairs = []
-    for t, row in enumerate(confusion.tolist()):
-        for p, n in enumerate(row):
-            if t != p and n > 0:
-                pairs.append((n / sum(row), t, p))
-    pairs.sort(key=lambda pair: -pair[0])
-    return [(t, p) for _, t, p in pairs[:k]]
 
 
 def inverse_frequency(counts):

@@ -66,18 +66,6 @@ def training_batches(X, y, batch_size, augmentation=None, weights=None, group=10
         yield normalise(x), labels
 
 
-def saliency(model, x, classes):
-    training = model.training
-    x = x.detach().clone()
-    x.requires_grad_(True)
-    with torch.enable_grad():
-        logits = model.eval()(x)
-        one_hot = F.one_hot(classes, logits.shape[1]).to(logits.dtype)
-        (gradient,) = torch.autograd.grad(logits, x, grad_outputs=one_hot)
-    model.train(training)
-    return gradient.abs().squeeze(1)
-
-
 def grad_cam(model, x, classes):
     training = model.training
     kept = {}
@@ -120,14 +108,6 @@ def macro_f1(confusion):
     fp = confusion.sum(dim=0) - confusion.diag()
     fn = confusion.sum(dim=1) - confusion.diag()
     return torch.mean(2 * confusion.diag() / (2 * confusion.diag() + fp + fn).clamp(min=1))
-
-
-def most_confused(confusion, k):
-    shares = confusion / confusion.sum(1, keepdim=True).clamp(min=1)
-    shares = shares * (1 - torch.eye(len(shares)))
-    t, p = torch.nonzero(shares, as_tuple=True)
-    order = torch.argsort(-shares[t, p], stable=True)[:k]
-    return torch.stack((t[order], p[order]), 1)
 
 
 def inverse_frequency(counts):

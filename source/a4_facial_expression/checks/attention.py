@@ -78,7 +78,7 @@ def drawn(rng: Draws, *shape: int) -> torch.Tensor:
 
 
 def tiny_weights(rng: Draws, K: int, D: int, C: int, places: int, one_sided: bool) -> Tensors:
-    """Draw the weights of the notebook's TinyNet.
+    """Draw the weights of the adapter's tiny network.
 
     If `one_sided`, the last class has only what speaks against it: no map raises its logit.
     """
@@ -139,20 +139,6 @@ def answer(maps: np.ndarray, x: torch.Tensor, training: bool) -> Answers:
         "gradients_untouched": 1,
         "state_untouched": 1,
     }
-
-
-@check("saliency_values", "saliency maps", RECORDS, network_cases, tolerance=CLOSE, pure=True)
-def saliency(weights: Tensors, x: torch.Tensor, classes: torch.Tensor, training: bool) -> Answers:
-    """Send each gradient of a map back to the pixels that its place has seen."""
-    state = forward(weights, x)
-    gradient = np.kron(map_gradients(state, weights, classes), np.full((2, 2), 0.25))
-    gradient = gradient * (state["z"] > 0) * state["scale"][:, None, None]
-    filters = weights["features.0.weight"].double().numpy()[:, 0]
-    N, K, H, W = gradient.shape
-    pixels = np.zeros((N, H + 2, W + 2))
-    for n, k, i, j in np.ndindex(N, K, H, W):
-        pixels[n, i : i + 3, j : j + 3] += gradient[n, k, i, j] * filters[k]
-    return answer(np.abs(pixels[:, 1:-1, 1:-1]), x, training)
 
 
 def weighted_sum(state: Arrays, weights: Tensors, classes: torch.Tensor) -> np.ndarray:

@@ -14,7 +14,6 @@ SHARES = Tolerance(rtol=5e-7, atol=1e-9)  # of counts, 1 and more: 1e-9 added be
 MEAN = Tolerance(rtol=1e-6, atol=1e-9)
 FACES = 111, 12, 114, 201, 135, 89, 138  # of each class, of 800
 SCORES = {name: f"return.{name}" for name in ("precision", "recall", "F1")}
-GAP = 1e-3  # between any two shares among the first that are not equal
 
 
 def label_cases(rng: Draws) -> Iterator[Sketch]:
@@ -116,47 +115,3 @@ def macro(confusion: torch.Tensor) -> Answers:
         *labels_of(confusion), labels=range(len(confusion)), average="macro", zero_division=0
     )
     return {"macro-F1": found}
-
-
-def pair_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield matrices and how many pairs are asked for. Only the case of ties has ties."""
-    for name, about, totals, unsaid, k in (
-        ("faces", "7 classes, 4 pairs", FACES, (), 4),
-        ("worst", "6 classes, the worst pair", (90, 31, 402, 57, 145, 78), (), 1),
-        ("absent", "5 classes, one without images, 3 pairs", (67, 0, 151, 88, 29), (), 3),
-        ("fewer", "4 classes, fewer pairs than asked for", (43, 71, 5, 112), (1, 3), 9),
-        ("binary", "2 classes, 2 pairs", (61, 97), (), 2),
-    ):
-        while True:
-            confusion = draw_matrix(rng, totals, unsaid)
-            if distinct(confusion, k):
-                break
-        yield case(name, about, confusion=confusion, k=k)
-    rows = [np.insert(rng.permutation([5, 5, 3, 1]), c, 10) for c in range(5)]
-    ties = torch.tensor(np.array(rows), dtype=torch.int64)
-    yield case("ties", "5 classes, equal shares, 7 pairs", 2, confusion=ties, k=7)
-    perfect = torch.diag(torch.tensor(rng.permutation([7, 12, 31])))
-    yield case("perfect", "nothing is confused", confusion=perfect, k=3)
-
-
-def distinct(confusion: torch.Tensor, k: int) -> bool:
-    """Say whether the largest shares are apart: the first k, and the one that follows."""
-    every = confusion / confusion.sum(dim=1, keepdim=True).clamp(min=1)
-    found = every.fill_diagonal_(0).flatten().sort(descending=True).values
-    found = found[found > 0][: k + 1]
-    return len(found) > 0 and bool((found.diff() < -GAP).all())
-
-
-@check(
-    "most_confused_pairs", "the most confused pairs (true, predicted)", {"pairs": "return"},
-    pair_cases, pure=True,
-)  # fmt: skip
-def ranked(confusion: torch.Tensor, k: int) -> Tensors:
-    """Sort all pairs by a loop over Python numbers."""
-    table, pairs = confusion.tolist(), []
-    for true, row in enumerate(table):
-        for predicted, count in enumerate(row):
-            if true != predicted and count:
-                pairs.append((-count / sum(row), true, predicted))
-    best = [pair[1:] for pair in sorted(pairs)[:k]]
-    return {"pairs": torch.tensor(best, dtype=torch.int64).reshape(-1, 2)}

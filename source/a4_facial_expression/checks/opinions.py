@@ -49,7 +49,7 @@ def averaged(logits: torch.Tensor) -> Tensors:
 
 
 def look_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield weights of the notebook's small network, images, and its mode."""
+    """Yield weights of the adapter's small network, images, and its mode."""
     for name, about, N, H, W, C, training, dtype in (
         ("training", "3 images, model in training mode", 3, 6, 5, 4, True, torch.float64),
         ("evaluation", "2 images, model in evaluation mode", 2, 5, 7, 3, False, torch.float64),
@@ -62,7 +62,7 @@ def look_cases(rng: Draws) -> Iterator[Sketch]:
 
 
 def small_weights(rng: Draws, H: int, W: int, C: int, dtype: torch.dtype) -> Tensors:
-    """Draw the weights of the notebook's small network, for images of H × W and C classes."""
+    """Draw the weights of the adapter's small network, for images of H × W and C classes."""
     weights = {
         "0.weight": drawn(rng, MAPS, 1, 3, 3) / 2,
         "0.bias": drawn(rng, MAPS),
@@ -101,7 +101,7 @@ def looked_twice(weights: Tensors, x: torch.Tensor, training: bool) -> Answers:
 
 
 def small_network(weights: Tensors, x: torch.Tensor) -> np.ndarray:
-    """Compute the logits (N, C) of the notebook's small network in evaluation mode."""
+    """Compute the logits (N, C) of the adapter's small network in evaluation mode."""
     w = {name: value.double() for name, value in weights.items()}
     z = F.conv2d(x.double(), w["0.weight"], w["0.bias"])
     scale = w["1.weight"] / (w["1.running_var"] + 1e-5).sqrt()

@@ -1,4 +1,4 @@
-"""The loop: smoothing, schedule, best checkpoint, resuming."""
+"""The loop: smoothing, schedule, resuming."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,10 +12,6 @@ from autograder.notebook.cases import Tolerance
 
 FLOAT32_EXACT = Tolerance(rtol=1e-5, atol=1e-7)
 RATE = Tolerance(rtol=1e-5, atol=1e-6)  # a cosine in float32 will do
-KEPT = (
-    "epochs", "history", "best_epoch", "best_score", "kept", "weight", "running_mean",
-    "returned_it",
-)  # fmt: skip
 RESUMED = (
     "epochs", "steps", "same_parameters", "same_statistics", "same_scores",
     "same_random_numbers", "best_epoch", "same_scaler", "refuses_code",
@@ -80,26 +76,7 @@ def smoothed(y: torch.Tensor, num_classes: int, smoothing: float) -> Answers:
     return {"targets": torch.tensor((1 - smoothing) * rows + smoothing / num_classes).float()}
 
 
-# The loop
-
-
-def score_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield scores by epoch: they rise, turn, stay equal, fall from the start, or come too late."""
-    shift = round(rng.uniform(0, 0.2), 3)
-    for name, about, scores, epochs, patience in (
-        ("to_the_end", "better to the end", [0.1, 0.2, 0.3, 0.4, 0.5], 5, 2),
-        ("last_not_best", "the last epoch is not the best", [0.1, 0.5, 0.2, 0.3, 0.4], 5, 9),
-        ("stops", "two epochs without a new best score", [0.3, 0.1, 0.4, 0.2, 0.1, 0.6, 0.7], 7, 2),
-        ("equal", "an equal score is no new best one", [0.2, 0.4, 0.4, 0.3, 0.4, 0.5], 6, 3),
-        ("worse", "every epoch is worse than the first", [0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.3, 0.2],
-         8, 4),
-        ("recovers", "patience starts again", [0.1, 0.3, 0.2, 0.4, 0.3, 0.2, 0.6], 7, 2),
-        ("impatient", "patience 1", [0.1, 0.2, 0.15, 0.12, 0.1, 0.9], 6, 1),
-        ("single", "a single epoch", [0.3, 0.2], 1, 3),
-        ("negative", "scores below zero", [-0.9, -0.7, -0.8, -0.75], 4, 4),
-    ):  # fmt: skip
-        scores = [round(score + (shift if scores[0] > 0 else 0), 3) for score in scores]
-        yield case(name, about, scores=scores, epochs=epochs, patience=patience)
+# Resuming
 
 
 def course(scores: Sequence[float], epochs: int, patience: int) -> tuple[int, int]:
@@ -109,25 +86,6 @@ def course(scores: Sequence[float], epochs: int, patience: int) -> tuple[int, in
         if done - 1 - best == patience:
             return done, best
     return epochs, int(np.argmax(scores[:epochs]))
-
-
-@check(
-    "fit_keeps_the_best", "the best epoch, and when to stop",
-    {name: f"return.{name}" for name in KEPT}, score_cases,
-)  # fmt: skip
-def kept(scores: Sequence[float], epochs: int, patience: int) -> Answers:
-    """Say what is kept: each weight is the number of the best epoch."""
-    done, best = course(scores, epochs, patience)
-    return {
-        "epochs": torch.arange(done, dtype=torch.float64),
-        "history": torch.tensor(scores[:done], dtype=torch.float64),
-        "best_epoch": best,
-        "best_score": scores[best],
-        "kept": torch.full((2, 3), float(best)),
-        "weight": torch.full((2, 3), float(best)),
-        "running_mean": torch.full((2,), float(best)),
-        "returned_it": 1,
-    }
 
 
 def lost_connection_cases(rng: Draws) -> Iterator[Sketch]:
