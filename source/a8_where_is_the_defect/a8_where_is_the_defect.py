@@ -51,7 +51,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a8_where_is_the_defect.lesson import plots, rectangles, unets
+from autograder.assignments.a8_where_is_the_defect.lesson import plots
 from autograder.assignments.a8_where_is_the_defect.lesson.detector import (
     at_full_size,
     one_thread,
@@ -160,7 +160,7 @@ def boxes_of(mask: torch.Tensor, least: int = 1) -> torch.Tensor:
     return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "boxes_of_masks", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "boxes_of_masks", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
 check.public("boxes_of_masks", boxes_of)
 ### BEGIN HIDDEN TESTS
 check.hidden("boxes_of_masks", boxes_of)
@@ -260,16 +260,10 @@ def from_yolo(rows: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return (torch.stack(corners, dim=1) * scale).round().long()
     ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "try_formats", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_formats(boxes, rows, height, width):
-    """Write boxes in both formats, and read rows of a file."""
-    coco, yolo = to_coco(boxes), to_yolo(boxes, height, width)
-    return {"coco": coco, "yolo": yolo, "read": from_yolo(rows, height, width)}
-
-# %% nbgrader={"grade": true, "grade_id": "box_formats", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-check.public("box_formats", try_formats)
+# %% nbgrader={"grade": true, "grade_id": "box_formats", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
+check.public("box_formats", to_coco, to_yolo, from_yolo)
 ### BEGIN HIDDEN TESTS
-check.hidden("box_formats", try_formats)
+check.hidden("box_formats", to_coco, to_yolo, from_yolo)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -294,7 +288,7 @@ def run_lengths(mask: torch.Tensor) -> list[int]:
     return edges.diff().tolist()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "run_length_values", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "run_length_values", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
 check.public("run_length_values", run_lengths)
 ### BEGIN HIDDEN TESTS
 check.hidden("run_length_values", run_lengths)
@@ -390,15 +384,10 @@ class UNet(nn.Module):
 # %% [markdown]
 # How does the check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the top skip connection is left. Then the middle of the output still depends on a strip of the image 9 pixels wide, the view of four convolutions 3 × 3. With the maps of half the size restored, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128. The check also looks at the calls: whether there are three transposed convolutions, and whether the output of a batch norm goes into the next layer without an activation between them.
 
-# %% nbgrader={"grade": false, "grade_id": "unet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def unet_properties(channels, N, H, W):
-    """Say how a new U-Net is built, and what it does with images of N × 3 × H × W."""
-    return unets.properties(UNet, channels, N, H, W)
-
-# %% nbgrader={"grade": true, "grade_id": "unet_structure", "locked": true, "points": 18, "schema_version": 3, "solution": false, "task": false}
-check.public("unet_structure", unet_properties)
+# %% nbgrader={"grade": true, "grade_id": "unet_structure", "locked": true, "points": 17, "schema_version": 3, "solution": false, "task": false}
+check.public("unet_structure", UNet)
 ### BEGIN HIDDEN TESTS
-check.hidden("unet_structure", unet_properties)
+check.hidden("unet_structure", UNet)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -437,18 +426,10 @@ def segmentation_loss(logits: torch.Tensor, masks: torch.Tensor, weight: float) 
     return cross_entropy + weight * (1 - dice).mean()
     ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "loss_and_gradient", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def loss_and_gradient(logits, masks, weight):
-    """Return the loss as a number, and its gradient with respect to the logits, by autograd."""
-    logits = logits.clone().requires_grad_()
-    loss = segmentation_loss(logits, masks, weight)
-    (gradient,) = torch.autograd.grad(loss, logits)
-    return {"loss": loss.item(), "dimensions": loss.dim(), "gradient": gradient}
-
-# %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-check.public("dice_loss", loss_and_gradient)
+# %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+check.public("dice_loss", segmentation_loss)
 ### BEGIN HIDDEN TESTS
-check.hidden("dice_loss", loss_and_gradient)
+check.hidden("dice_loss", segmentation_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -584,15 +565,10 @@ def cut_paste(
 # - For each of 1,200 images it computes six numbers: `area`, `ratio`, and the rows and columns where the rectangle was cut and pasted, scaled so that each should be uniform between 0 and 1. For each number it compares the mean (½), the spread (√(1/12)), the smallest and the largest value, with a wide margin.
 # - Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last positions count. For the first size it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each. For the others it compares the `largest_sides`, 3 pixels high and 3 pixels wide.
 
-# %% nbgrader={"grade": false, "grade_id": "measure_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def measure_cut_paste(seed, sizes):
-    """Measure what cut_paste does to wide images, tiny, flat and narrow ones."""
-    return rectangles.measured(cut_paste, seed, sizes)
-
-# %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-check.public("cut_paste_statistics", measure_cut_paste)
+# %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+check.public("cut_paste_statistics", cut_paste)
 ### BEGIN HIDDEN TESTS
-check.hidden("cut_paste_statistics", measure_cut_paste)
+check.hidden("cut_paste_statistics", cut_paste)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "draw_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -711,7 +687,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # **Question a** (6 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 1 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Classification: one class for each photograph (a few seconds each). Detection: for each *instance* a box and a class, x and y of two corners, so two defects in one photograph are two boxes (10 to 30 seconds each); photographs without a defect have an empty list. Semantic segmentation: a class for each *pixel*, a mask of the size of the image (minutes each), which does not say how many instances there are; instance segmentation has a mask for each instance. A box of a thin diagonal scratch is nearly all good surface; its area says nothing about the size of the defect, and it cannot be measured against a limit ("scratches over 0.2 mm²"). It is enough when somebody only has to look there, when parts are thrown away whatever the defect's size, or to cut out the region for a second network.
 #
@@ -721,7 +697,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # **Question b** (6 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from scratch needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. (Its features can do more than its outlines: frozen DINOv2 patches, compared with those of a single good image, are a strong detector of anomalies, AnomalyDINO, Damm et al., WACV 2025.) I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time available for a part. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net is enough. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
 #
@@ -731,7 +707,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # **Question c** (6 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 4, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** A GAN or a diffusion model learns the distribution of its training images and draws new ones. Of good parts there are plenty; of defects it needs examples, or a model that was trained elsewhere, guided by a text, a mask or a few photographs. It can make pasted defects look real: paint a scratch into a given mask of a good photograph (inpainting), so that image and mask fit, in many lights and places; vary a rare type of which there are ten examples; or fill up the long tail of rare types. Dangers: it draws what it has seen, so none of the types that nobody has seen; with ten examples it copies them (look for the nearest training image of each drawn one); it leaves traces of its own, and the network learns to find the traces, not the defects; its mask does not fit what it has drawn; it draws "defects" that are not defects. You notice this by a test on *real* defects only, which were never used for generating, against the network without generated images; and by letting an inspector tell real from generated.
 #
