@@ -15,19 +15,18 @@
 #
 # **After this notebook you can** turn a heat map into boxes, write boxes and masks in the formats of YOLO and COCO, build and train a U-Net with a loss that sees small defects, make synthetic defects and say when they help, and decide which labels and which model a task is worth.
 #
-# **Time** about 4½ hours · **Hardware** any laptop; with a GPU, the categories of MVTec AD · **Points** 100: 82 for code, graded by hidden checks, and 18 for written answers
+# **Time** about 5½ hours · **Hardware** any laptop; a GPU helps with real photographs only · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook
 #
-# | | section | what you write | time | points |
-# |---|---|---|---:|---:|
-# | 1 | From a heat map to boxes | a box for each piece of a mask | 45 min | 16 |
-# | 2 | Three ways to write it down | COCO, YOLO and run lengths | 45 min | 20 |
-# | 3 | When there are masks: U-Net | the network, and a loss for small defects | 80 min | 32 |
-# | 4 | Defects of your own making | cut and paste, without a single real defect | 60 min | 14 |
-# | 5 | Which labels, which model | three answers of a few sentences | 40 min | 18 |
+# | section | what you write | minutes |
+# |---|---|---:|
+# | 1 From a heat map to boxes | `boxes_of` | 45 |
+# | 2 Three ways to write it down | `to_coco`, `to_yolo`, `from_yolo`, `run_lengths` | 45 |
+# | 3 When there are masks: U-Net | `UNet`, `segmentation_loss` | 80 |
+# | 4 Defects of your own making | `cut_paste` | 60 |
+# | 5 Which labels, which model | Questions 1 to 3 | 30 |
+# | 6 Your own experiment | a training script, and a report of one page | 65 |
 #
-# You hand in this notebook and no other file.
-#
-# You may use all of `torch` here, and `scipy` and `torchvision` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in long cells of your own. Graded functions must not need anything from such a cell.
+# You may use all of `torch` here, and `scipy` and `torchvision` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. `check.show_code("unet_structure")` shows how a check calls your code. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in cells of your own. Graded functions must not need anything from such a cell.
 
 # %% [markdown]
 # ## Set-up
@@ -51,7 +50,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from autograder import Checker
-from autograder.assignments.a8_where_is_the_defect.lesson import plots, rectangles, unets
+from autograder.assignments.a8_where_is_the_defect.lesson import plots
 from autograder.assignments.a8_where_is_the_defect.lesson.detector import (
     at_full_size,
     one_thread,
@@ -68,15 +67,16 @@ from data_scripts import mvtec_ad
 check = Checker("a8_where_is_the_defect")
 
 # %%
-REAL = torch.cuda.is_available()  # True: a category of MVTec AD; False: a drawn one
+REAL = False  # True: photographs of a category of MVTec AD; False: drawn parts
 CATEGORY = "screw" if REAL else "capsule"  # drawn: "capsule" or "bottle"; real: any of the 15
 BACKBONE = "mobilenet_v2" if REAL else "resnet_drawn"  # where pretrained features come from
 STAGES = (1, 2) if REAL else (0, 1)  # which of its maps: 0 is the finest, and knows least
 SIZE = 192  # pixels: images are squares of this side, a multiple of 32
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts, {CATEGORY}")
 
 # %% [markdown]
-# Without a GPU you work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
+# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
 #
 # Half of the test set, `learn`, is for whatever has to see a defect; the other half, `held_out`, is for measuring.
 
@@ -108,6 +108,8 @@ print(f"{len(train.y)} good parts; test: {len(learn)} to learn from, {len(held_o
 # ## 1 · From a heat map to boxes
 #
 # You are given a detector that has never seen a defect: PaDiM (Defard et al., 2021), the one of `a5_anomaly_detection`. It fits a Gaussian to the features of good parts at each position; its map says how far a part is from what is usual there. Four fifths of the good parts are for fitting. The others choose the threshold: at most 5 % of them may raise an alarm.
+#
+# **Predict first.** Which type of defect will the map show too large, and which one will it hardly show? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "given_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -124,7 +126,7 @@ titles = [DEFECTS[test.y[n]] for n in shown]
 plots.heat_maps(test.X[shown], test.masks[shown], {"PaDiM": padim_maps[shown]}, titles)
 
 # %% [markdown]
-# How to read it: bright means unusual at that position, on one scale for all rows; the line is the outline of the true defect. Which defects would you find with this map, and which would you cut too large?
+# How to read it: bright means unusual at that position, on one scale for all rows; the line is the outline of the true defect.
 #
 # ### Boxes
 #
@@ -160,7 +162,7 @@ def boxes_of(mask: torch.Tensor, least: int = 1) -> torch.Tensor:
     return torch.tensor(boxes, dtype=torch.int64).reshape(-1, 4)
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "boxes_of_masks", "locked": true, "points": 16, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "boxes_of_masks", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
 check.public("boxes_of_masks", boxes_of)
 ### BEGIN HIDDEN TESTS
 check.hidden("boxes_of_masks", boxes_of)
@@ -168,11 +170,8 @@ check.hidden("boxes_of_masks", boxes_of)
 
 # %% [markdown]
 # Now draw the masks and boxes of the detector, with the threshold from the good parts that were set aside. The threshold was chosen for the largest value of a map, so an image raises an alarm exactly if some pixel of its mask is true. Pieces of fewer than 20 pixels are dropped from the boxes.
-
-# %% [markdown]
-# **Predict first.** Write your prediction in this cell. The next two cells find boxes of at least 20 pixels and compare them with the true ones. Of the true boxes, how many per cent meet a box that was found? How many are matched with an IoU above 0.5? Are the boxes found too large or too small, and why?
 #
-# *My prediction:* …
+# **Predict first.** Of the true boxes, how many per cent meet a box that was found, and how many are matched with an IoU (intersection over union) above 0.5? Are the boxes found too large or too small, and why? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "draw_boxes", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -260,16 +259,10 @@ def from_yolo(rows: torch.Tensor, height: int, width: int) -> torch.Tensor:
     return (torch.stack(corners, dim=1) * scale).round().long()
     ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "try_formats", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def try_formats(boxes, rows, height, width):
-    """Write boxes in both formats, and read rows of a file."""
-    coco, yolo = to_coco(boxes), to_yolo(boxes, height, width)
-    return {"coco": coco, "yolo": yolo, "read": from_yolo(rows, height, width)}
-
-# %% nbgrader={"grade": true, "grade_id": "box_formats", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-check.public("box_formats", try_formats)
+# %% nbgrader={"grade": true, "grade_id": "box_formats", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
+check.public("box_formats", to_coco, to_yolo, from_yolo)
 ### BEGIN HIDDEN TESTS
-check.hidden("box_formats", try_formats)
+check.hidden("box_formats", to_coco, to_yolo, from_yolo)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -294,7 +287,7 @@ def run_lengths(mask: torch.Tensor) -> list[int]:
     return edges.diff().tolist()
     ### END SOLUTION
 
-# %% nbgrader={"grade": true, "grade_id": "run_length_values", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "run_length_values", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
 check.public("run_length_values", run_lengths)
 ### BEGIN HIDDEN TESTS
 check.hidden("run_length_values", run_lengths)
@@ -390,15 +383,10 @@ class UNet(nn.Module):
 # %% [markdown]
 # How does the check see a skip connection, whatever you call your layers? It cuts your network: all maps of certain sizes become 0 while it runs. With everything below full size cut off, only the top skip connection is left. Then the middle of the output still depends on a strip of the image 9 pixels wide, the view of four convolutions 3 × 3. With the maps of half the size restored, the strip must become wider, and so on down to the bottom. The images for this are long, 16 × 128. The check also looks at the calls: whether there are three transposed convolutions, and whether the output of a batch norm goes into the next layer without an activation between them.
 
-# %% nbgrader={"grade": false, "grade_id": "unet_properties", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def unet_properties(channels, N, H, W):
-    """Say how a new U-Net is built, and what it does with images of N × 3 × H × W."""
-    return unets.properties(UNet, channels, N, H, W)
-
-# %% nbgrader={"grade": true, "grade_id": "unet_structure", "locked": true, "points": 18, "schema_version": 3, "solution": false, "task": false}
-check.public("unet_structure", unet_properties)
+# %% nbgrader={"grade": true, "grade_id": "unet_structure", "locked": true, "points": 17, "schema_version": 3, "solution": false, "task": false}
+check.public("unet_structure", UNet)
 ### BEGIN HIDDEN TESTS
-check.hidden("unet_structure", unet_properties)
+check.hidden("unet_structure", UNet)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -437,29 +425,18 @@ def segmentation_loss(logits: torch.Tensor, masks: torch.Tensor, weight: float) 
     return cross_entropy + weight * (1 - dice).mean()
     ### END SOLUTION
 
-# %% nbgrader={"grade": false, "grade_id": "loss_and_gradient", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def loss_and_gradient(logits, masks, weight):
-    """Return the loss as a number, and its gradient with respect to the logits, by autograd."""
-    logits = logits.clone().requires_grad_()
-    loss = segmentation_loss(logits, masks, weight)
-    (gradient,) = torch.autograd.grad(loss, logits)
-    return {"loss": loss.item(), "dimensions": loss.dim(), "gradient": gradient}
-
-# %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-check.public("dice_loss", loss_and_gradient)
+# %% nbgrader={"grade": true, "grade_id": "dice_loss", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+check.public("dice_loss", segmentation_loss)
 ### BEGIN HIDDEN TESTS
-check.hidden("dice_loss", loss_and_gradient)
+check.hidden("dice_loss", segmentation_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ### Against PaDiM, which has never seen a defect
 #
 # A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. Here `draw_tiles` cuts tiles of 32 × 32 pixels (`TILE`) out of images shrunk to 64 × 64 (`SIDE`). The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
-
-# %% [markdown]
-# **Predict first.** Write your prediction in this cell. On the held-out half: which of the two, PaDiM or the U-Net, has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score than a good one? Which raises fewer false alarms?
 #
-# *My prediction:* …
+# **Predict first.** On the held-out half, which of the two has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score than a good one? Which raises fewer false alarms? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "train_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -584,15 +561,10 @@ def cut_paste(
 # - For each of 1,200 images it computes six numbers: `area`, `ratio`, and the rows and columns where the rectangle was cut and pasted, scaled so that each should be uniform between 0 and 1. For each number it compares the mean (½), the spread (√(1/12)), the smallest and the largest value, with a wide margin.
 # - Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last positions count. For the first size it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each. For the others it compares the `largest_sides`, 3 pixels high and 3 pixels wide.
 
-# %% nbgrader={"grade": false, "grade_id": "measure_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def measure_cut_paste(seed, sizes):
-    """Measure what cut_paste does to wide images, tiny, flat and narrow ones."""
-    return rectangles.measured(cut_paste, seed, sizes)
-
-# %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
-check.public("cut_paste_statistics", measure_cut_paste)
+# %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+check.public("cut_paste_statistics", cut_paste)
 ### BEGIN HIDDEN TESTS
-check.hidden("cut_paste_statistics", measure_cut_paste)
+check.hidden("cut_paste_statistics", cut_paste)
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": false, "grade_id": "draw_cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -651,11 +623,8 @@ for name, make in RECIPES.items():
 # How to read it: these are tiles as the network gets them; the first and the fifth are left good. Every mask now marks exactly the pixels that have changed.
 #
 # Train the U-Net of section 3 twice, on good parts only, with new defects in every batch. Measure it on real defects (those of the test set), and compare it with PaDiM.
-
-# %% [markdown]
-# **Predict first.** Write your prediction in this cell. Rectangles and scars: which of your types of defect will each of them find, and which will neither find?
 #
-# *My prediction:* …
+# **Predict first.** Rectangles and scars: which types of defect will each of them find, and which will neither find? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "train_on_made", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -706,54 +675,151 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # ## 5 · Which labels, which model
 #
-# Here are three questions of six points each. Write a few sentences for somebody who has to decide: a number from your own tables is worth more than an adjective.
+# Write a few sentences for somebody who has to decide: a number from your own tables is worth more than an adjective.
 
 # %% [markdown]
-# **Question a** (6 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 1 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 8 min)
+# **Question 1** (5 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 1 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** Classification: one class for each photograph (a few seconds each). Detection: for each *instance* a box and a class, x and y of two corners, so two defects in one photograph are two boxes (10 to 30 seconds each); photographs without a defect have an empty list. Semantic segmentation: a class for each *pixel*, a mask of the size of the image (minutes each), which does not say how many instances there are; instance segmentation has a mask for each instance. A box of a thin diagonal scratch is nearly all good surface; its area says nothing about the size of the defect, and it cannot be measured against a limit ("scratches over 0.2 mm²"). It is enough when somebody only has to look there, when parts are thrown away whatever the defect's size, or to cut out the region for a second network.
 #
-# **Marking.** 3: the three types of label, with a box *for each instance* and a class *for each pixel*. 1½: effort compared. 1½: what a box loses, and when that does not matter.
+# **Marking.** 2 points: the three types of label, with a box *for each instance* and a class *for each pixel*. 1 point: effort compared. 1 point: what a box loses. 1 point: when that does not matter.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question b** (6 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 8 min)
+# **Question 2** (5 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** It was trained on millions of images, and brings features and a notion of outlines: SAM draws a sharp mask from a box or a click, YOLO-World finds things by name, DINOv2 describes patches. So a few dozen labelled images are enough where a U-Net from scratch needs hundreds, and labelling gets faster: a click instead of an outline. What it lacks: it knows objects of the everyday world. "Crack" and "faulty imprint" on a capsule are not among them, a hair-thin scratch is smaller than its patches, and it segments *things*, not *deviations*. (Its features can do more than its outlines: frozen DINOv2 patches, compared with those of a single good image, are a strong detector of anomalies, AnomalyDINO, Damm et al., WACV 2025.) I fine-tune (the head, or a small adapter, the encoder frozen) when there are few labels, varied images, and a machine that can run 100 million parameters in the time available for a part. I do not when the view is always the same, the defects are tiny, or the camera's computer has 1 MB: then PaDiM or a small U-Net is enough. How to find out: the same held-out parts, the same IoU, with intervals, zero-shot, fine-tuned, and the small network; and the time per image.
 #
-# **Marking.** 1½: what it brings. 1½: what it lacks here. 1½: a condition for and one against. 1½: a fair comparison.
+# **Marking.** 1 point: what it brings. 1 point: what it lacks here. 2 points: a condition for and one against. 1 point: a fair comparison.
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question c** (6 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 4, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 8 min)
+# **Question 3** (5 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 4, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 8 min)
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** A GAN or a diffusion model learns the distribution of its training images and draws new ones. Of good parts there are plenty; of defects it needs examples, or a model that was trained elsewhere, guided by a text, a mask or a few photographs. It can make pasted defects look real: paint a scratch into a given mask of a good photograph (inpainting), so that image and mask fit, in many lights and places; vary a rare type of which there are ten examples; or fill up the long tail of rare types. Dangers: it draws what it has seen, so none of the types that nobody has seen; with ten examples it copies them (look for the nearest training image of each drawn one); it leaves traces of its own, and the network learns to find the traces, not the defects; its mask does not fit what it has drawn; it draws "defects" that are not defects. You notice this by a test on *real* defects only, which were never used for generating, against the network without generated images; and by letting an inspector tell real from generated.
 #
-# **Marking.** 1½: what is learned from what. 1½: a use, with its reason. 3: two dangers (1½), and how one is noticed, on real data (1½).
+# **Marking.** 1 point: what is learned from what. 1 point: a use, with its reason. 2 points: two dangers. 1 point: how one of them is noticed, on real data.
 # ### END SOLUTION
 
 # %% [markdown]
-# ## What you have learnt, and what comes next
+# ## 6 · Your own experiment
 #
-# - A mask becomes boxes, one for each connected piece, and four numbers mean nothing without their convention. Write the corners, their order and whether the end is included into every interface.
-# - A U-Net draws sharper outlines than a detector that knows good parts only. It is not better at sorting parts, and it knows only the types of defect that somebody has labelled.
-# - Synthetic defects help as much as they resemble the real ones. Measure on real defects only, and look at the maps before you believe a number.
+# The reports that this course grew out of end with a table and a claim. Now you write one page of your own. Choose a question, or ask another one:
 #
-# **What the field does today.**
+# - What does the weight of Dice in `segmentation_loss` do, and when does it not matter?
+# - How many masks does the U-Net need before it overlaps better than PaDiM?
+# - What does it lose if its masks are only your boxes, filled?
+# - Does a recipe for wrong imprints help, and what does it cost on the other types?
 #
-# - With masks, a well-tuned U-Net is still hard to beat, on medical images at least; nnU-Net (Isensee et al., 2021) sets its depth, patch size and normalisation from the data.
-# - With one or a few good images and no labels, one compares patches of frozen DINOv2 features with those of the good images: AnomalyDINO (Damm et al., WACV 2025), a PatchCore whose features know far more.
-# - Promptable models (SAM and its successors) turn a click or a box into a mask. They speed up labelling, and sharpen the outline of what a detector found.
-# - Diffusion models paint defects into photographs of good parts. The test on real defects stays.
+# **Task** (40 min, open, no check). Write the training script in the cell below, with a `Dataset` and a `DataLoader` of your own.
 #
-# **Three links worth reading:**
+# - Split `learn` into parts to train on and parts to choose on. Do not touch `held_out`.
+# - Change one thing, or two that you expect to depend on each other, and keep all the others. Run each setting with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
+# - Write one line per run to `runs.csv`: the setting, the seed, the result, the seconds. A small U-Net, `UNet(4)`, with 400 steps is enough.
 #
-# - [U-Net: Convolutional Networks for Biomedical Image Segmentation](https://arxiv.org/abs/1505.04597): eight pages, and you have built most of them.
-# - [AnomalyDINO](https://arxiv.org/abs/2405.14529): how far frozen features go, with one good image.
-# - [RoBiS](https://arxiv.org/abs/2505.21152): what it takes on the harder MVTec AD 2, from tiles of large images to masks refined by SAM.
+# **Predict first**, in the first line of your report.
+
+# %% nbgrader={"grade": false, "grade_id": "own_experiment", "locked": false, "schema_version": 3, "solution": true, "task": false}
+# not run when graded
+### BEGIN SOLUTION
+import csv
+import time
+from pathlib import Path
+
+from torch.utils.data import DataLoader, Dataset
+
+
+class Batches(Dataset):
+    """Batches of 16 tiles of some parts of the test set and of all good ones."""
+
+    def __init__(self, parts, number):
+        masks = torch.cat([test.masks[parts], train.masks]).float()
+        self.images, self.number = shrunk(torch.cat([test.X[parts], train.X])), number
+        self.masks = F.adaptive_max_pool2d(masks, SIDE) > 0
+
+    def __len__(self):
+        return self.number
+
+    def __getitem__(self, _):
+        return draw_tiles(self.images, self.masks, n=16)
+
+
+def one_run(weight, seed, steps=400):
+    """Train on `own`; return the IoU on `val`, and the share of its pixels called defective."""
+    torch.manual_seed(seed)
+    net = UNet(8).to(DEVICE, memory_format=torch.channels_last)
+    optimiser = torch.optim.Adam(net.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=steps)
+    for tiles, masks in DataLoader(Batches(own, steps), batch_size=None):
+        loss = segmentation_loss(net(tiles.to(DEVICE)), masks.to(DEVICE), weight)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    called = defect_maps(net, test.X[val]) > 0.5
+    return overlap(called, test.masks[val, 0]), called.double().mean().item()
+
+
+own, val = train_test_split(learn, train_size=44, stratify=test.y[learn], random_state=0)
+with open("runs.csv", "w", newline="") as file, one_thread():
+    lines = csv.writer(file)
+    lines.writerow(["weight", "seed", "iou", "called", "seconds"])
+    for seed in range(3):
+        for weight in (0.0, 1.0):
+            start = time.perf_counter()
+            found = one_run(weight, seed)
+            lines.writerow([weight, seed, *found, time.perf_counter() - start])
+print(Path("runs.csv").read_text())
+### END SOLUTION
+
+# %% [markdown]
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (`plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
+#
+# | | points |
+# |---|---:|
+# | the claim, in one sentence that could have turned out wrong, and your prediction | 1 |
+# | what was changed and what was kept; numbers of parts, steps and seeds | 2 |
+# | the table: mean and spread over the seeds | 2 |
+# | the figure: axes, units, readable without the text | 1 |
+# | chosen and measured on parts of `learn`; the held-out ones were not touched | 1 |
+# | doubt: another explanation, how sure you are, what you would do next | 2 |
+# | the script does what the text says | 1 |
+#
+# (about 20 min)
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# **Model answer.** *Prediction and claim.* One pixel in a hundred is defective, so with cross-entropy alone the network saves most by saying *good* everywhere. Without Dice the IoU is lower with every seed.
+#
+# *What was done.* `UNet(8)`, 400 steps of 16 tiles, seven of ten around a defect. Trained on 44 parts of `learn` and all good parts, measured on the other 22 parts of `learn`; 0.8 % of their pixels are defective. Only the weight of Dice changed. Three seeds, the same for both weights; a seed draws initial weights and tiles.
+#
+# | weight | mean IoU | seeds 0, 1, 2 | pixels called defective |
+# |---:|---:|---|---|
+# | 0 | 0.18 | 0.28, 0.00, 0.27 | 0.3 %, none, 0.3 % |
+# | 1 | 0.29 | 0.31, 0.14, 0.40 | 1.7 %, 1.5 %, 0.8 % |
+#
+# *Figure.* IoU over the weight, a line for each seed: all three rise, one of them from 0.
+#
+# *Finding.* The claim holds: the gain is 0.03, 0.14 and 0.14. Without Dice the network calls too few pixels defective, once none at all; with it, mostly too many.
+#
+# *Doubt.* The spread over the seeds is as large as the gain. So I repeated the runs with 600 steps: 0.48, 0.00 and 0.42 without Dice, 0.36, 0.32 and 0.44 with it. Seed 0 now contradicts the claim. Dice saves the run that finds nothing, and may only speed up the others. The threshold 0.5 was kept; a lower one might help the cautious network. Next: ten seeds, 2,000 steps, and thresholds chosen on other parts.
+#
+# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## What you have now
+#
+# A mask becomes boxes, one for each connected piece, and you know that four numbers mean nothing without their convention: which corners, in which order, and whether the end is included. You have a U-Net that draws sharper outlines than a detector that knows good parts only, is no better at sorting parts, and knows only the types of defect that somebody has labelled. And you have defects of your own making, which help as much as they resemble the real ones. Measure on real defects only, and look at the maps before you believe a number.
+#
+# **What the field does today.** With masks, a well-tuned U-Net is still hard to beat, on medical images at least; nnU-Net (Isensee et al., 2021) sets its depth, patch size and normalisation from the data. With one or a few good images and no labels, one compares patches of frozen DINOv2 features with those of the good images, as AnomalyDINO does. Promptable models (SAM and its successors) turn a click or a box into a mask: they speed up labelling, and sharpen the outline of what a detector found. Diffusion models paint defects into photographs of good parts; the test on real defects stays.
+#
+# - [U-Net: Convolutional Networks for Biomedical Image Segmentation](https://arxiv.org/abs/1505.04597) (Ronneberger et al. 2015): eight pages, and you have built most of them.
+# - [AnomalyDINO](https://arxiv.org/abs/2405.14529) (Damm et al. 2025): how far frozen features go, with one good image.
+# - [RoBiS](https://arxiv.org/abs/2505.21152) (Li et al. 2025): what it takes on the harder MVTec AD 2, from tiles of large images to masks refined by SAM.

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from autograder.assignments.a8_where_is_the_defect.checks import unet
-from autograder.assignments.a8_where_is_the_defect.lesson import unets
+from autograder.assignments.a8_where_is_the_defect.lesson import adapters
 from autograder.grading.notebooks import grade_id
 from tests.submissions import source_notebook
 
@@ -26,11 +26,9 @@ def cells():
 # The U-Net
 
 
-def unet_properties(cells, network, *inputs):
-    space = {"unets": unets, "UNet": network}
-    exec(cells["unet_properties"], space)
+def structure(network, *inputs):
     torch.manual_seed(inputs[0])
-    return space["unet_properties"](*inputs)
+    return adapters.unet_structure(network, *inputs)
 
 
 def built(cells):
@@ -43,7 +41,7 @@ def built(cells):
 def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells):
     for seed in range(3):
         torch.manual_seed(100 * channels + seed)
-        found = unet_properties(cells, built(cells), channels, 2, 8 * (seed + 1), 24)
+        found = structure(built(cells), channels, 2, 8 * (seed + 1), 24)
         assert all(found[name] == 1 for name in unet.PROMISES), found
         assert all(found[name] == count for name, count in unet.COUNTS.items()), found
 
@@ -55,7 +53,7 @@ def test_a_right_network_keeps_its_promises_whatever_its_weights(channels, cells
 )  # fmt: skip
 def test_every_activation_is_one(activation, cells):
     network = changed(cells, {"nn.ReLU()": f"nn.{activation}"})
-    found = unet_properties(cells, network, 4, 2, 16, 24)
+    found = structure(network, 4, 2, 16, 24)
     assert all(found[name] == 1 for name in unet.PROMISES), found
     assert all(found[name] == count for name, count in unet.COUNTS.items()), found
 
@@ -75,13 +73,13 @@ def changed(cells, change):
 )
 def test_norms_without_activation_are_counted(activation, missing, cells):
     network = changed(cells, {"nn.ReLU()": activation})
-    found = unet_properties(cells, network, 4, 2, 16, 24)
+    found = structure(network, 4, 2, 16, 24)
     assert found["norms_not_activated"] == missing  # a skip counts twice
 
 
 def test_what_is_clipped_far_away_is_no_logit(cells):
     network = changed(cells, {"return self.last(x)": "return self.last(x).clamp(-20, 20)"})
-    assert unet_properties(cells, network, 4, 2, 16, 24)["logits"] == 0
+    assert structure(network, 4, 2, 16, 24)["logits"] == 0
 
 
 def test_parameters_by_hand():
@@ -111,7 +109,7 @@ def closed(cells, level):
     "level, name", [(0, "skip_at_full_size"), (1, "skip_at_a_half"), (2, "skip_at_a_quarter")]
 )
 def test_a_closed_skip_connection_is_seen(level, name, cells):
-    found = unet_properties(cells, closed(cells, level), 4, 1, 16, 16)
+    found = structure(closed(cells, level), 4, 1, 16, 16)
     broken = {promise for promise in unet.PROMISES if found[promise] != 1}
     assert broken == {name}
 
