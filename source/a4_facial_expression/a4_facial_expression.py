@@ -24,13 +24,13 @@
 # | 3 Augmentation | a random transform, batches | 40 |
 # | 4 Training that survives | a schedule, smooth labels, checkpoints | 35 |
 # | 5 What accuracy hides | confusion matrix, recall, macro-F1 | 25 |
-# | 6 Fair to the rare | three kinds of weights, adjusted logits; Question 2 | 45 |
+# | 6 Fair to the rare | three weightings, adjusted logits; Question 2 | 45 |
 # | 7 Several opinions | ensembles, mirror images; Question 3 | 25 |
 # | 8 The network that you hand in | a recipe | 15 |
 # | 9 Where does it look? | Grad-CAM | 25 |
 # | 10 Your own experiment | a script, a report | 60 |
 #
-# You may use all of `torch.nn` here. Each task is followed by a **check** on a few cases whose answers ship with the course. When your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: the grader skips it, and graded functions must not need anything from it. Use this line in long cells of your own. `check.show_code("fit_resumes")` shows how a check calls your code.
+# You may use all of `torch.nn` here. A cell that begins with `# not run when graded` is for you only: the grader skips it, and graded functions must not need anything from it. Use this line in long cells of your own. `check.show_code("fit_resumes")` shows how a check calls your code.
 
 # %% [markdown]
 # ## Set-up
