@@ -993,7 +993,7 @@ print(Path("runs.csv").read_text())
 ### END SOLUTION
 
 # %% [markdown]
-# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (`plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (Matplotlib's `plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
 #
 # | | points |
 # |---|---:|

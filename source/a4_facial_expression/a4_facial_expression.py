@@ -289,7 +289,7 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 #
 # - gives one reason for each of convolution, batch norm, activation, max pooling and dropout,
 # - names the layer with most of the parameters, their number and their share, with the calculation,
-# - says how many parameters that layer would have after global average pooling of the maps, and what would be lost.
+# - says how many parameters that layer would have after averaging each map to one number (global average pooling), and what would be lost.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_layers", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -309,7 +309,7 @@ plots.parameter_shares(parameters_by_layer(ReportCNN()))
 # 2. have at most **300,000** parameters, all of which affect the output.
 # 3. in evaluation mode give the same answer every time, for any N ≥ 1, and for each image whatever else is in the batch.
 #
-# <details><summary>Hint: a plan that works</summary>5 × 5 with stride 2 to 24 channels, pool; 3 × 3 to 48, pool; 3 × 3 to 96. A batch norm and a ReLU after each convolution. Head: pool to 3 × 3 positions, flatten, dropout, linear. That is 58,831 parameters, and fast on a laptop. For the real faces spend the rest: 32, 64 and 128 channels, two convolutions of each, 295,463.</details>
+# <details><summary>Hint: a plan that works</summary>5 × 5 with stride 2 to 24 channels, pool; 3 × 3 to 48, pool; 3 × 3 to 96. Each convolution with padding and without bias, then batch norm and ReLU. Head: pool to 3 × 3 positions, flatten, dropout, linear. That is 58,831 parameters, and fast on a laptop. For the real faces spend the rest: 32, 64 and 128 channels, two convolutions of each, 295,463.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "SmallCNN", "locked": false, "schema_version": 3, "solution": true, "task": false}
 class SmallCNN(nn.Module):
@@ -578,7 +578,7 @@ nets = {name: run.model for name, run in runs.items()}
 plots.training_runs({name: run.history for name, run in runs.items()})
 
 # %% [markdown]
-# Without augmentation the training loss goes to zero, while the validation loss soon stops falling: the network learns its 600 faces by heart. With augmentation the training loss stays higher, and the validation loss lower. The dots are the epochs that were kept.
+# Without augmentation the training loss goes to zero, while the validation loss soon stops falling: the network learns its 600 faces by heart. With augmentation the training loss stays higher, and the validation loss lower. The dots are the epochs kept, by validation macro-F1 (section 5).
 
 # %% [markdown]
 # ## 5 · What accuracy hides
@@ -696,7 +696,7 @@ print(f"\naccuracy {right:.1%}, macro-F1 {macro_f1(confusion):.1%}")
 #
 # Disgust is also 1.5 % of the loss, so the network learns to please the majority. There are three places to intervene: the loss, the batches, and the prediction.
 #
-# **The loss.** Multiply the loss of each image by the weight of its class. The obvious weight is the inverse of the class's number of images. That may be too much: the last of 4,965 neutral faces hardly adds anything new. If each image adds β times as much as the one before, $n$ images are worth
+# **The loss.** Multiply the loss of each image by the weight of its class. The obvious weight is the inverse of the class's number of images. That may be too much: the last of FER2013's 4,965 neutral faces hardly adds anything new. If each image adds β times as much as the one before, $n$ images are worth
 #
 # $$E_n = 1 + \beta + \beta^2 + \dots + \beta^{n-1} = \frac{1 - \beta^n}{1 - \beta}$$
 #
@@ -807,7 +807,7 @@ check.hidden("adjusted_logits", adjust_logits)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now compare the augmented network with one that had the sampler too, and with the adjustment, whose τ is chosen on the validation faces. (Class weights are `class_weights=effective_number(counts, 0.99)`.)
+# Now compare the augmented network with one that had the sampler too, and with the adjustment, whose τ is chosen on the validation faces. (For class weights, give `train_net` `class_weights=effective_number(counts, 0.99)`.)
 #
 # **Predict first.** Which of the remedies finds most of the disgusted faces, and what does it cost in accuracy? *My prediction:* …
 
@@ -848,7 +848,7 @@ for by in (1.0, tau):
 show(table, test.y)
 
 # %% [markdown]
-# In the picture, the recall of disgust rises in steps, one for each face. In our runs, with six disgusted faces among the 600, class weights and the sampler cost eight to ten points of accuracy and found none to three of the 12 in the test set: the network learns the six by heart. The adjustment with τ = 1 cost two points and found three. Do not combine remedies: a network trained with weights already has balanced priors.
+# In the picture, the recall of disgust rises in steps, one for each face. In our runs, with six disgusted faces among the 600, class weights and the sampler cost eight to ten points of accuracy and found none to three of the 12 in the test set: the network learns the six by heart. The adjustment with τ = 1 cost two points and found three. Do not combine remedies at full strength: a network trained with weights already has balanced priors.
 #
 # **Question 2** (5 points). Is the class with the largest probability the best prediction? (about 10 min)
 #
@@ -938,7 +938,7 @@ show({
 # %% [markdown]
 # In our run augmentation added six points of accuracy, the mirror images two, and the second network one.
 #
-# **Question 3** (5 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; it stopped at 66 % there, because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. (about 10 min)
+# **Question 3** (5 points). Which of the differences in your table would you show to somebody who has to make a decision, and which are noise? And what went wrong in the report? It validated on a random 12 % of the training images and read 70 % there; training stopped as soon as validation reached 66 %, because the strong baseline of the public leaderboard stood at 64.1 %; on the private test it had 65.3 %. (about 10 min)
 #
 # A full answer
 #
@@ -1154,7 +1154,7 @@ print(Path("runs.csv").read_text())
 ### END SOLUTION
 
 # %% [markdown]
-# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (`plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (Matplotlib's `plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
 #
 # | | points |
 # |---|---:|

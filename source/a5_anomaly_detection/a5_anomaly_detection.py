@@ -240,7 +240,7 @@ plots.drawings(at_96(test.X[examples]), drawings, autoencoder_maps[examples],
 #
 # ### Pretrained features
 #
-# An autoencoder compares pixels. But others have already trained networks to see. The last layers of a classifier have thrown away everything that does not matter for naming an object, such as a scratch. The first layers still describe edges, colours and textures. Two of them give 96 numbers for every 4th pixel; the mean over 3 × 3 positions turns a position into a **patch**.
+# An autoencoder compares pixels. But there are networks that have already learned to see: `resnet_drawn` was trained on drawn shapes, textures and colours. The last layers of a classifier have thrown away everything that does not matter for naming an object, such as a scratch. The first layers still describe edges, colours and textures. Two of them give 96 numbers for every 4th pixel; the mean over 3 × 3 positions turns a position into a **patch**.
 
 # %% nbgrader={"grade": false, "grade_id": "patch_features", "locked": true, "schema_version": 3, "solution": false, "task": false}
 @lru_cache
@@ -376,7 +376,7 @@ plots.heat_maps(test.X[shown], test.masks[shown], {"PaDiM": padim_maps[shown]}, 
 #
 # #### A coreset
 #
-# A random choice keeps a thousand patches of background, and perhaps none of the print. You want *every* patch to have a chosen one nearby. So begin with any patch, then always take the one that is **farthest from all that are chosen**. Its largest gap is at most twice the best possible.
+# A random choice keeps a thousand patches of background, and perhaps none of the print. You want *every* patch to have a chosen one nearby. So begin with any patch, then always take the one that is **farthest from all that are chosen**. The largest distance from a patch to its nearest chosen one is then at most twice the smallest possible.
 #
 # **Task** (20 min, medium). Write `greedy_coreset`.
 #
@@ -606,7 +606,7 @@ plots.score_strips({name: scores[test.y == kind] for kind, name in enumerate(nam
                    {"largest of good": scores[test.y == 0].max().item()})  # fmt: skip
 
 # %% [markdown]
-# How to read it: the dots are test images. The classifier is right for 98 % of the pasted images, and yet we measured an AUROC of 0.59 for the real defects. It has learned to see straight edges and steps in colour, not what a capsule looks like. Features help as far as the made-up task resembles the defects. (The paper trains a deeper network for longer.)
+# How to read it: the dots are test images. The classifier is right for 98 % of good and pasted images, and yet we measured an AUROC of 0.59 for the real defects. It has learned to see straight edges and steps in colour, not what a capsule looks like. Features help as far as the made-up task resembles the defects. (The paper trains a deeper network for longer.)
 
 # %% [markdown]
 # ## 3 · How good is it?
@@ -845,7 +845,7 @@ for name, marked in made_up.items():
     print(f"{name:15} marks {share:4.0%} of the pixels: AUROC {ranked:.3f}, PRO {pro:.3f}")
 
 # %% [markdown]
-# How to read it: with the capsule we measured 0.961 and 0.750 for the pixel AUROC, and 0.556 and 0.576 for PRO. By the AUROC, the detector that misses half of the defects is by far the better one.
+# How to read it: with the capsule, *large only* had a pixel AUROC of 0.961 and a PRO of 0.556, *a bit of each* 0.750 and 0.576. By the AUROC, the detector that misses half of the defects is by far the better one.
 #
 # PRO has its price too. The smallest regions here are single pixels, and each counts as much as the largest region, which has 508.
 #
@@ -952,7 +952,7 @@ plots.score_strips(scores_in, {f"5 % of {name}": float(t) for name, t in alarm_a
 # | 6 points: image AUROC | 85 % | 92 % | 94.5 % |
 # | 6 points: pixel AUROC, 48 × 48 positions each | 93 % | 95 % | 96.5 % |
 #
-# A full PaDiM reaches far more, and takes 85 megabytes. Keep what matters: fewer positions, fewer features, fewer bits, a coreset; or an autoencoder, saved with its weights. Your graded result may differ from yours by two points.
+# A full PaDiM reaches far more, and takes 85 megabytes. Keep what matters: fewer positions, fewer features, fewer bits, a coreset; or an autoencoder, saved with its weights. The graded result may differ from yours by two points.
 #
 # <details><summary>Hint 1: where the megabytes are</summary>The factors of C features take C² numbers for each position. With C = 96 and 48 · 48 positions these are 21 million. With C = 20 and 24 · 24 positions (<code>F.avg_pool2d(features, 2)</code>) they are 230,400, and in half precision 0.46 MB.</details>
 # <details><summary>Hint 2: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the principal components: the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
@@ -1017,7 +1017,7 @@ check.hidden("detector_pixels", detect)
 #
 # A number from your own tables is worth more than an adjective.
 #
-# **Question 2** (5 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 types, without masks. Which of the settings of this notebook do you choose, and which do you change to after a year? *A full answer names the setting and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
+# **Question 2** (5 points). A plant makes 2,000 parts a day. In the first month it has collected 3,000 good photographs and 9 defective ones, of 4 types, without masks. Do you train a detector on good parts only, a classifier of defect types (a7) or a network that predicts masks (a8)? And after a year? *A full answer names the approach and what it is trained on; says what the 9 defective parts are for; and says what has to be collected or labelled during the year, and what for.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "which_setting", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION

@@ -183,9 +183,9 @@ def probe_predictions(preprocess, extract_features, images):
     size = int(probe["size"])
     if size > 96:
         raise ValueError(f"the probe was trained at {size} pixels; at most 96 are allowed.")
-    module = pretrained.backbone("resnet_drawn").module
-    module.to(memory_format=torch.channels_last)  # faster on a CPU
-    features = extract_features(module, images, lambda batch: preprocess(batch, size), 20)
+    drawn = pretrained.backbone("resnet_drawn").module
+    drawn.to(memory_format=torch.channels_last)  # faster on a CPU
+    features = extract_features(drawn, images, lambda batch: preprocess(batch, size), 20)
     return (features @ probe["weight"].float().T + probe["bias"].float()).argmax(dim=1)
 
 
@@ -251,8 +251,8 @@ def _whole_recordings(domains: Tensor, recordings: Tensor, part: Tensor) -> int:
     """Count the recordings of the camera that are in a split with all their frames."""
     left = torch.ones(len(domains), dtype=torch.bool)
     left[part] = False
-    names = recordings[domains == 1].unique()
-    return len(names) - int(torch.isin(names, recordings[left & (domains == 1)]).sum())
+    of_camera = recordings[domains == 1].unique()
+    return len(of_camera) - int(torch.isin(of_camera, recordings[left & (domains == 1)]).sum())
 
 
 def split_parts(split_by_domain, domains, recordings, dev, test):
@@ -291,11 +291,13 @@ def split_chance(split_by_domain, domains, recordings, dev, test, seeds):
     splits = [split_by_domain(domains, recordings, dev, test, seed=seed) for seed in range(seeds)]
     again = split_by_domain(domains, recordings, dev, test, seed=0)
     same = all(torch.equal(splits[0][i].sort().values, again[i].sort().values) for i in range(3))
-    names = recordings[domains == 1].unique()  # in order of time
-    held_out = [[torch.searchsorted(names, recordings[split[i]].unique()) for split in splits]
+    of_camera = recordings[domains == 1].unique()  # in order of time
+    held_out = [[torch.searchsorted(of_camera, recordings[split[i]].unique()) for split in splits]
                 for i in (1, 2)]  # fmt: skip
     by_time = all(len(x) and x[-1] - x[0] + 1 == len(x) for drawn in held_out for x in drawn)
-    never = [0 if by_time else len(names) - len(torch.cat(drawn).unique()) for drawn in held_out]
+    never = [
+        0 if by_time else len(of_camera) - len(torch.cat(drawn).unique()) for drawn in held_out
+    ]
     return {"repeatable": int(same), "never_in_dev": never[0], "never_in_test": never[1]}
 
 

@@ -488,8 +488,7 @@ def fit_resumes(save_run, load_run, x, y, scores, epochs, patience, lost_in, end
 
 
 def class_score_values(class_scores, confusion):
-    precision, recall, f1 = class_scores(confusion)
-    return {"precision": precision, "recall": recall, "F1": f1}
+    return dict(zip(("precision", "recall", "F1"), class_scores(confusion), strict=True))
 
 
 def ensemble_values(average_probabilities, logits):
