@@ -7,7 +7,8 @@ pytest_plugins = ["tests.fixtures"]
 # These take minutes: begun last, one of them would keep one worker busy and the others waiting.
 FIRST = (
     "tests/test_class.py", "tests/test_mistakes.py", "tests/grading/test_damage.py",
-    "tests/test_attacks.py", "tests/test_fidelity.py", "source/a5_anomaly_detection/tests/test_features.py",
+    "tests/test_attacks.py", "tests/test_fidelity.py",
+    "source/a5_anomaly_detection/tests/test_features.py",
     "tests/grading/test_pipeline.py", "tests/test_authors.py", "tests/test_tampering.py",
     "source/a7_few_labels/tests/test_checks.py", "tests/test_notebooks.py",
 )  # fmt: skip
