@@ -386,7 +386,7 @@ check.hidden("batchnorm_forward_values", batchnorm_forward)
 # |---|---|---|
 # | `"dx_hat"` | (N, D) | $\hat x$, as it enters $y$ |
 # | `"dvar"` | (D,) | $\sigma^2$, as it enters $\hat x$, with $x$ and $\mu$ held fixed |
-# | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$, and $\sigma^2$ too, with $x$ held fixed |
+# | `"dmean"` | (D,) | $\mu$, as it enters $\hat x$ directly and through $\sigma^2$, with $x$ held fixed |
 # | `"dx"` | (N, D) | $x$, by all three paths |
 # | `"dgamma"` | (D,) | $\gamma$ |
 # | `"dbeta"` | (D,) | $\beta$ |

@@ -304,7 +304,7 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 # 4. In evaluation mode it gives the same answer every time, and for each image whatever else is in the batch. The answers are logits.
 #
 # <details><summary>Hint 1: a scale of 0</summary><code>nn.init.zeros_(self.residual[-1].weight)</code>, once the layer exists.</details>
-# <details><summary>Hint 2: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes these are 78,486 parameters.</details>
+# <details><summary>Hint 2: a plan that works</summary>Features: convolution 5 × 5, stride 2, to 16 channels, batch norm, ReLU; then blocks 16 → 16, 16 → 32 and 32 → 64, each with stride 2. Head: <code>nn.AdaptiveAvgPool2d(1)</code>, <code>nn.Flatten()</code>, <code>nn.Linear(64, num_classes)</code>. With six classes these are 78,838 parameters.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "ResidualBlock", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -457,7 +457,7 @@ print(f"own ResNet: {runs['own ResNet'].in_training} of {len(learn)} right in tr
 # %% [markdown]
 # ### Pretrained: frozen, or trained on
 #
-# The alternative is a network that others have trained. **Frozen**, it only describes images, and a linear classifier learns from the descriptions. A first description is the mean of each map of features, a few hundred numbers. A second one uses the good parts: how far is each position from their mean there? For each map, keep the mean of the eight positions that are furthest away. (In a5 this idea returns as PaDiM.) **Fine-tuned**, the network trains on with a new head, all layers at small rates.
+# The alternative is a network that others have trained. **Frozen**, it only describes images, and a linear classifier learns from the descriptions. A first description is the mean of each map of features, a few hundred numbers. A second one uses the good parts: how far is each position from their mean there? For each map, keep the mean of the eight positions that are furthest away. (In a5 this idea returns as PaDiM.) **Fine-tuned**, all its layers train on, with a new head. (`resnet_drawn` was trained on drawn shapes, textures and colours.)
 
 # %% nbgrader={"grade": false, "grade_id": "describe_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -577,7 +577,7 @@ for total, percentages in reports.items():
         print(f"{reported:>6} % of {total}: {counts or 'cannot be'}")
 
 # %% [markdown]
-# How to read it: each percentage of 66 is exactly one count, and the transformer beat the ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %.
+# How to read it: each percentage of 66 is exactly one count, and the transformer beat the pretrained ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %.
 #
 # ### Is one better than the other?
 #
@@ -664,7 +664,7 @@ print(f"{'held out':63}" + "  ".join(of_each))
 # | `resnet_drawn`, against good | 33, 33, 32, 36, 31 | 1 to 3 ms | 59 to 78 |
 # | MobileNetV2, against good | 55, 49, 53, 49, 49 | 1 to 11 ms | 39 to 73 |
 #
-# The first split is yours. There our own ResNet had 1 of 12 good parts right, 2 of 12 cracks and 2 of 10 squeezed capsules: three classes that it hardly ever tells. It is better than chance in every split, and 8 to 15 images worse than the pretrained ResNet, fine-tuned or against good parts. In single splits p is between 0.003 and 0.24: five show what one cannot. MobileNetV2 is ahead by 22 to 34 images, with p of 2e-4 at most.
+# The first split is yours. There our own ResNet had 1 of 12 good parts right, 2 of 12 cracks and 2 of 10 squeezed capsules: three classes that it hardly ever tells. It is better than chance in every split, and 8 to 15 images worse than the pretrained ResNet, fine-tuned or against good parts. In a single split p is between 0.003 and 0.24: five splits show what one cannot. MobileNetV2 is ahead by 22 to 34 images, with p of 2e-4 at most.
 #
 # ### Four attempts
 #
@@ -723,7 +723,7 @@ print_answers(attempts)
 # %% [markdown]
 # ## 3 · The long tail
 #
-# In a factory some defects come every Monday, and of others there are two photographs. Sort the classes by how often they occur, and the curve has a **long tail**. (a4 fights it in other ways.) We use the **focal loss** (Lin et al., ICCV 2017) and the weights of the **class-balanced loss** (Cui et al., CVPR 2019).
+# In a factory some defects come every Monday, and of others there are two photographs. Sort the classes by how often they occur, and the curve has a **long tail**. (a4 fights it, too.) We use the **focal loss** (Lin et al., ICCV 2017) and the weights of the **class-balanced loss** (Cui et al., CVPR 2019).
 #
 # ### The focal loss
 #
@@ -868,7 +868,7 @@ check.hidden("class_balanced_weight_values", class_balanced_weights)
 #
 # Now make a long tail: 60 good parts, then 11, 7, 5, 3 and 2 images of the types of defect. The images are described by their distances from good parts (section 2). A linear classifier is trained with each of four losses, and measured on `held_out`, where all classes are about equally frequent. Two images are a very small sample, so we repeat everything ten times, with other images in the tail.
 #
-# **Predict first.** Which of the four losses has the highest macro-F1, and by how many points is it ahead of cross-entropy?
+# **Predict first.** Which of the four losses has the highest macro-F1 (the mean of F1 over the classes), and by how many points is it ahead of cross-entropy?
 #
 # *My prediction:* …
 
@@ -993,7 +993,7 @@ compare_losses(penalty=0.0)
 #
 # - Write a `Dataset`, which returns one image, augmented, with its class, and let a `DataLoader` shuffle it and make batches.
 # - Change one thing, or two that you expect to depend on each other, and keep all the others; also the number of training steps.
-# - Run each setting with at least three seeds, and draw the labelled images anew with each.
+# - Run each setting with at least three seeds, and redraw the labelled images with each.
 # - Learn from images of `learn` only, and measure on `held_out`, for all settings. You choose nothing there: you compare.
 
 # %% nbgrader={"grade": false, "grade_id": "own_experiment", "locked": false, "schema_version": 3, "solution": true, "task": false}

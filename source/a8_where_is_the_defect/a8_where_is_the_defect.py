@@ -212,7 +212,7 @@ print(f"of the true ones, {touched:.0%} meet one of them, {half:.0%} with an IoU
 #
 # | | a box is | in |
 # |---|---|---|
-# | here, Pascal VOC, torchvision | x1, y1, x2, y2: two corners | pixels |
+# | here, Pascal VOC, torchvision | x1, y1, x2, y2 (*xyxy*): two corners | pixels |
 # | COCO | x, y, width, height: the first corner and the size | pixels |
 # | YOLO | centre x, centre y, width, height | shares of the image's width (x, width) and height (y, height), 0…1 |
 #
@@ -400,7 +400,7 @@ check.hidden("unet_structure", UNet)
 #
 # $$\mathcal{L} = \underbrace{\text{mean of the cross-entropy}}_{\text{over all pixels of all images}} + \; w \cdot \underbrace{\text{mean of } (1 - D)}_{\text{over the images}}$$
 #
-# **Task** (20 min, medium). Write `segmentation_loss`, for logits and masks (N, 1, H, W), the masks `bool`.
+# **Task** (20 min, medium). Write `segmentation_loss`, for logits and masks (N, 1, H, W), the masks `bool`. Its `weight` is $w$.
 #
 # - It returns a tensor of shape () through which gradients flow.
 # - Compute Dice for each image, then average.
@@ -436,7 +436,7 @@ check.hidden("dice_loss", segmentation_loss)
 #
 # A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. Here `draw_tiles` cuts tiles of 32 × 32 pixels (`TILE`) out of images shrunk to 64 × 64 (`SIDE`). The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
 #
-# **Predict first.** On the held-out half, which of the two has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score than a good one? Which raises fewer false alarms? *My prediction:* …
+# **Predict first.** On the held-out half, which of the two has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score (the maximum of its map) than a good one? (Pixel AUROC compares pixels instead.) Which raises fewer false alarms? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "train_unet", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -506,7 +506,7 @@ plots.masks_beside(test.X[held_out][rows], columns, headings)
 # %% [markdown]
 # ## 4 · Defects of your own making
 #
-# The network of section 3 needs masks, and you have none on the first day of production. So make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else. Its authors then train a *classifier*, good against pasted, and describe the features of good images by one Gaussian, as PaDiM does: labels that cost nothing teach the features, which is **self-supervised** learning. DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise and trains a network to segment them. Below you paste as CutPaste does and segment as DRAEM does, so our numbers are not those of either paper. Nothing that you paste looks like a real scratch. The hope is that a network that has learned to find what *does not belong* finds scratches, too.
+# The network of section 3 needs masks, and you have none on the first day of production. So make the defects yourself: you know where you put them. **CutPaste** (Li et al. 2021) cuts a rectangle out of a good image and pastes it somewhere else. Its authors then train a *classifier*, good against pasted, and describe the features of good images by one Gaussian (PaDiM has one at each position): labels that cost nothing teach the features, which is **self-supervised** learning. DRAEM (Zavrtanik et al. 2021) pastes foreign textures in shapes of noise and trains a network to segment them. Below you paste as CutPaste does and segment as DRAEM does, so our numbers are not those of either paper. Nothing that you paste looks like a real scratch. The hope is that a network that has learned to find what *does not belong* finds scratches, too.
 #
 # **Task** (25 min, medium). Write `cut_paste` for images (N, 3, H, W), `uint8`. Treat each image separately:
 #
@@ -664,7 +664,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # Read the table one type of defect at a time. Does it help? That depends on the recipe, and on the defect.
 #
-# In our runs (drawn capsules, several seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found less surely, 0.66 to 0.84, because nothing that was pasted looked like them. On the bottle it is about 0.7 for rectangles and 0.93 to 0.96 for scars.
+# In our runs (drawn capsules, several seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found less surely, 0.66 to 0.84, because nothing that was pasted looked like them. For bottles the image AUROC is about 0.7 with rectangles and 0.93 to 0.96 with scars.
 #
 # And how can the pixel AUROC of scars be 0.4 to 0.7 for all defects together, when it is 0.96 and more for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. A pixel AUROC counts pixels and not defects, whichever way that goes.
 #
