@@ -1075,11 +1075,11 @@ for name, count in right.items():
 plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, wilson_interval)
 
 # %% [markdown]
-# How to read it: a point is the accuracy, a bar is the 95 % interval. Our own measurements, with five different draws of 200 training images:
+# How to read it: a point is the accuracy, a bar is the 95 % interval. Our own measurements, with six different draws of 200 training images:
 #
 # | | drawn images, 200 to train on | `REAL = True` on a CPU, `SUBSET = (1_500, 500, 1_000)` |
 # |---|---|---|
-# | from scratch | 11 to 19 % | 37.6 % |
+# | from scratch | 11 to 24 % | 37.6 % |
 # | frozen, 32 pixels | 21 to 28 % | 47.1 % |
 # | frozen, 64 or 224 pixels | 30 to 33 % | 81.6 % |
 # | fine-tuned | 39 to 44 % | 81.4 % (two epochs, upper layers only) |
