@@ -100,10 +100,10 @@ def watch(process: int, peak: list[int]) -> None:
         time.sleep(LOOK)
 
 
-def class_of(count: int) -> list[Student]:
-    """Return the sample class of a1, repeated until it has `count` students."""
-    known = [one for one in sample_class(A1) if one.name not in SLOW]
-    return [Student(f"{i:04}_{one.name}", one.notebook)
+def class_of(count: int, assignment: str = A1) -> list[Student]:
+    """Return the sample class of an assignment, repeated until it has `count` students."""
+    known = [one for one in sample_class(assignment) if one.name not in SLOW]
+    return [Student(f"{i:04}_{one.name}", one.notebook, one.artifacts)
             for i in range(count) for one in [known[i % len(known)]]]  # fmt: skip
 
 
@@ -161,14 +161,16 @@ def compare(count: int, scratch: Path) -> list[Measured]:
     return found
 
 
-def classes(scratch: Path) -> str:
+def classes(count: int, scratch: Path) -> str:
     """Grade the sample class of every assignment, stock and ours. Returns a Markdown table.
 
     Stock is given the challenge, too, so that its hidden tests compute what ours do; they
-    give no points there.
+    give no points there. Ours grades the class repeated to `count` students, too: what each
+    further submission takes.
     """
-    lines = ["| | submissions | stock, s each | ours, s each | times stock |",
-             "|---|---:|---:|---:|---:|"]  # fmt: skip
+    lines = ["| | submissions | stock, s each | ours, s each | times stock | "
+             "ours, each further one | times stock |",
+             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     for name in ASSIGNMENTS:
         students = [one for one in sample_class(name) if one.name not in SLOW]
         course = course_with(students, scratch / f"{name}_stock", True, name)
@@ -177,9 +179,14 @@ def classes(scratch: Path) -> str:
             (submitted / CHALLENGE_FILE).write_bytes(challenge)
         stock = measure(name, len(students), [BIN / "nbgrader", "autograde", name], course, 1)
         course = course_with(students, scratch / name, assignment=name)
-        ours = measure(name, len(students), [BIN / "autograder", "grade", name], course)
+        grade = [BIN / "autograder", "grade", name]
+        ours = measure(name, len(students), grade, course)
+        course = course_with(class_of(count, name), scratch / f"{name}_more", assignment=name)
+        more = measure(name, count, grade, course)
+        further = (more.seconds - ours.seconds) / (count - len(students))
         lines.append(f"| {name} | {len(students)} | {stock.each:.2f} | {ours.each:.2f} | "
-                     f"{stock.seconds / ours.seconds:.1f} |")  # fmt: skip
+                     f"{stock.each / ours.each:.1f} | {further:.2f} | "
+                     f"{stock.each / further:.1f} |")  # fmt: skip
         print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 
@@ -273,7 +280,7 @@ def main() -> None:
               f"{cpu_count()} processors, {machine()}.\n")  # fmt: skip
         if not options.classes:
             engine(options.count, options.growth, Path(temporary))
-        print(f"The class of every assignment:\n\n{classes(Path(temporary))}")
+        print(f"The class of every assignment:\n\n{classes(options.count, Path(temporary))}")
 
 
 if __name__ == "__main__":

@@ -247,12 +247,16 @@ def checkpoint(BestCheckpoint, losses, weight):
     return torch.stack(found).detach()
 
 
-def _whole_recordings(domains: Tensor, recordings: Tensor, part: Tensor) -> int:
-    """Count the recordings of the camera that are in a split with all their frames."""
-    left = torch.ones(len(domains), dtype=torch.bool)
-    left[part] = False
-    of_camera = recordings[domains == 1].unique()
-    return len(of_camera) - int(torch.isin(of_camera, recordings[left & (domains == 1)]).sum())
+def _recordings_in(part: Tensor, which: Tensor, frames: Tensor) -> tuple[int, int]:
+    """Count the recordings that are in a split with all their frames, and with any of them.
+
+    `which` (N,) has the number of each image's recording, or that of no recording as the last;
+    `frames` are the frames that the recordings have.
+    """
+    inside = torch.zeros(len(which), dtype=torch.bool)
+    inside[part] = True
+    found = torch.bincount(which[inside], minlength=len(frames) + 1)[:-1]
+    return int((found == frames).sum()), int((found > 0).sum())
 
 
 def split_parts(split_by_domain, domains, recordings, dev, test):
@@ -265,9 +269,13 @@ def split_parts(split_by_domain, domains, recordings, dev, test):
                 "total_weights": -torch.ones(2).double()}  # fmt: skip
     found = {"refused": 0, "selfies_in_dev_or_test": 0, "dev": dev, "test": test,
              "recordings_cut": 0, "images_lost": 0, "images_twice": 0}  # fmt: skip
+    camera = domains == 1
+    names, numbers, frames = recordings[camera].unique(return_inverse=True, return_counts=True)
+    which = torch.full((len(domains),), len(names))
+    which[camera] = numbers
     for parts in (split[:3] for split in splits):
-        whole = [_whole_recordings(domains, recordings, part) for part in parts]
-        touched = [len(recordings[part][domains[part] == 1].unique()) for part in parts]
+        counts = [_recordings_in(part, which, frames) for part in parts]
+        whole, touched = zip(*counts, strict=True)
         copies = torch.bincount(torch.cat(parts), minlength=len(domains))  # of each image
         found["selfies_in_dev_or_test"] |= int((domains[torch.cat(parts[1:])] == 0).any())
         found["dev"] = max(whole[1], found["dev"], key=lambda count: abs(count - dev))

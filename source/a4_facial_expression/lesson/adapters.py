@@ -196,14 +196,18 @@ def _disturb(model: nn.Module, begin: list[torch.Tensor], strength: float) -> No
 
 def small_cnn(SmallCNN, images):
     """Say whether the network keeps the rules, for normalised images (N, 1, 48, 48)."""
-    model, unused, outputs = SmallCNN().eval(), [], []
+    model: Any = SmallCNN().eval()
+    unused, outputs = [], []
     with torch.no_grad():
         model(images)  # a lazy layer learns its shape
     begin = [parameter.detach().clone() for parameter in model.parameters()]
-    for strength in [1.0] * 15 + [0.0]:  # by chance, a unit may be dead in some of them
-        _disturb(model, begin, strength)
-        unused.append(_without_gradient(model, images[:2]))
+    while len(outputs) < 2 or (any(unused) and len(outputs) < 15):  # by chance, a unit may be dead
+        _disturb(model, begin, strength=1.0)
+        here = _without_gradient(model, images[:2])
+        unused = [*map(all, zip(unused, here, strict=True))] if outputs else here
         outputs.append(model(images).detach())
+    _disturb(model, begin, strength=0.0)
+    outputs.append(model(images).detach())
     with torch.no_grad():
         logits, maps = outputs[-1], model.features(images)
         alone = _agree(torch.cat([model(image[None]) for image in images]), logits)
@@ -220,7 +224,7 @@ def small_cnn(SmallCNN, images):
         "same_answer_twice": same,
         "image_for_itself": alone,
         "logits": int(outputs.min() < 0 and not are_logarithms),
-        "without_gradient": sum(map(all, zip(*unused, strict=True))),
+        "without_gradient": sum(unused),
     }
 
 

@@ -94,7 +94,7 @@ def query_cases(rng: Draws) -> Iterator[Sketch]:
         ("every", "6 queries, all of 7 patches in order", 6, (7, 5), 7, 4, False),
         ("copies", "13 queries, some of them in the bank", 13, (30, 3), 4, 6, False),
         ("float32", "float32", 11, (29, 4), 3, 4, False),
-        ("memory", "20 queries, and 500 in little memory", 20, (30, 2), 3, 2, True),
+        ("memory", "20 queries, and 300 in little memory", 20, (30, 2), 3, 2, True),
     ):
         while True:
             queries, bank = drawn(rng, Q, C), drawn(rng, M, C)
