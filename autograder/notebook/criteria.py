@@ -46,11 +46,11 @@ def close(
         if not wrong:
             return Measurement()
         problem = f"{name}: {wrong} of {wanted.numel()} entries differ"
-        return Measurement(problem, quote=worst_entry(name, got, wanted))
+        return Measurement(problem, quote=worst_entry(name, got, wanted, case.tolerance))
     error, rtol = relative_error(got, wanted, case.tolerance), case.tolerance.rtol or SMALLEST
     if error <= rtol:
         return Measurement(error=error)
-    quote = worst_entry(name, got, wanted)
+    quote = worst_entry(name, got, wanted, case.tolerance)
     if found.kind == expected.kind == "number" and wanted == wanted.round():
         problem = f"{name} is {got.item():g}, which is not right"
         return Measurement(problem, quote=quote, is_count=True)
@@ -202,12 +202,17 @@ def relative_error(found: torch.Tensor, expected: torch.Tensor, tolerance: Toler
     """
     if expected.numel() == 0:
         return 0.0
+    worst = _relative_errors(found, expected, tolerance).max().item()
+    return worst if isfinite(worst) else np.nan_to_num(worst, nan=np.inf).item()
+
+
+def _relative_errors(
+    found: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance
+) -> np.ndarray:
     slack = tolerance.atol / (tolerance.rtol or SMALLEST)
     got, wanted = found.double().numpy(), expected.double().numpy()  # many are small: torch is slow
     with np.errstate(all="ignore"):
-        error = np.abs(got - wanted) / (np.abs(wanted) + slack)
-        worst = error.max().item()
-    return worst if isfinite(worst) else np.nan_to_num(worst, nan=np.inf).item()
+        return np.abs(got - wanted) / (np.abs(wanted) + slack)
 
 
 def single_precision(found: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -269,12 +274,14 @@ def same_dtype(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return not (found.dtype.is_floating_point or found.dtype is torch.bool)
 
 
-def worst_entry(name: str, found: torch.Tensor, expected: torch.Tensor) -> str:
-    """Quote the entry that is farthest off."""
+def worst_entry(
+    name: str, found: torch.Tensor, expected: torch.Tensor, tolerance: Tolerance
+) -> str:
+    """Quote the entry with the largest relative error, the one that the table shows."""
     found, expected = found.double(), expected.double()
     if expected.numel() == 0:
         return ""
-    flat = int((found - expected).abs().argmax())
+    flat = int(_relative_errors(found, expected, tolerance).argmax())
     index = tuple(map(int, np.unravel_index(flat, expected.shape)))  # torch's imports sympy
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     values = expected[index].item(), found[index].item()

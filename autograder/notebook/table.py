@@ -8,6 +8,8 @@ from autograder.notebook.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
 _CELL = "text-align:left;padding:2px 14px 2px 0"
 _PASS, _FAIL = "#1a7f37", "#cf222e"
+_MEASURE = "|found - expected| / (|expected| + a little), so that it is not huge beside a 0"
+_ABOUT = {"largest relative error": f' title="{_MEASURE}"'}
 
 
 def bundle(verdict: Verdict) -> dict[str, str]:
@@ -26,7 +28,9 @@ def html(verdict: Verdict, heading: str = "") -> str:
     if verdict.cases and not _unwritten(verdict):
         labels = ["", "case", "largest relative error", "tolerance"]
         labels += ["what was found"] if any(case.reason for case in verdict.cases) else []
-        head = "".join(f'<th style="{_CELL}">{label}</th>' for label in labels)
+        head = "".join(
+            f'<th style="{_CELL}"{_ABOUT.get(label, "")}>{label}</th>' for label in labels
+        )
         rows = "".join(map(_row, _without_repeats(verdict.cases)))
         parts.append(f'<table style="margin:4px 0"><tr>{head}</tr>{rows}</table>')
     else:

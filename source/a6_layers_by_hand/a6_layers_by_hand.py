@@ -31,7 +31,7 @@
 #
 # **By hand** means tensor operations only:
 #
-# - **Allowed**: loops, `torch.softmax`, `torch.logsumexp`, `torch.einsum`, `x.mean(…)` and so on.
+# - **Allowed**: loops, `torch.softmax`, `torch.logsumexp`, `torch.log_softmax`, `torch.einsum`, `x.unfold(…)`, `x.var(…)` and so on.
 # - **Not allowed**: `torch.nn`, `torch.optim`, autograd, and any operation that is the whole answer, such as `torch.batch_norm` or `torch.conv2d`. If your function uses one of these, its check says so and fails.
 # - Your functions must not modify their inputs. Results have the dtype of the inputs.
 #
@@ -64,7 +64,7 @@ check.set_up("cpu", "random tensors")
 # %% [markdown]
 # ## 1 · The size of a convolution's output
 #
-# A network does not run until the sizes fit. Frameworks differ in the order of the axes; in this section the input has shape $(B, W, H, C)$, channels last and *width before height*. So index 1 of every pair belongs to $W$, and index 2 to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
+# A network does not run until the sizes fit. Frameworks differ in the order of the axes; in this section the input has shape $(B, W, H, C)$, channels last and *width before height*. So the first entry of every pair belongs to $W$, the second to $H$: kernel $(k_1, k_2)$, zeros added on **both** sides $(p_1, p_2)$, stride $(s_1, s_2)$, and dilation $(d_1, d_2)$: the distance between neighbouring taps of the kernel, 1 for an ordinary one.
 #
 # **Task** (10 min, easy). Write `conv_output_shape`. The shape and the pairs arrive as lists of whole numbers. The check only has cases in which the kernel fits into the padded input (where it does not, libraries raise an error).
 #
@@ -113,7 +113,7 @@ plots.kernel_places(W, k, p, s, d, places)
 # %% [markdown]
 # How to read it: each row is one position of the kernel, and there are as many as your function says; the grey cells are padding. At the right end two cells are left over, one of them a cell of the input: too few for another stride. Two more cells of the input are never read: why? Change the numbers until you can predict the picture.
 #
-# <details><summary>Which two, and why?</summary>Cells 0 and 8. With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
+# <details><summary>Which two, and why?</summary>Cells 0 and 8 (cell 10 is the one at the end). With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
 
 # %% [markdown]
 # **Derivation 1** (4 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. (about 15 min)
@@ -217,7 +217,7 @@ print(f"largest difference {(ways['yours']() - ways['torch']()).abs().max():.0e}
 # %% [markdown]
 # Nine slices and nine products are not much for Python: in our runs the loop over taps took five to ten times as long as torch. A loop over positions would need 1,024 windows for each image.
 #
-# Now backwards. Given is `dout` $= \partial L / \partial y$, of the shape of $y$. The forward pass is linear in $w$ and in $x$, so everything you need is already in the formula above. Ask of each number which outputs it takes part in:
+# Now backwards. Given is `dout` $= \partial L / \partial y$, of the shape of $y$. Apart from the bias, the forward pass is linear in $w$ and in $x$, so everything you need is already in the formula above. Ask of each number which outputs it takes part in:
 #
 # - $b_f$ is added to filter $f$'s output at *every* position of *every* image.
 # - $w_{f,c,i,j}$ is multiplied by one pixel at every position: by what tap $(i, j)$ sees.
@@ -302,7 +302,7 @@ for step in range(1, 31):
 print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 
 # %% [markdown]
-# 1,280 equations for ten unknowns: there is only one answer, and your layer found it in 30 steps. It is Sobel's filter, which people designed in 1968 to find vertical edges. A CNN learns its first layer in the same way, and filters that look like this one appear there by themselves.
+# 1,280 equations for ten unknowns: there is only one answer, and your layer found it within 30 steps. It is Sobel's filter, which people designed in 1968 to find vertical edges. A CNN learns its first layer in the same way, and filters that look like this one appear there by themselves.
 #
 # **Derivation 2** (4 points). Derive the three gradients of a convolution with stride 1, and show that the gradient with respect to the padded images is itself a convolution. Write for one image, one channel and one filter: $y_{u,v} = b + \sum_{i,j} w_{i,j}\, \tilde x_{u+i,\,v+j}$, with $g_{u,v} = \partial L / \partial y_{u,v}$. (about 25 min)
 #
@@ -310,7 +310,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 #
 # - derives those with respect to $b$ and $w_{i,j}$, each with the reason for its sum,
 # - says which outputs a pixel $\tilde x_{a,b}$ takes part in, and with which weight,
-# - writes the pixel's gradient as a sum over $i, j$, and says what was turned, what was padded and by how much,
+# - writes the pixel's gradient as a sum over $i, j$, and says what was turned, and by how many zeros the gradient was padded on each side,
 # - says what the sums over images, channels and filters add.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution_gradients", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
@@ -495,7 +495,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 # - derives those with respect to $\gamma$, $\beta$ and $\hat x_n$,
 # - derives those with respect to $\sigma^2$ and $\mu$, with the reason why the path from $\mu$ through $\sigma^2$ adds nothing,
 # - derives that with respect to $x_n$ as the sum of three paths,
-# - says for which $\gamma$ and $\beta$ batch norm is the identity in training mode and in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and for which batches it then is, in each.
+# - gives the $\gamma$ and $\beta$ that make batch norm the identity for a batch in training mode, and those in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and says in each mode which *other* inputs then come back unchanged, too.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -573,6 +573,8 @@ check.hidden("softmax_gradient", softmax_cross_entropy)
 
 # %% [markdown]
 # Gradient descent ends where the gradient is 0. Follow your gradient for one sample of seven classes, with more and more smoothing.
+#
+# Smoothing by $s$ turns a one-hot target into $(1 - s)$ times itself, plus $s / 7$ for each of the seven classes. The cell follows $s = 0$, 0.1 and 0.3.
 #
 # **Predict first.** For which of the three targets does the largest logit move away from the others for ever? Where does it stop for the two others? ($\hat y = y$ there.) *My prediction:* …
 
@@ -743,7 +745,7 @@ distances = [10 ** (-k / 2) for k in range(2, 17)]
 plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distances])
 
 # %% [markdown]
-# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
+# How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. That holds for few steps, 30 here, as long as $1 / (1 - \beta_2)$ is much larger. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
 #
 # **Derivation 5** (4 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. (about 20 min)
 #
@@ -752,7 +754,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # - solves the recursion of $v_t$ for a sum over $g_1^2, \dots, g_t^2$,
 # - finds the limit of $\hat v_t$, with $t$ fixed, by way of $(1 - \beta_2^t)/(1 - \beta_2)$,
 # - combines it with the step size, taking $\varepsilon = 0$,
-# - says what would go wrong without the bias correction, and what happens to $\varepsilon$ if it is not 0.
+# - says what would go wrong without the bias correction, and what $\varepsilon$ turns into in the limit if it is not 0.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_adagrad", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION

@@ -55,7 +55,7 @@ def test_the_error_is_at_most_rtol_exactly_where_allclose_holds():
 def test_nothing_is_as_it_should_be_if_nothing_is_expected():
     empty = torch.zeros(0, 3)
     assert relative_error(empty, empty, FLOAT64) == 0
-    assert worst_entry("value", empty, empty) == ""
+    assert worst_entry("value", empty, empty, FLOAT64) == ""
     assert measured(empty, empty).problem == ""
 
 
@@ -161,11 +161,15 @@ def test_lost_precision_is_named_and_shown_with_enough_digits():
     assert "float32" not in measured(third.float(), third.float() * 1.001).problem
 
 
-def test_the_entry_that_is_farthest_off_is_quoted_with_its_place():
+def test_the_entry_with_the_error_that_is_shown_is_quoted_with_its_place():
     found = RIGHT.clone()
-    found[0, 1], found[1, 0] = -7, 0.5
-    assert worst_entry("W", found, RIGHT) == "W[0, 1]: expected -2, found -7"
+    found[0, 1] = -7
+    assert worst_entry("W", found, RIGHT, FLOAT64) == "W[0, 1]: expected -2, found -7"
     assert measured(RIGHT, found).quote == "value[0, 1]: expected -2, found -7"
+    expected, found = torch.tensor([1000.0, 0.5]).double(), torch.tensor([1003.0, 1.5]).double()
+    told = measured(expected, found)
+    assert round(told.error, 2) == 1.96  # one away from 0.5, not three from 1,000
+    assert told.quote == "value[1]: expected 0.5, found 1.5"
 
 
 def test_labels_are_counted():
