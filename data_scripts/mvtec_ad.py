@@ -11,11 +11,13 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
 
 from data_scripts import commands
 from data_scripts.fetch import Source, UnsafeArchive, extract, fetch
@@ -131,6 +133,36 @@ def load(
     if not is_category(folder):
         MVTEC_AD.prepare(real=real, root=root, size=size, only=category)
     return MVTecAD(folder, split, size)
+
+
+class Parts(NamedTuple):
+    """The parts of a split, in memory."""
+
+    X: torch.Tensor  # (N, 3, size, size), uint8
+    masks: torch.Tensor  # (N, 1, size, size), bool: where the defect is
+    y: torch.Tensor  # (N,), int64: which class; 0 is good
+
+
+def load_parts(
+    category: str, split: str, *, real: bool, size: int, root: str | Path | None = None
+) -> tuple[Parts, tuple[str, ...]]:
+    """Load all parts of a split, and the names of the classes. Raises DataNotFound."""
+    data = load(category, split, real=real, size=size, root=root)
+    images, masks, _ = zip(*tqdm(data, f"{category}, {split}"), strict=True)
+    return Parts(torch.stack(images), torch.stack(masks), data.targets), data.defects
+
+
+def halves(y: torch.Tensor, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split images with classes y (N,) into two halves, class by class: two sorted index tensors.
+
+    The test set alone has defects: what learns from them learns from one half, and is measured
+    on the other.
+    """
+    from sklearn.model_selection import train_test_split  # half a second, for all who load images
+
+    both = train_test_split(range(len(y)), test_size=0.5, stratify=y, random_state=seed)
+    first, second = (torch.tensor(sorted(half)) for half in both)
+    return first, second
 
 
 def place(real: bool, size: int | None = None) -> str:

@@ -43,7 +43,6 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
 import math
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -69,36 +68,22 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts: {CATEGORY}")
 
 # %% [markdown]
-# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD, photographs of industrial parts (`python -m data_scripts.mvtec_ad` says how to get them). The training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
+# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD, photographs of industrial parts (`python -m data_scripts.mvtec_ad` says how to get them). The training set holds good parts only. The test set holds good and defective parts, with a mask of each defect. `train` and `test` each have `X`, the images, (N, 3, 192, 192), `uint8`; `masks`, (N, 1, 192, 192), `bool`; and `y`, the classes, (N,), with 0 for good.
 
 # %% [markdown]
 # ## 1 · The parts, and two halves of the test set
 
 # %% nbgrader={"grade": false, "grade_id": "load_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-class Parts(NamedTuple):
-    X: torch.Tensor  # (N, 3, SIZE, SIZE), uint8
-    masks: torch.Tensor  # (N, 1, SIZE, SIZE), bool: where the defect is
-    y: torch.Tensor  # (N,), int64: which class; 0 is good
-
-
-def load_parts(split):
-    data = mvtec_ad.load(CATEGORY, split, real=REAL, size=SIZE)
-    images, masks, _ = zip(*tqdm(data, f"{CATEGORY}, {split}"), strict=True)
-    return Parts(torch.stack(images), torch.stack(masks), data.targets), data.defects
-
-
-(train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
+train, DEFECTS = mvtec_ad.load_parts(CATEGORY, "train", real=REAL, size=SIZE)
+test, _ = mvtec_ad.load_parts(CATEGORY, "test", real=REAL, size=SIZE)
 
 # %% [markdown]
 # What is chosen with the help of defects is chosen on one half of the test set, and measured on the other. `learn` and `held_out` are lists of indices into `test`.
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-from sklearn.model_selection import train_test_split
-
-halves = train_test_split(range(len(test.y)), test_size=0.5, stratify=test.y, random_state=0)
-learn, held_out = (torch.tensor(sorted(half)) for half in halves)
+learn, held_out = mvtec_ad.halves(test.y)
 for kind, name in enumerate(DEFECTS):
     both = [int((test.y[side] == kind).sum()) for side in (learn, held_out)]
     print("{:20}{:4} to learn from{:4} held out".format(name, *both))
@@ -113,7 +98,7 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 #
 # An **autoencoder** squeezes an image through a narrow code and redraws it: $\hat x = d(e(x))$. Trained on good parts, it has to learn what they have in common: the code is too narrow for more. The hope is that it redraws a scratched part without the scratch, and the squared difference shows it.
 #
-# **Task** (20 min, medium). Build `Autoencoder`. (If `self.encode` is a layer, delete the method of this name.)
+# **Task** (20 min, medium). Build `Autoencoder`. (If you assign layers to `self.encode` or `self.decode`, delete the methods of these names: they would be called instead.)
 #
 # - `encode(x)`: images (N, 3, 96, 96), `float32` in 0…1, to a code: one tensor, with N as its first size. The code of an image has **at most a sixteenth** of the image's numbers: 1,728 of 27,648.
 # - `decode(code)`: images (N, 3, 96, 96) again, in 0…1 whatever the weights are.
@@ -236,7 +221,7 @@ plots.drawings(at_96(test.X[examples]), drawings, autoencoder_maps[examples],
                [DEFECTS[kind] for kind in test.y[examples].tolist()])  # fmt: skip
 
 # %% [markdown]
-# How to read it: each column is a part, with the reconstruction in the middle and the squared error below. Where a defect is missing from the reconstruction, the error is bright. Look for two disappointments: a defect that *is* reconstructed, and bright edges of good parts, because a blurred reconstruction misses every edge by a little. Remember one example of each for Question 3.
+# How to read it: each column is a part, with the reconstruction in the middle and the squared error below. Where a defect is missing from the reconstruction, the error is bright. Look for two disappointments: a defect that is at least partly redrawn (try the squeezed part and the print), and bright edges of good parts, because a blurred reconstruction misses every edge by a little. Remember one example of each for Question 3.
 #
 # ### Pretrained features
 #
@@ -326,7 +311,7 @@ check.hidden("gaussians_fit", fit_gaussians)
 #
 # - Return distances, not their squares, with the dtype of the features.
 # - Add nothing more to the covariance.
-# - Some Gaussians of the check are a thousand times as wide as they are high: compute in the precision of the features.
+# - Some Gaussians of the check are a thousand times as wide as they are high: do not compute in a lower precision than that of the features.
 #
 # <details><summary>Hint: many right sides</summary><code>torch.linalg.solve_triangular(L, B, upper=False)</code> solves for all columns of B at once: bring the deviations to (H, W, C, n).</details>
 
@@ -419,7 +404,7 @@ check.hidden("coreset", greedy_coreset)
 #
 # - **Result.** Return their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M.
 # - **Memory.** Compute the table for at most `chunk` queries at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use.
-# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank: then its distance is 0, and up to 3 · 10⁻⁶ is accepted.
+# - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank, at distance 0: in `float64`, up to 3 · 10⁻⁶ is accepted. (With more than 25 patches `cdist` multiplies matrices and loses digits. In `float32` it may say 0.01 instead of 0, which does no harm here.)
 #
 # <details><summary>Hint 1: three functions</summary><code>queries.split(chunk)</code>, <code>torch.cdist(part, bank)</code> and <code>topk(k, largest=False)</code>.</details>
 # <details><summary>Hint 2: the nearest one is missing</summary>With |q|² + |m|² − 2 q·m, rounding can make a square of −10⁻¹⁵. Its root is NaN, which <code>topk</code> and <code>sort</code> put last. <code>clamp(min=0)</code> before the root.</details>
@@ -700,7 +685,7 @@ for name, maps in MAPS.items():
 # <details><summary>Hint 1: regions</summary><code>ndimage.label(mask, structure=np.ones((3, 3)))</code> numbers the regions of <em>one</em> image, the background being 0; its default structure knows only sides.</details>
 # <details><summary>Hint 2: a sum instead of thresholds</summary>Give each defective pixel the weight 1 / (pixels of its region) / (number of regions). Then PRO(t) is a cumulative sum of the weights, with the pixels sorted by value, the largest first. FPR is one too.</details>
 # <details><summary>Hint 3: equal values</summary>Only the last entry of a group of equal values in the cumulative sums is a point of the curve.</details>
-# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points with <code>fpr &lt;= limit</code>, append this one, and call <code>torch.trapezoid(pro, fpr)</code>.</details>
+# <details><summary>Hint 4: the limit</summary><code>np.interp(limit, fpr, pro)</code> reads the height at the limit. Keep the points with <code>fpr &lt;= limit</code>, append this one, and call <code>torch.trapezoid(pro, fpr)</code> with tensors.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "region_overlap", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def region_overlap(maps: torch.Tensor, masks: torch.Tensor, limit: float = 0.3) -> float:
@@ -787,7 +772,7 @@ for name, maps in half_maps.items():
     print(f"{name:12}" + "".join(f"{v:{w}.3f}" for v, w in zip(row, widths, strict=True)))
 
 # %% [markdown]
-# How to read it: the pixel AUROC is high for all of them. AP and the narrow PRO look at the pixels that are called defective *first*. They are far lower, and may prefer a different detector.
+# How to read it: the pixel AUROC is high for all of them. AP and the narrow PRO look at the pixels that are called defective *first*. They are far lower, and may prefer a different detector: a sharp map, such as an autoencoder's, outlines well what it finds, even if it finds less.
 #
 # ### With one threshold
 #
@@ -830,6 +815,7 @@ for n, mask in enumerate(half_masks.numpy()):
     of_all += counts[1:].tolist()
 middle, (least, largest) = np.median(of_all), np.sort(of_all)[[0, -1]]
 print(f"{len(of_all)} regions of {least} to {largest} pixels, half of them up to {middle:g}")
+print(f"{int((sizes > 0).sum()):,} defective pixels, {int((sizes == 0).sum()):,} good ones")
 
 # %% nbgrader={"grade": false, "grade_id": "measure_made_up", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -943,7 +929,7 @@ plots.score_strips(scores_in, {f"5 % of {name}": float(t) for name, t in alarm_a
 # **Task** (40 min, hard; 12 points, depending on what it finds). Write two functions.
 #
 # - `fit_detector(good)` gets the good capsules of the training set (N, 3, 192, 192), `uint8`, and returns a dictionary with any tensors you like. It runs on your machine only; its result is saved in `detector.safetensors`, **which you hand in with the notebook**.
-# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks at that position. It takes at most seconds for a hundred images. It uses only these two arguments and the backbone.
+# - `detect(images, detector)` gets images (n, 3, 192, 192), `uint8`, and that dictionary, and returns maps (n, h, w), `float32`, finite, of a size you choose: the larger a number, the more defective the part looks at that position. It takes at most seconds for a hundred images. Its only data are these two arguments and the backbone; it may call your other functions.
 #
 # The check enlarges your maps to 48 × 48 positions. The score of a capsule is the largest number of its map. A position is defective if one of its 4 × 4 pixels is.
 #
@@ -956,7 +942,7 @@ plots.score_strips(scores_in, {f"5 % of {name}": float(t) for name, t in alarm_a
 #
 # <details><summary>Hint 1: where the megabytes are</summary>The factors of C features take C² numbers for each position. With C = 96 and 48 · 48 positions these are 21 million. With C = 20 and 24 · 24 positions (<code>F.avg_pool2d(features, 2)</code>) they are 230,400, and in half precision 0.46 MB.</details>
 # <details><summary>Hint 2: fewer features</summary>Some of the 96 at random, as the authors of PaDiM do; or better, the principal components: the last columns of <code>torch.linalg.eigh(covariance)[1]</code>.</details>
-# <details><summary>Hint 3: half precision</summary><code>.half()</code>, and <code>.float()</code> before you compute. Save the inverse of the factor.</details>
+# <details><summary>Hint 3: half precision</summary><code>.half()</code>, and <code>.float()</code> before you compute.</details>
 
 # %% nbgrader={"grade": false, "grade_id": "fit_detector", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit_detector(good: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -1049,7 +1035,7 @@ check.hidden("detector_pixels", detect)
 #
 # **Task** (40 min, open, no check). Write the script in the cell below; add cells if you like.
 #
-# - Write a `Dataset` that yields what a training step needs, and load it with a `DataLoader`. An autoencoder trains in less than a minute.
+# - Write a `Dataset` that yields what a training step needs, and load it with a `DataLoader`. An autoencoder trains in about a minute: plan for it.
 # - Change one thing, and keep all the others. Run each setting with at least three seeds.
 # - Choose on `learn`, if anything is chosen by looking at defects. Report what you measure on `held_out`.
 # - Write one line per run to `runs.csv`: setting, seed, AUROC, seconds.
@@ -1112,7 +1098,7 @@ print(Path("runs.csv").read_text())
 ### END SOLUTION
 
 # %% [markdown]
-# **Report** (10 points). 150 to 300 words, one figure and one table of your own. This is how it is marked:
+# **Report** (10 points). 150 to 300 words, one figure and one table of your own. (Matplotlib's `plt.savefig("figure.png")` saves a figure; drag the file into the cell.) This is how it is marked:
 #
 # | | points |
 # |---|---:|

@@ -67,7 +67,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts: {CATEGORY}")
 
 # %% [markdown]
-# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them), best with a GPU. The training set holds good parts only, the test set good and defective ones, with a mask of each defect.
+# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them), best with a GPU. The training set holds good parts only, the test set good and defective ones, with a mask of each defect. `train` and `test` each have `X`, the images, (N, 3, 192, 192), `uint8`; `masks`, (N, 1, 192, 192), `bool`; and `y`, the classes, (N,), with 0 for good.
 #
 # Much of this notebook comes from **two reports** by students, about capsules and about bottles.
 
@@ -76,19 +76,8 @@ check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts: {CATEGORY}")
 
 # %% nbgrader={"grade": false, "grade_id": "load_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-class Parts(NamedTuple):
-    X: torch.Tensor  # (N, 3, SIZE, SIZE), uint8
-    masks: torch.Tensor  # (N, 1, SIZE, SIZE), bool: where the defect is
-    y: torch.Tensor  # (N,), int64: which class; 0 is good
-
-
-def load_parts(split):
-    data = mvtec_ad.load(CATEGORY, split, real=REAL, size=SIZE)
-    images, masks, _ = zip(*tqdm(data, f"{CATEGORY}, {split}"), strict=True)
-    return Parts(torch.stack(images), torch.stack(masks), data.targets), data.defects
-
-
-(train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
+train, DEFECTS = mvtec_ad.load_parts(CATEGORY, "train", real=REAL, size=SIZE)
+test, _ = mvtec_ad.load_parts(CATEGORY, "test", real=REAL, size=SIZE)
 
 # %% [markdown]
 # ### What is on the disk
@@ -270,10 +259,7 @@ for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-from sklearn.model_selection import train_test_split
-
-halves = train_test_split(range(len(test.y)), test_size=0.5, stratify=test.y, random_state=0)
-learn, held_out = (torch.tensor(sorted(half)) for half in halves)
+learn, held_out = mvtec_ad.halves(test.y)
 for kind, name in enumerate(DEFECTS):
     both = [int((test.y[side] == kind).sum()) for side in (learn, held_out)]
     print("{:20}{:4} to learn from{:4} held out".format(name, *both))

@@ -40,7 +40,6 @@ if find_spec("autograder") is None:  # in Colab, or in a new environment
     # %pip install -q autograder-*.whl
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -76,40 +75,27 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 check.set_up(DEVICE, f"{'real' if REAL else 'drawn'} parts, {CATEGORY}")
 
 # %% [markdown]
-# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect.
+# You work with parts drawn by this course: capsules with five types of defect, or bottles with three. `REAL = True` takes a category of MVTec AD: photographs of industrial parts, 5.3 GB for all fifteen (`python -m data_scripts.mvtec_ad` says how to get them). In every category the training set holds good parts only. The test set holds good and defective parts, with a mask of each defect. `train` and `test` each have `X`, the images, (N, 3, 192, 192), `uint8`; `masks`, (N, 1, 192, 192), `bool`; and `y`, the classes, (N,), with 0 for good.
 #
 # Half of the test set, `learn`, is for whatever has to see a defect; the other half, `held_out`, is for measuring.
 
 # %% nbgrader={"grade": false, "grade_id": "load_parts", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-class Parts(NamedTuple):
-    X: torch.Tensor  # (N, 3, SIZE, SIZE), uint8
-    masks: torch.Tensor  # (N, 1, SIZE, SIZE), bool: where the defect is
-    y: torch.Tensor  # (N,), int64: which class; 0 is good
-
-
-def load_parts(split):
-    data = mvtec_ad.load(CATEGORY, split, real=REAL, size=SIZE)
-    images, masks, _ = zip(*tqdm(data, f"{CATEGORY}, {split}"), strict=True)
-    return Parts(torch.stack(images), torch.stack(masks), data.targets), data.defects
-
-
-(train, DEFECTS), (test, _) = load_parts("train"), load_parts("test")
+train, DEFECTS = mvtec_ad.load_parts(CATEGORY, "train", real=REAL, size=SIZE)
+test, _ = mvtec_ad.load_parts(CATEGORY, "test", real=REAL, size=SIZE)
 
 # %% nbgrader={"grade": false, "grade_id": "learn_and_held_out", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
-from sklearn.model_selection import train_test_split
-
-halves = train_test_split(range(len(test.y)), test_size=0.5, stratify=test.y, random_state=0)
-learn, held_out = (torch.tensor(sorted(half)) for half in halves)
+learn, held_out = mvtec_ad.halves(test.y)
 print(f"{len(train.y)} good parts; test: {len(learn)} to learn from, {len(held_out)} held out")
+print("classes:", ", ".join(DEFECTS))
 
 # %% [markdown]
 # ## 1 · From a heat map to boxes
 #
 # You are given a detector that has never seen a defect: PaDiM (Defard et al., 2021), the one of `a5_anomaly_detection`. It fits a Gaussian to the features of good parts at each position; its map says how far a part is from what is usual there. Four fifths of the good parts are for fitting. The others choose the threshold: at most 5 % of them may raise an alarm.
 #
-# **Predict first.** Which type of defect will the map show too large, and which one will it hardly show? *My prediction:* …
+# **Predict first.** Which type of defect (the set-up printed their names) will the map show too large, and which one will it hardly show? *My prediction:* …
 
 # %% nbgrader={"grade": false, "grade_id": "given_maps", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -337,6 +323,8 @@ print(f"  segmentation: size [{SIZE}, {SIZE}], counts {lengths[:9]}…, {len(len
 # - **Up**, three times: a transposed convolution, 2 × 2 with stride 2, *with* bias, doubles height and width and halves the channels; its maps are concatenated with the encoder's last maps of that size; and a block brings the 2·4c, 2·2c, 2·c channels to 4c, 2c, c.
 # - **Out:** a convolution 1 × 1 to one channel, with bias, and nothing after it.
 #
+# Call no sub-module `double` or `half`: modules have methods of these names.
+#
 # You may choose the pooling and the activation, as long as they have no parameters; the paper has max pooling and ReLU. Nothing is random, not even in training mode: there is no dropout. (The paper's network also has one more level, c = 64, and no padding, so that its masks are smaller than its images. Ours are not.)
 #
 # Count by hand before you run anything: how many parameters does `UNet(16)` have? The answer is **482,737**. If you get another number, something differs from the list.
@@ -434,7 +422,7 @@ check.hidden("dice_loss", segmentation_loss)
 # %% [markdown]
 # ### Against PaDiM, which has never seen a defect
 #
-# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. Here `draw_tiles` cuts tiles of 32 × 32 pixels (`TILE`) out of images shrunk to 64 × 64 (`SIDE`). The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
+# A U-Net has nothing but convolutions, so it can be trained on small **tiles** and used on whole images, as in its paper. A tile is cheap, and you choose where it lies: seven of ten around a defect, the others anywhere. Here `draw_tiles` cuts tiles of 32 × 32 pixels (`TILE`), flipped at random, out of images shrunk to 64 × 64 (`SIDE`). The good parts of the training set have masks too, empty ones that cost nothing, so we use them as well. This takes half a minute.
 #
 # **Predict first.** On the held-out half, which of the two has the higher IoU with the true masks? Which has the higher image AUROC, the probability that a defective part has a higher score (the maximum of its map) than a good one? (Pixel AUROC compares pixels instead.) Which raises fewer false alarms? *My prediction:* …
 
@@ -499,7 +487,7 @@ plots.masks_beside(test.X[held_out][rows], columns, headings)
 # %% [markdown]
 # How to read it: white is what each detector calls a defect, and the line is the truth. The threshold of PaDiM is the one with the best overlap on `learn`; the U-Net's is 0.5. A *false alarm* is a good part with a single white pixel.
 #
-# For the drawn capsules we measured an IoU of 0.42 to 0.46 for the U-Net, in five training runs, and 0.23 for PaDiM; for the bottles about 0.7 and 0.37. The U-Net draws outlines, thanks to its skip connections and to somebody who drew masks. PaDiM's blobs are as coarse as its features. To *sort* parts, the U-Net is no better: its image AUROC was 0.93 to 0.95 against PaDiM's 0.98 for the capsules, and 0.96 to 0.98 against 0.997 for the bottles. And both halves of the test set have the same types of defect. The U-Net was never trained for a type that nobody has seen yet, while PaDiM does not need to know a defect to find it unusual.
+# For the drawn capsules we measured an IoU of 0.42 to 0.47 for the U-Net, in six training runs, and 0.23 for PaDiM; for the bottles about 0.7 and 0.37. The U-Net draws outlines, thanks to its skip connections and to somebody who drew masks. PaDiM's blobs are as coarse as its features. To *sort* parts, the U-Net is no better: its image AUROC was 0.93 to 0.95 against PaDiM's 0.98 for the capsules, and 0.96 to 0.98 against 0.997 for the bottles. And both halves of the test set have the same types of defect. The U-Net was never trained for a type that nobody has seen yet, while PaDiM does not need to know a defect to find it unusual.
 #
 # Do not trust the second digit of a single training run. In the same five, between 1 and 12 of the 12 good capsules had a false alarm. There are few masks and few steps, and seven of ten tiles lie around a defect, so the network thinks that defects are more frequent than they are. Other random numbers are enough to change the result, and so is another number of threads. Change the seed and the threshold, and see which of your numbers stay.
 
@@ -558,7 +546,7 @@ def cut_paste(
 # %% [markdown]
 # The check gives you images whose pixels encode their position: red is the row, green the column, blue the number of the image. So it can tell where each pasted pixel comes from.
 #
-# - For each of 1,200 images it computes six numbers: `area`, `ratio`, and the rows and columns where the rectangle was cut and pasted, scaled so that each should be uniform between 0 and 1. For each number it compares the mean (½), the spread (√(1/12)), the smallest and the largest value, with a wide margin.
+# - For each of 1,200 images it computes six numbers: `area`, `ratio`, row and column of the cut, row and column of the paste, scaled so that each should be uniform between 0 and 1. For each number it compares the mean (½), the spread (√(1/12)), the smallest and the largest value, with a wide margin.
 # - Then come images of 6 × 9, 3 × 16 and 16 × 3 pixels, where rounding, bounds and the last positions count. For the first size it compares the mean `sides`, as shares of the image, and the `smallest_sides`, 1 pixel each. For the others it compares the `largest_sides`, 3 pixels high and 3 pixels wide.
 
 # %% nbgrader={"grade": true, "grade_id": "cut_paste_statistics", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
@@ -622,7 +610,7 @@ for name, make in RECIPES.items():
 # %% [markdown]
 # How to read it: these are tiles as the network gets them; the first and the fifth are left good. Every mask now marks exactly the pixels that have changed.
 #
-# Train the U-Net of section 3 twice, on good parts only, with new defects in every batch. Measure it on real defects (those of the test set), and compare it with PaDiM.
+# Train the U-Net of section 3 twice, on good parts only, with new defects in every batch. Measure it on real defects (those of the test set), and compare it with PaDiM. This takes about a minute.
 #
 # **Predict first.** Rectangles and scars: which types of defect will each of them find, and which will neither find? *My prediction:* …
 
@@ -664,13 +652,13 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # %% [markdown]
 # Read the table one type of defect at a time. Does it help? That depends on the recipe, and on the defect.
 #
-# In our runs (drawn capsules, several seeds) rectangles reached an image AUROC of 0.7 to 0.8. Scars find cracks, pokes and scratches almost without a fault, 0.95 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found less surely, 0.66 to 0.84, because nothing that was pasted looked like them. For bottles the image AUROC is about 0.7 with rectangles and 0.93 to 0.96 with scars.
+# In our runs (drawn capsules, several seeds) rectangles reached an image AUROC of 0.57 to 0.80. Scars find cracks, pokes and scratches almost without a fault, 0.92 to 1.0: they are marks on a surface, like the scars. A faulty imprint remains a coin toss, and a squeezed capsule is found less surely, 0.53 to 0.84, because nothing that was pasted looked like them. For bottles the image AUROC is about 0.7 with rectangles and 0.93 to 0.96 with scars.
 #
 # And how can the pixel AUROC of scars be 0.4 to 0.7 for all defects together, when it is 0.96 and more for cracks? Imprints and squeezed sides have by far the largest masks, so most defective pixels belong to the two types that are not found. A pixel AUROC counts pixels and not defects, whichever way that goes.
 #
-# *That* a part is defective and *where* are two questions. On the real screws the scars reach an image AUROC of 0.89, and PaDiM 0.91 at the same 192 pixels; but the maximum of the map lies within 8 pixels of a defect on 3.4 % of the defective screws, where chance has 2.5 %, and the pixel AUROC is 0.24. The network raises the right alarms for a reason that has nothing to do with the defect. (On the drawn capsules it is 70 %, chance 5 %.) Look at the maps before you believe a number.
+# *That* a part is defective and *where* are two questions. On the real screws the scars reach an image AUROC of 0.89, and PaDiM 0.91 at the same 192 pixels; but the maximum of the map lies within 8 pixels of a defect on 3.4 % of the defective screws, where chance has 2.5 %, and the pixel AUROC is 0.24. The network raises the right alarms for a reason that has nothing to do with the defect. (On the drawn capsules it is 59 to 76 %, chance 5 %.) Look at the maps before you believe a number.
 #
-# Synthetic defects help as much as they resemble the defects that will come. You know least about those when you need it most. If you have half an hour, write a recipe for wrong imprints (take a part's own print, and move, mirror or smear it), and add it to `RECIPES`.
+# Synthetic defects help as much as they resemble the defects that will come. You know least about those when you need it most. If you have half an hour, write a recipe for wrong imprints (take a part's own print, and move or smear it), and add it to `RECIPES`.
 
 # %% [markdown]
 # ## 5 · Which labels, which model
@@ -717,11 +705,11 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # - What does it lose if its masks are only your boxes, filled?
 # - Does a recipe for wrong imprints help, and what does it cost on the other types?
 #
-# **Task** (40 min, open, no check). Write the training script in the cell below, with a `Dataset` and a `DataLoader` of your own.
+# **Task** (40 min, open, no check). Write the training script in the cell below, with a `Dataset` and a `DataLoader` of your own. You may use what this notebook defines.
 #
-# - Split `learn` into parts to train on and parts to choose on. Do not touch `held_out`.
+# - Split `learn` into parts to train on and parts to measure on. Do not touch `held_out`.
 # - Change one thing, or two that you expect to depend on each other, and keep all the others. Run each setting with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
-# - Write one line per run to `runs.csv`: the setting, the seed, the result, the seconds. A small U-Net, `UNet(4)`, with 400 steps is enough.
+# - Write one line per run to `runs.csv`: the setting, the seed, the result, the seconds. `UNet(8)` with 400 steps takes about 15 seconds; let most tiles lie around a defect, as in `draw_tiles`. (`UNet(4)` is faster, and some of its runs find nothing.) Look at one run before you start them all.
 #
 # **Predict first**, in the first line of your report.
 

@@ -275,3 +275,24 @@ def test_the_real_screws(tmp_path):
     assert test.targets.bincount().tolist() == [41, 24, 24, 25, 23, 23]
     image, defect, target = test[50]
     assert image.shape == (3, 512, 512) and defect.any() and target > 0
+
+
+def test_parts_are_loaded_into_memory_with_the_names_of_their_classes(tmp_path):
+    loaded, names = mvtec_ad.load_parts("capsule", "test", real=False, size=32)
+    assert loaded.X.shape == (len(loaded.y), 3, 32, 32) and loaded.X.dtype == torch.uint8
+    assert loaded.masks.shape == (len(loaded.y), 1, 32, 32) and loaded.masks.dtype == torch.bool
+    assert names[0] == "good" and sorted(set(loaded.y.tolist())) == list(range(len(names)))
+    assert not loaded.masks[loaded.y == 0].any()
+    assert loaded.masks[loaded.y > 0].flatten(1).any(dim=1).float().mean() > 0.9
+
+
+def test_halves_have_every_class_and_every_image_once():
+    y = torch.tensor([0, 1, 1, 0, 2, 2, 0, 1, 0, 1])
+    first, second = mvtec_ad.halves(y)
+    assert sorted([*first.tolist(), *second.tolist()]) == list(range(10))
+    assert first.equal(first.sort().values) and second.equal(second.sort().values)
+    assert first.dtype == torch.int64
+    assert y[first].bincount().tolist() == y[second].bincount().tolist() == [2, 2, 1]
+    again, _ = mvtec_ad.halves(y)
+    assert first.equal(again)
+    assert any(not first.equal(mvtec_ad.halves(y, seed)[0]) for seed in range(1, 5))

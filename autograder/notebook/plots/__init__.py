@@ -6,5 +6,6 @@ is not even imported: that is a quarter of the time a submission takes.
 
 from autograder.notebook.plots.accuracies import accuracies
 from autograder.notebook.plots.figure import COLOURS, figure, for_people
+from autograder.notebook.plots.heat_maps import heat_maps
 
-__all__ = ["COLOURS", "accuracies", "figure", "for_people"]
+__all__ = ["COLOURS", "accuracies", "figure", "for_people", "heat_maps"]

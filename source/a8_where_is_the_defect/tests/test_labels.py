@@ -114,18 +114,17 @@ def draw_all():
     boxes = [torch.tensor([[4, 3, 9, 6]]), torch.zeros(0, 4, dtype=torch.int64)]
     plots.found_boxes(images, (masks[:, 0], boxes), (~masks[:, 0], boxes), ["one", "two"])
     plots.found_boxes(images[:1], (masks[:1, 0], boxes[:1]), (masks[:1, 0], boxes[:1]), ["one"])
-    plots.heat_maps(images, masks, {"one": torch.rand(2, 4, 4), "two": torch.zeros(2, 8, 8)}, "ab")
     plots.masks_beside(images, {"truth": masks[:, 0], "found": ~masks[:, 0]}, "ab")
     plots.pairs(images, masks, ["one", "two"])
 
 
 def test_every_picture_has_labels(drawn):
     draw_all()
-    assert len(drawn) == 5
-    for figure in drawn[:4]:
+    assert len(drawn) == 4
+    for figure in drawn[:3]:
         assert {"x [pixels]"} <= {axes.get_xlabel() for axes in figure.axes}
         assert figure.axes[0].get_ylabel() == "y [pixels]"
-    assert [one.get_text() for one in drawn[4].axes[0].get_yticklabels()] == ["part", "mask"]
+    assert [one.get_text() for one in drawn[3].axes[0].get_yticklabels()] == ["part", "mask"]
 
 
 def test_nothing_is_drawn_while_a_notebook_is_graded(drawn, monkeypatch):

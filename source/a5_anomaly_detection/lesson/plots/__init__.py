@@ -1,7 +1,8 @@
 """Pictures of parts, of defects, and of what finds them."""
 
+from autograder.notebook.plots import heat_maps
+
 from .anomalies import score_strips
-from .defect_maps import heat_maps
 from .drawings import drawings
 
 __all__ = [

@@ -1,13 +1,13 @@
-"""Where a part is anomalous: heat maps over images."""
+"""Images beside what was found in them: heat maps, and outlines of masks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.notebook.plots import figure, for_people
+from autograder.notebook.plots.figure import figure, for_people
 
 OUTLINE = "#00e5ff"  # seen on dark and on bright places
 
@@ -24,7 +24,7 @@ def heat_maps(
     The outline is that of its mask (n, 1, H, W). Each type of map has one scale for all rows,
     which ends where the highest 1 % begin.
     """
-    with _rows(images, titles, len(maps)) as grid:
+    with rows_of(images, titles, len(maps)) as grid:
         for column, (name, found) in enumerate(maps.items(), start=1):
             found = found.float().cpu()
             low, high = found.min().item(), np.quantile(found.numpy(), 0.99)
@@ -42,7 +42,7 @@ def heat_maps(
 
 
 @contextmanager
-def _rows(images: torch.Tensor, titles: Sequence[str], columns: int) -> Iterator[Any]:
+def rows_of(images: torch.Tensor, titles: Sequence[str], columns: int) -> Generator[Any]:
     """Yield a grid of axes (n, 1 + columns) with the images, by title, in its first column."""
     with figure(2.7 * (1 + columns), 2.2 * len(images), 1 + columns, len(images)) as grid:
         grid = grid.reshape(len(images), 1 + columns)
