@@ -29,7 +29,7 @@
 #
 # You write tensor operations only: no `torch.nn`, no autograd.
 #
-# - **Allowed**: loops, `torch.softmax`, `torch.relu`, `clamp`, `exp` and the like; from `torch.nn.functional` also `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot`.
+# - **Allowed**: loops, the functions of `torch` on tensors (`torch.softmax`, `torch.logsumexp`, `torch.relu`, `clamp`, `exp` and so on); from `torch.nn.functional` also `F.softmax`, `F.log_softmax`, `F.relu`, `F.sigmoid`, `F.tanh` and `F.one_hot`.
 # - **Not allowed**: everything else in `torch.nn` (a layer such as `nn.ReLU()`, a loss such as `F.cross_entropy`), and gradients from autograd. If your function uses one of these, its check says so and fails.
 #
 # The functions and their arguments follow assignment 2 of EECS 498-007, *Deep Learning for Computer Vision* (Justin Johnson, University of Michigan), which itself grew out of Stanford's CS231n. The data, the checks and the questions are this course's own.
@@ -188,7 +188,7 @@ check.hidden("loss_extreme", nn_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? One neighbour gets 2.9 and another gets 0.4: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.*
+# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? One neighbour gets 2.9 and another 0.4, both before the first step: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_initial_loss", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -300,7 +300,7 @@ check.hidden("inputs_untouched", nn_forward_backward)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 2** (5 points). Someone tests a backward pass with `W1`, `b1`, `W2` and `b2` all zero, and every gradient agrees with the right one. Why does that prove almost nothing? *A full answer names two mistakes in the backward pass that this test cannot see and says, for each, why not; and it says what kind of numbers to test with instead.*
+# **Question 2** (5 points). Someone tests a backward pass with `W1`, `b1`, `W2` and `b2` all zero, and every gradient agrees with the right one. Why does that prove almost nothing? *A full answer names two mistakes in the backward pass that this test cannot see and says, for each, why not; and it says what kind of numbers to test with instead.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_zero_weights", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -320,7 +320,7 @@ check.hidden("inputs_untouched", nn_forward_backward)
 #
 # $$\text{relative error}(a, b) = \frac{\max_i |a_i - b_i|}{\max\left(\varepsilon,\; \max_i (|a_i| + |b_i|)\right)}$$
 #
-# It is never above 1. (The tables of the checks divide by the right answer alone, so an error there can be larger.)
+# It is never above 1. (The tables of the checks divide by the right answer plus a small constant, so an error there can be larger.)
 #
 # **Task** (25 min, medium). Write `relative_error` and `numeric_gradient`. `f` takes a tensor of the shape of `W` and returns a tensor of shape (). `W` may have any number of dimensions, and must hold its old values at the end.
 #
@@ -370,7 +370,7 @@ check.hidden("numeric_gradient_values", numeric_gradient)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now use it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4, look for a mistake in your formula. In between, look for a step that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
+# Now use it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4, look for a mistake in your formula, or for a loss that was computed in float32: its rounding is divided by $2h$. In between, look for a gradient that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
 
 
 # %% nbgrader={"grade": false, "grade_id": "prove_gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -416,7 +416,7 @@ def sample_batch(
 #
 # After the *last* step of each epoch (that is, when the number of steps done is a multiple of the epoch's length) it
 #
-# 4. appends the accuracy of the labels that `pred_func(params, loss_func, X)` returns, on all of `X`, `y` and on all of `X_val`, `y_val` to their histories (a fraction between 0 and 1), and
+# 4. predicts the labels of all of `X` with `pred_func(params, loss_func, X)`, appends the fraction that is right (0 to 1) to `train_acc_history`, does the same with `X_val` and `y_val` for `val_acc_history`, and
 # 5. multiplies the learning rate by `learning_rate_decay`.
 #
 # With `verbose`, show a progress bar: `tqdm(range(num_iters), disable=not verbose)`.
@@ -509,7 +509,7 @@ check.hidden("predictions", nn_predict)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 3** (5 points). `nn_predict` calls a *loss* function, and gets scores from it because it passes no labels. Why can one function serve both purposes? What do training and predicting have in common? And what would go wrong if prediction had a forward pass of its own? *A full answer says what is computed with and without `y`, why prediction needs neither loss nor softmax, and names one risk of a second copy.*
+# **Question 3** (5 points). `nn_predict` calls a *loss* function, and gets scores from it because it passes no labels. Why can one function serve both purposes? What do training and predicting have in common? And what would go wrong if prediction had a forward pass of its own? *A full answer says what is computed with and without `y`, why prediction needs neither loss nor softmax, and names one risk of a second copy.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_loss_as_prediction", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -539,7 +539,7 @@ plots.curves(stats)
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
-# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts somewhat above it, because its weights are drawn with a standard deviation of 1, which is large: it is sure of itself, and wrong. The loss falls fast, then slowly, and it jitters because each step sees a different batch. If a loss rises, the steps go uphill or are too large. If it stays where it is, no gradient arrives, or the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
+# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts close to it by luck. Its weights are large, with a standard deviation of 1, so it is sure of itself, sometimes rightly and sometimes not: eight other draws began between 1.3 and 2.6. The loss falls, and it jitters because each step sees a different batch and a learning rate of 1 is rather large. If a loss *keeps* rising, the steps go uphill or are far too large. If it stays where it is, no gradient arrives, or the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
 #
 # The last check trains your net from new weights and measures its loss on points it has never seen: it must fall below 0.6.
 

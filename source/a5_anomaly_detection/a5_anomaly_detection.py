@@ -514,7 +514,7 @@ for most in (0, 4, 8):
           f"PaDiM {roc_auc_score(defective, scores):.3f}")  # fmt: skip
 
 # %% [markdown]
-# How to read it: PaDiM falls from 0.98 to 0.79 for capsules that lie up to 32 pixels off. At each position it has now seen everything. Nothing changes for PatchCore: a moved image has the same patches.
+# How to read it: PaDiM falls from 0.98 to about 0.7 for capsules that lie up to 32 pixels off. At each position it has now seen everything. Nothing changes for PatchCore: a moved image has the same patches.
 #
 # For parts in a holder, use PaDiM; for others, PatchCore.
 

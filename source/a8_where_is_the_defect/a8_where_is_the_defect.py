@@ -720,6 +720,7 @@ import csv
 import time
 from pathlib import Path
 
+from sklearn.model_selection import train_test_split
 from torch.utils.data import DataLoader, Dataset
 
 

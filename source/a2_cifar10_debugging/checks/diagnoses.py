@@ -68,6 +68,7 @@ def traps() -> Iterator[Diagnosed]:
         (UNSTABLE, lambda h: h["val_acc"][-1] < h["val_acc"][-2] - 0.13),
         (UNSTABLE, lambda h: h["val_loss"][-1] > 1.5 * min(h["val_loss"])),
         (HIGH, lambda h: all(map(isfinite, h["train_loss"]))),
+        (OVER, lambda h: stories.end(h["train_loss"]) > 1.15 * min(h["train_loss"])),  # near 0
     ):
         drawn = (curves.draw(word, seed) for seed in range(2, 1000))
         for history in islice(filter(trapped, drawn), 2):
