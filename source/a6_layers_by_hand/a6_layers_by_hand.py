@@ -15,15 +15,15 @@
 #
 # **After this notebook you can** derive and write what your library computes: the size of a convolution's output, the convolution itself and its gradients, batch norm and its gradients, the gradient of softmax with cross-entropy, and the steps of Adam and Adagrad.
 #
-# **Time** about 4½ hours, nearly two of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations · **Hand in** this notebook
+# **Time** about 5½ hours, two and a half of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations · **Hand in** this notebook
 #
 # | section | what you write | minutes |
 # |---|---|---:|
-# | 1 The size of a convolution's output | `conv_output_shape`; Derivation 1 | 25 |
-# | 2 The convolution and its gradients | `conv_forward`, `conv_backward`; Derivation 2 | 95 |
-# | 3 Batch norm | `batchnorm_forward`, `batchnorm_backward`, `identity_parameters`; Derivation 3 | 75 |
-# | 4 Softmax with cross-entropy | `softmax_cross_entropy`; Derivation 4 | 30 |
-# | 5 Adam and Adagrad | `adam`, `adagrad`, `adagrad_gap`; Derivation 5 | 45 |
+# | 1 The size of a convolution's output | `conv_output_shape`; Derivation 1 | 30 |
+# | 2 The convolution and its gradients | `conv_forward`, `conv_backward`; Derivation 2 | 110 |
+# | 3 Batch norm | `batchnorm_forward`, `batchnorm_backward`, `identity_parameters`; Derivation 3 | 90 |
+# | 4 Softmax with cross-entropy | `softmax_cross_entropy`; Derivation 4 | 35 |
+# | 5 Adam and Adagrad | `adam`, `adagrad`, `adagrad_gap`; Derivation 5 | 55 |
 #
 # Section 2 is the largest. The sections do not use each other's functions, so do them in any order.
 #
@@ -116,7 +116,7 @@ plots.kernel_places(W, k, p, s, d, places)
 # <details><summary>Which two, and why?</summary>Cells 0 and 8 (cell 10 is the one at the end). With dilation 2 the taps skip every second cell, and a stride of 3 does not fill all the gaps.</details>
 
 # %% [markdown]
-# **Derivation 1** (4 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. (about 15 min)
+# **Derivation 1** (4 points). Derive the shape of the output for an input of shape $(B, W, H, C)$. (about 20 min)
 #
 # A full answer
 #
@@ -304,7 +304,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 # %% [markdown]
 # 1,280 equations for ten unknowns: there is only one answer, and your layer found it within 30 steps. It is Sobel's filter, which people designed in 1968 to find vertical edges. A CNN learns its first layer in the same way, and filters that look like this one appear there by themselves.
 #
-# **Derivation 2** (4 points). Derive the three gradients of a convolution with stride 1, and show that the gradient with respect to the padded images is itself a convolution. Write for one image, one channel and one filter: $y_{u,v} = b + \sum_{i,j} w_{i,j}\, \tilde x_{u+i,\,v+j}$, with $g_{u,v} = \partial L / \partial y_{u,v}$. (about 25 min)
+# **Derivation 2** (4 points). Derive the three gradients of a convolution with stride 1, and show that the gradient with respect to the padded images is itself a convolution. Write for one image, one channel and one filter: $y_{u,v} = b + \sum_{i,j} w_{i,j}\, \tilde x_{u+i,\,v+j}$, with $g_{u,v} = \partial L / \partial y_{u,v}$. (about 40 min)
 #
 # A full answer
 #
@@ -488,7 +488,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Derivation 3** (4 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. (about 30 min)
+# **Derivation 3** (4 points). Derive the six gradients, and say when batch norm is the identity. Write for one column; $g_n$ may stand for $\partial L / \partial y_n$. (about 45 min)
 #
 # A full answer
 #
@@ -593,7 +593,7 @@ for smoothing in (0.0, 0.1, 0.3):
 # %% [markdown]
 # With a one-hot target the gap keeps growing, ever more slowly: ten times as many steps add $2.3 \approx \log 10$, and $\hat y$ comes as close to 1 as you like and never reaches it. So the logits, and the weights that make them, never stop growing. With a smoothed target the gap stops where $\hat y = y$: at the logarithm of the largest target over one of the others, which is $\log 64 = 4.16$ for a smoothing of 0.1. That is one reason why smoothed networks are less sure of themselves.
 #
-# **Derivation 4** (4 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. (about 15 min)
+# **Derivation 4** (4 points). Derive the gradient of the cross-entropy of *one* sample with respect to its logits, for any target distribution $y$. (about 20 min)
 #
 # A full answer
 #
@@ -747,7 +747,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 # %% [markdown]
 # How to read it. From right to left $\beta_2$ goes to 1, and the gap falls along the dashed line, in proportion to $1 - \beta_2$: ten times nearer to 1, ten times nearer to Adagrad. That holds for few steps, 30 here, as long as $1 / (1 - \beta_2)$ is much larger. In practice $\beta_2$ is 0.999 and a training run has many thousands of steps: Adam forgets after about $1/(1 - \beta_2)$ of them, that is 1,000, and Adagrad never forgets.
 #
-# **Derivation 5** (4 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. (about 20 min)
+# **Derivation 5** (4 points). Show that Adam with $\beta_1 = 0$ and $\eta_t = \eta_0\, t^{-1/2}$ becomes Adagrad for $\beta_2 \to 1$. (about 30 min)
 #
 # A full answer
 #

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** turn a heat map into boxes, write boxes and masks in the formats of YOLO and COCO, build and train a U-Net with a loss that sees small defects, make synthetic defects and say when they help, and decide which labels and which model a task is worth.
 #
-# **Time** about 5½ hours · **Hardware** any laptop; a GPU helps with real photographs only · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook
+# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with real photographs only · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook
 #
 # | section | what you write | minutes |
 # |---|---|---:|
@@ -23,8 +23,8 @@
 # | 2 Three ways to write it down | `to_coco`, `to_yolo`, `from_yolo`, `run_lengths` | 45 |
 # | 3 When there are masks: U-Net | `UNet`, `segmentation_loss` | 80 |
 # | 4 Defects of your own making | `cut_paste` | 60 |
-# | 5 Which labels, which model | Questions 1 to 3 | 30 |
-# | 6 Your own experiment | a training script, and a report of one page | 65 |
+# | 5 Which labels, which model | Questions 1 to 3 | 40 |
+# | 6 Your own experiment | a training script, and a report of one page | 80 |
 #
 # You may use all of `torch` here, and `scipy` and `torchvision` too, unless a task says otherwise. Each task is followed by a **check** on a few cases whose answers ship with the course; when your work is graded, the same check runs on cases you have not seen. `check.show_code("unet_structure")` shows how a check calls your code. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. You may use this line in cells of your own. Graded functions must not need anything from such a cell.
 
@@ -666,7 +666,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # Write a few sentences for somebody who has to decide: a number from your own tables is worth more than an adjective.
 
 # %% [markdown]
-# **Question 1** (5 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 1 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 8 min)
+# **Question 1** (5 points). For 1,000 photographs with 100 defects in them: what exactly has to be labelled for classification, for object detection, for semantic segmentation? What does your box of section 1 lose against the mask, and when is that no loss? *A full answer says what one label is in each of the three; compares the effort; says what a box cannot tell; and when it is enough.* (about 13 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "labels_they_need", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -676,7 +676,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 2** (5 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 8 min)
+# **Question 2** (5 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 13 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -686,7 +686,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 3** (5 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 4, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 8 min)
+# **Question 3** (5 points). Could a GAN or a diffusion model provide the defects that you lack? What could it add to section 4, and what could go wrong? *A full answer says what such a model learns and from what; one use that can help and why; and two dangers, with a way to notice one of them.* (about 13 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "generated_defects", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -705,7 +705,7 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # - What does it lose if its masks are only your boxes, filled?
 # - Does a recipe for wrong imprints help, and what does it cost on the other types?
 #
-# **Task** (40 min, open, no check). Write the training script in the cell below, with a `Dataset` and a `DataLoader` of your own. You may use what this notebook defines.
+# **Task** (50 min, open, no check). Write the training script in the cell below, with a `Dataset` and a `DataLoader` of your own. You may use what this notebook defines.
 #
 # - Split `learn` into parts to train on and parts to measure on. Do not touch `held_out`.
 # - Change one thing, or two that you expect to depend on each other, and keep all the others. Run each setting with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
@@ -780,7 +780,7 @@ print(Path("runs.csv").read_text())
 # | doubt: another explanation, how sure you are, what you would do next | 2 |
 # | the script does what the text says | 1 |
 #
-# (about 20 min)
+# (about 25 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
