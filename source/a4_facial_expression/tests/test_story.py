@@ -1,0 +1,102 @@
+"""The story of sections 4 to 7, on the drawn faces that every student has.
+
+Five draws of 600 faces, each with a seed of its own for the network and its batches.
+"""
+
+import pytest
+import torch
+from IPython.core.inputtransformer2 import TransformerManager
+
+from autograder.assignments.a4_facial_expression.lesson import training
+from autograder.grading.notebooks import grade_id
+from tests.submissions import source_notebook
+
+CELLS = (
+    "setup", "load_faces", "SmallCNN", "make_augmentation", "training_batches", "learning_rate",
+    "smooth_labels", "save_run", "load_run", "train_net", "confusion_matrix", "class_scores",
+    "macro_f1", "adjust_logits", "average_probabilities", "flip_probabilities",
+)  # fmt: skip
+SEEDS = range(5)
+DISGUST = 1
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Accuracy, macro-F1 and recall of disgust on the test faces, for each seed and way."""
+    cells = {grade_id(c): c.source for c in source_notebook("a4_facial_expression").cells}
+    names = {"REAL": False, "DEVICE": "cpu", "RUNS": tmp_path_factory.mktemp("runs")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBGRADER_EXECUTION", "autograde")  # no pictures
+        for name in CELLS:
+            exec(TransformerManager().transform_cell(cells[name]), names)
+    exec(cells["ablation"].split("\n\nsecond")[0], names)  # two_looks
+    return [one_draw(names, seed) for seed in SEEDS]
+
+
+def one_draw(names, seed):
+    X, y = names["train"].X, names["train"].y
+    rows = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))[:600]
+    few, val, test = names["Faces"](X[rows], y[rows]), names["val"], names["test"]
+
+    def trained(name, seed=seed, **settings):
+        torch.manual_seed(seed)
+        net = names["SmallCNN"]()
+        run = names["train_net"](f"{name}{seed}", net, few, val, epochs=40, seed=seed, **settings)
+        return run.model
+
+    augmentation = names["make_augmentation"]()
+    plain, augmented = trained("plain"), trained("augmented", augmentation=augmentation)
+    second = trained("augmented", seed + 100, augmentation=augmentation)
+    looks = [names["two_looks"](net, test.X) for net in (augmented, second)]
+    logits = training.predict_logits(augmented, test.X)
+    counts = y[rows].bincount(minlength=7)
+    ways = {
+        "plain": training.predict_logits(plain, test.X),
+        "plain, mirrored": names["two_looks"](plain, test.X),
+        "augmented": logits,
+        "mirrored": looks[0],
+        "ensemble": names["average_probabilities"]([look.log() for look in looks]),
+        "adjusted": names["adjust_logits"](logits, counts, 1.0),
+    }
+    return {way: numbers(names, found, test.y) for way, found in ways.items()}
+
+
+def numbers(names, found, y):
+    confusion = names["confusion_matrix"](y, found.argmax(dim=1), 7)
+    right = (confusion.diagonal().sum() / confusion.sum()).item()
+    recall = names["class_scores"](confusion)[1][DISGUST].item()
+    return torch.tensor([right, float(names["macro_f1"](confusion)), recall])
+
+
+def gains(measured, way, before):
+    """Points of accuracy, macro-F1 and recall of disgust that a way adds, for each seed."""
+    found = 100 * torch.stack([one[way] - one[before] for one in measured])
+    print(f"{way} against {before}:", found.round().int().tolist())
+    return found
+
+
+@pytest.mark.slow
+def test_augmentation_helps_with_every_seed(measured):
+    gained = gains(measured, "augmented", "plain")[:, 0]
+    assert gained.min() > 0 and gained.mean() > 3
+
+
+@pytest.mark.slow
+def test_mirror_images_help_and_help_more_without_augmentation(measured):
+    plain = gains(measured, "plain, mirrored", "plain")[:, 0]
+    augmented = gains(measured, "mirrored", "augmented")[:, 0]
+    assert plain.mean() > 2 and augmented.mean() > 0.5
+    assert plain.mean() > augmented.mean()
+
+
+@pytest.mark.slow
+def test_a_second_network_helps(measured):
+    assert gains(measured, "ensemble", "mirrored")[:, 0].mean() > 0.5
+
+
+@pytest.mark.slow
+def test_adjusted_logits_find_more_of_the_rarest_class_and_keep_macro_f1(measured):
+    gained = gains(measured, "adjusted", "augmented")
+    assert gained[:, 2].mean() > 5  # recall of disgust
+    assert gained[:, 1].mean() > -1  # macro-F1
+    assert gained[:, 0].mean() > -5  # accuracy
