@@ -838,7 +838,7 @@ for knob, values in KNOBS.items():
 plots.sweeps(sweeps)
 
 # %% [markdown]
-# Look at the gap between the two lines. More hidden units raise both lines, training more than validation. More regularisation closes the gap, at first at no cost in validation accuracy; then both lines fall together, down to the bad run's 10 %. The learning rate has a peak, with a slope on one side and a cliff on the other.
+# Look at the gap between the two lines. More hidden units raise both lines, training more than validation. More regularisation closes the gap, at first at no cost in validation accuracy; then both lines fall together, down to the bad run's 10 %. The learning rate has a peak, with a slope on one side and a cliff on the other. (After such sweeps, one report took 128 hidden units, no penalty, a rate of 1 and 3,000 steps: 53.18 % on the real images.)
 #
 # ### Searching
 #

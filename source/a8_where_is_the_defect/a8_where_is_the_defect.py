@@ -676,7 +676,9 @@ for number, kind in enumerate(("all", *DEFECTS[1:])):
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 2** (5 points). When would you fine-tune a foundation model (SAM, YOLO-World, DINOv2 features) instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 13 min)
+# Three models that others have trained on millions of images: **SAM** turns a click or a box into a mask, **YOLO-World** finds what a text names, and **DINOv2** describes each patch of an image.
+#
+# **Question 2** (5 points). When would you fine-tune such a foundation model instead of training a network of your own, and when not? Say it for segmentation of your part's defects. *A full answer names what such a model brings and what it lacks for industrial defects; gives a condition for fine-tuning and one against; and says how you would find out.* (about 13 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "foundation_models", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
