@@ -88,10 +88,14 @@ def _agree(one: torch.Tensor, other: torch.Tensor) -> int:
     return int(torch.allclose(one, other, rtol=1e-3, atol=1e-4))
 
 
-def _without_gradient(model: nn.Module, images: torch.Tensor) -> list[bool]:
-    """Say for each parameter of a model whether its output does not depend on it."""
+def _without_gradient(
+    model: nn.Module, images: torch.Tensor, known: Iterable[torch.Tensor] = ()
+) -> list[bool]:
+    """Say for each parameter whether the output does not depend on it; of those known, it does."""
+    there = set(map(id, known))
+    others = [p for p in model.parameters() if id(p) not in there]
     loss = model(images).square().sum()
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    found = torch.autograd.grad(loss, others, allow_unused=True)
     return [gradient is None or not _is_there(gradient) for gradient in found]
 
 
@@ -100,10 +104,13 @@ def _is_there(gradient: torch.Tensor) -> bool:
     return bool(gradient.flatten()[:1000].any() or gradient.any())
 
 
-def _look_at_head(model: Any, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _look_at_head(
+    model: Any, maps: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
     """Measure the share of inputs that each linear layer of the head misses while training.
 
-    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random.
+    And how its activations slope: 0 not at all, 1 all alike, 2 each value at random. Returns the
+    matrices that its output depends on, too.
     """
     matrices = [p for p in model.head.parameters() if p.dim() == 2]
     matrices.sort(key=torch.numel, reverse=True)  # in whatever order they were defined
@@ -112,13 +119,14 @@ def _look_at_head(model: Any, maps: torch.Tensor) -> tuple[torch.Tensor, torch.T
     gradients = torch.autograd.grad(model.head.train()(maps).sum(), matrices + biases)
     model.head.eval()
     of_matrices, of_biases = gradients[: len(matrices)], gradients[len(matrices) :]
+    used = [m for m, gradient in zip(matrices, of_matrices, strict=True) if _is_there(gradient)]
     missing = [~gradient[:64].any(dim=0) for gradient in of_matrices]  # a dropped one's column is 0
     dropped = torch.tensor([share.double().mean().item() for share in missing])
     slopes = []
     if len(biases) == len(matrices):
         layers = zip(of_biases, matrices[1:], of_biases[1:], strict=False)
         slopes = [_kinds_of_slopes(*layer) for layer in layers]
-    return dropped, torch.tensor(slopes, dtype=torch.int16)
+    return dropped, torch.tensor(slopes, dtype=torch.int16), used
 
 
 def _kinds_of_slopes(before: torch.Tensor, matrix: torch.Tensor, after: torch.Tensor) -> int:
@@ -170,7 +178,7 @@ def report_cnn_structure(ReportCNN, sequence, images):
                 whole_maps = int((~again.flatten(2).any(dim=2) & there.flatten(2).any(dim=2)).sum())
             shapes.append(list(once.shape[1:]))
             x = block.eval()(x)
-    dropped_in_head, slopes_in_head = _look_at_head(model, torch.ones_like(x[:1]))
+    dropped_in_head, slopes_in_head, used = _look_at_head(model, torch.ones_like(x[:1]))
     return {
         "parameters": torch.tensor(sum(p.numel() for p in model.parameters())),
         "shapes": torch.tensor(shapes, dtype=torch.int16),
@@ -182,7 +190,7 @@ def report_cnn_structure(ReportCNN, sequence, images):
         "dropped_in_head": (10 * dropped_in_head).round() / 10,
         "slopes_in_head": slopes_in_head,  # of its three activations, in the same way
         "momentum": torch.tensor(moved).round(decimals=3),  # of the batch norms
-        "without_gradient": sum(_without_gradient(model, images[:1])),
+        "without_gradient": sum(_without_gradient(model, images[:1], used)),
     }
 
 
@@ -456,16 +464,20 @@ def _in_sessions(
     return run, trained
 
 
+def _keep_nothing(_run: Run, _path: Path) -> None:
+    """Save nothing: nothing gets lost in the run that the others are compared with."""
+
+
 def fit_resumes(save_run, load_run, x, y, scores, epochs, patience, lost_in, ends=0):
     """Say whether lost connections change the result of a training run.
 
     `ends` more sessions begin after the last epoch.
     """
-    settings = save_run, load_run, x, y, scores, epochs, patience
+    settings = x, y, scores, epochs, patience
     lost_in = [*lost_in, *[-1] * ends]
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        whole, _ = _in_sessions(*settings, [], one)
-        run, trained = _in_sessions(*settings, lost_in, other)
+        whole, _ = _in_sessions(_keep_nothing, load_run, *settings, [], one)
+        run, trained = _in_sessions(save_run, load_run, *settings, lost_in, other)
         refused = _refuses_code(load_run, other)
 
     def same(values: Callable[[nn.Module], Iterable[torch.Tensor]]) -> int:
