@@ -46,7 +46,7 @@ lint: .venv/ready
 	$(BIN)/ty check --quiet autograder data_scripts
 	$(BIN)/lint-imports --no-cache --no-logo
 
-# the student's package, to hand out with the notebooks
+# the package of the course: dist/ gets a wheel and a source distribution
 wheel: .venv/ready
 	$(BIN)/autograder wheel
 

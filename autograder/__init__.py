@@ -6,7 +6,7 @@ A notebook needs one name: ``from autograder import Checker``.
 from typing import Any
 
 __all__ = ["Checker"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 CHALLENGE_FILE = ".challenge.safetensors"  # where a kernel finds the hidden inputs
 NOT_GRADED = "# not run when graded"  # the first line of a cell that the grader skips

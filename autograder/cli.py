@@ -25,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.modules.setdefault("rfc3987_syntax", None)  # ty: ignore[no-matching-overload]: None bars it
     _open_what_is_closed()
     options = _parser().parse_args(arguments)
-    if find_spec("autograder.grading") is None or find_spec("nbgrader") is None:
-        return _fail("this is the student's package; grading needs a clone of the course, "
-                     "installed there with `pip install -e .[instructor]`.")  # fmt: skip
+    if options.command not in FOR_STUDENTS and find_spec("nbgrader") is None:
+        return _fail("what an instructor needs is not installed: "
+                     "`pip install 'gradient-check[instructor]'`.")  # fmt: skip
     try:
         return options.command(options)
     except KeyboardInterrupt:
@@ -39,6 +39,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         return _fail(f"the output cannot be written ({error.strerror}); finished work is kept.")
+
+
+def check(options: argparse.Namespace) -> int:
+    """Run a notebook as a student would before handing in, and write the zip to hand in."""
+    from autograder.notebook import hand_in
+
+    notebook = hand_in.load(options.notebook)
+    folder = options.notebook.resolve().parent
+    looked = hand_in.look(notebook, folder)
+    print(looked.grid().text())
+    print(f"\nwrote {hand_in.write(looked, folder, options.student)}")
+    return 1 if looked.missing else 0
+
+
+def progress(options: argparse.Namespace) -> int:
+    """Show how far a student is with each assignment, from the notebooks in a folder."""
+    from autograder.notebook import progress
+
+    print(progress.show(options.folder).text())
+    return 0
 
 
 def sync(options: argparse.Namespace) -> int:
@@ -93,10 +113,26 @@ def new(options: argparse.Namespace) -> int:
 
 
 def wheel(options: argparse.Namespace) -> int:
-    """Build the student's package, to hand out with the notebooks."""
+    """Build the course's package, to hand out with the notebooks."""
     from autograder.authoring.wheel import build
 
-    print(f"built {build(_open(options).source, options.output)}")
+    for path in build(_open(options).source, options.output):
+        print(f"built {path}, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def publish(options: argparse.Namespace) -> int:
+    """Write a repository for students, ready to push, in which nothing gives an answer away."""
+    from autograder.authoring.publish import Repository, publish
+
+    chosen = _chosen(options)
+    for assignment in chosen:
+        _print_out_of_date(assignment)
+    repository = Repository(options.repository, options.branch)
+    folder = options.folder
+    names = publish(chosen[0].course, folder, repository, options.package, chosen)
+    print(f"wrote {len(names)} files into {folder}; nothing in them gives an answer away")
+    print(f"to hand it out: git -C {folder} add -A, commit, push")
     return 0
 
 
@@ -140,6 +176,9 @@ def report(options: argparse.Namespace) -> int:
         path = report.write(report.collect(assignment), folder)
         print(f"wrote {assignment.named(path)}")
     return 0
+
+
+FOR_STUDENTS = (check, progress)
 
 
 def _begin(options: argparse.Namespace) -> None:
@@ -206,6 +245,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("assignments", nargs=how_many, metavar="ASSIGNMENT")
         return sub
 
+    sub = add(check)
+    sub.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    sub.add_argument("--student", default="", help="the name to write into the zip")
+    add(progress).add_argument("folder", type=Path, nargs="?", default=".", metavar="FOLDER")
     add(sync, "*")
     add(release, "*")
     sub = add(reference, "*")
@@ -227,6 +270,16 @@ def _parser() -> argparse.ArgumentParser:
     _let_run(sub)
     add(new).add_argument("assignment", metavar="ASSIGNMENT")
     add(wheel).add_argument("--output", type=Path, default="dist", help="folder (default: dist)")
+    sub = add(publish)
+    sub.add_argument("folder", type=Path, metavar="DIR")
+    sub.add_argument("assignments", nargs="*", metavar="ASSIGNMENT")
+    sub.add_argument("--repository", default="", metavar="URL", help="where students will find it")
+    sub.add_argument("--branch", default="main", help="its branch (default: main)")
+    sub.add_argument(
+        "--package", default="", metavar="ADDRESS",
+        help="where notebooks get the package: a name on an index, the address of a wheel or of a "
+        "git repository (default: the wheel in the repository)",
+    )  # fmt: skip
     add(report, "+")
     return parser
 

@@ -3,6 +3,7 @@
 import csv
 import errno
 import lzma
+import os
 import pickle
 import shutil
 import sys
@@ -20,6 +21,7 @@ from filelock import FileLock
 
 from autograder.errors import UserError
 
+DATA = "GRADIENT_CHECK_DATA"  # the variable that names the folder of the data
 SHARED = Path(sys.prefix) / "share" / "gradient-check"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 UNFINISHED = ".tmp-"  # how names begin of what a process that was killed may leave
@@ -53,10 +55,14 @@ class Stored:
 def roots(root: str | Path | None = None) -> tuple[Path, ...]:
     """Return the folders that data is looked for in; it is put into the first one.
 
-    They are a cache of the user's, and the folder of all who use this Python, submissions
-    that are graded among them; or the one that is given.
+    They are a cache of the user's (GRADIENT_CHECK_DATA in the environment names another folder),
+    and the folder of all who use this Python, submissions that are graded among them; or the one
+    that is given.
     """
-    return (Path(root).expanduser(),) if root else (Path(pooch.os_cache("gradient-check")), SHARED)
+    if root:
+        return (Path(root).expanduser(),)
+    own = os.environ.get(DATA) or pooch.os_cache("gradient-check")
+    return Path(own).expanduser(), SHARED
 
 
 def kept(place: str, root: str | Path | None = None) -> Path:

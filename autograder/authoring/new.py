@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.authoring.wheel import of_project
 from autograder.errors import UserError
-from autograder.sandbox import package
 
 TEMPLATE = Path(__file__).parent / "template"
 EXAMPLE = "a0_squared_error"  # the assignment that the template is
@@ -28,7 +28,7 @@ def new(course: Path, assignment: str) -> Iterator[Path]:
     config = course / "nbgrader_config.py"
     if not config.exists():
         course.mkdir(parents=True, exist_ok=True)
-        config.write_text((package.CLONE / config.name).read_text())
+        config.write_text(of_project(config.name).read_text())
         yield config.relative_to(course)
     for file in sorted(path for path in TEMPLATE.rglob("*") if path.suffix in (".py", ".diff")):
         name = str(file.relative_to(TEMPLATE)).replace(EXAMPLE, assignment)

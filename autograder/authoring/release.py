@@ -17,6 +17,10 @@ GRADED = (  # what can be done about it
     "hand, with `nbgrader db assignment remove NAME --force`, and release and grade again."
 )
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {  # for front ends and converters that look before a kernel has said so
+    "name": "python", "file_extension": ".py", "mimetype": "text/x-python",
+    "codemirror_mode": {"name": "ipython", "version": 3}, "pygments_lexer": "ipython3",
+}  # fmt: skip
 
 
 def sync(assignment: AssignmentFolders) -> Path:
@@ -43,7 +47,8 @@ def sync(assignment: AssignmentFolders) -> Path:
             )
         notebook = combine_inputs_with_outputs(notebook, before)
     kernel = notebook.metadata.get("kernelspec", KERNEL)
-    notebook.metadata = {"kernelspec": kernel, SYNCED: digest(notebook)}
+    synced = digest(notebook)
+    notebook.metadata = {"kernelspec": kernel, "language_info": LANGUAGE, SYNCED: synced}
     for cell in notebook.cells:
         cell.metadata = {k: v for k, v in cell.metadata.items() if k == "nbgrader"}
         if cell.cell_type == "code":

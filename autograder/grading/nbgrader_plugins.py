@@ -23,7 +23,7 @@ from autograder.grading import notebooks, released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.export import QuotedCsv
-from autograder.grading.prepare import read_submission, released_notebook
+from autograder.grading.prepare import graded_on_real, read_submission, released_notebook
 from autograder.grading.repair import beside
 from autograder.grading.sanitize import SanitizeSubmission, shown
 from autograder.grading.verdicts import judge_notebook
@@ -174,7 +174,10 @@ class RepairingExporter(NotebookExporter):
         release = coursedir.format_path(coursedir.release_directory, ".", assignment)
         original = released_notebook(Path(release) / path.name)
         needs = beside.wanted(resources["source"])
-        repaired, _, _ = read_submission(path.parent, path.stem, original, needs)
+        repaired, _, _ = read_submission(
+            path.parent, path.stem, original, needs,
+            real=lambda: graded_on_real(load_references(resources["source"])),
+        )  # fmt: skip
         return super().from_notebook_node(repaired.notebook, resources, **kwargs)
 
     def _source(self, assignment: str) -> str:

@@ -6,7 +6,7 @@ own files. What comes out can be run anywhere; it is notebooks and files, as byt
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from autograder.grading.notebooks import NOTES, grade_id
 from autograder.grading.repair import NotebookNotFound, Repaired, beside
 from autograder.grading.repair.submitted import time_of
 from autograder.notebook import cases
+from autograder.notebook.artifacts import REAL
 from autograder.notebook.cases import RecordedCheck
 from autograder.sandbox.limits import Limits
 
@@ -141,6 +142,7 @@ def _prepared(
             beside.wanted(assignment.folders.source),
             unpacked,
             place,
+            lambda: graded_on_real(assignment.references),
         )
         moved |= others
         read.append(path)
@@ -164,12 +166,14 @@ def read_submission(
     needs: Sequence[str] = (),
     notes: Sequence[str] = (),
     named: Path | None = None,
+    real: Callable[[], bool] = lambda: True,
 ) -> tuple[Repaired, Path | None, dict[str, Path]]:
     """Read and repair a submitted notebook; what was repaired is said in its first cell.
 
     `needs` are files that it reads, `notes` what was said before, `named` the folder as people
-    know it. Returns the notebook, the file it was read from, and files by the paths where it
-    looks for them. If there is no notebook, that is what it says.
+    know it, and `real` says whether there are cases of real data. Returns the notebook, the file
+    it was read from, and files by the paths where it looks for them. If there is no notebook, that
+    is what it says.
     """
     moved = dict[str, Path]()
     try:
@@ -178,7 +182,8 @@ def read_submission(
         if place or not all((folder / need).is_file() for need in needs):
             moved, said = beside.moved(files.in_folder(folder), place, needs)
             renamed = (*renamed, *said)
-        renamed = (*notes, *renamed)
+        trained = beside.trained_on_real({n: moved.get(n, folder / n) for n in needs}, real)
+        renamed = (*notes, *renamed, *trained)
     except NotebookNotFound as error:
         path, renamed = None, ()
         why = " ".join([str(error), *notes]).rstrip(".")
@@ -191,12 +196,17 @@ def read_submission(
         else:
             repaired = Repaired(repaired.notebook, (*renamed, *repaired.notes))
     if sentences := _sentences(repaired):
-        text = "**Repaired before grading**\n\n" + "\n".join(f"- {line}" for line in sentences)
+        text = "**Noted before grading**\n\n" + "\n".join(f"- {line}" for line in sentences)
         repaired.notebook.cells.insert(0, new_markdown_cell(text, id="repaired"))
         repaired.notebook.metadata[NOTES] = {
             "notes": list(sentences), "unreadable": repaired.unreadable,
         }  # fmt: skip
     return repaired, path, moved
+
+
+def graded_on_real(references: Mapping[str, RecordedCheck]) -> bool:
+    """Say whether references hold cases of real data (`autograder reference --real`)."""
+    return any(case.name == REAL for check in references.values() for case in check.cases)
 
 
 def _steps(course: Course, which: str) -> list[Preprocessor]:

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,7 @@ from IPython.display import Code, display
 
 from autograder import CHALLENGE_FILE, __version__, assignments
 from autograder.errors import UserError
-from autograder.notebook import cases, evidence, mark, table
+from autograder.notebook import cases, evidence, hand_in, manners, mark, progress, table
 from autograder.notebook.by_hand import by_hand
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.evidence import Outcome, clip
@@ -59,8 +60,11 @@ class Checker:
         self._cell = 0  # in which it was seen
         if shell := get_ipython():
             _Name.keep(shell, self)
-            if os.environ.get("NBGRADER_EXECUTION") == "validate":
+            mode = os.environ.get("NBGRADER_EXECUTION")
+            if mode == "validate":
                 mark.leave_out(shell)
+            elif not mode:
+                manners.mind(shell)
 
     def public(self, name: str, function: Callable[..., Any], *more: Callable[..., Any]) -> None:
         """Run the public cases of a check on what a student wrote, and draw what was found.
@@ -75,7 +79,9 @@ class Checker:
         check = self._check(cases.load_public(assignments.find(self.assignment)), name)
         called = calls(self.assignment, name, (function, *more))
         verdict = judge(check, observe_check(check, called), reveal=True)
-        display(table.bundle(verdict), raw=True)
+        if not mode:
+            progress.keep(self.assignment, verdict)
+        _show(table.bundle(verdict))
         if mode == "validate" and verdict.fraction < 1:
             raise CheckFailed(f"{name}: {verdict.reason}")
 
@@ -84,6 +90,32 @@ class Checker:
         if os.environ.get("NBGRADER_EXECUTION") != "autograde":
             said = __version__, self.assignment, device, data, f"files in {Path.cwd()}"
             print(f"Gradient Check {' · '.join(said)}")
+
+    def hand_in(self, student: str = "") -> None:
+        """Show what you would hand in and what is missing, and write it into one zip.
+
+        The notebook runs from top to bottom in a fresh process first, as it will when it is
+        graded. `student` is the name to write into the zip, if nobody else knows it.
+        """
+        if os.environ.get("NBGRADER_EXECUTION"):
+            return
+        folder = Path.cwd()
+        try:
+            looked = hand_in.look(hand_in.find(self.assignment, folder), folder, _say)
+        except UserError as problem:
+            print(*problem.sentences, sep="\n")
+            return
+        _show(looked.grid().bundle())
+        path = hand_in.write(looked, folder, student)
+        when = ""
+        if saved := looked.notebook.path:
+            when = f" as you saved it at {datetime.fromtimestamp(saved.stat().st_mtime):%H:%M}"
+        print(f"Hand in {path.name}: the notebook{when}, and its files.")
+
+    def progress(self) -> None:
+        """Show how far you are with each assignment of the course."""
+        if not os.environ.get("NBGRADER_EXECUTION"):
+            _show(progress.show(Path.cwd()).bundle())
 
     def show_code(self, name: str) -> None:
         """Show how a check calls what a student wrote."""
@@ -238,6 +270,20 @@ def _identity(value: Any) -> Any:
     if isinstance(value, dict):
         return tuple((name, _identity(item)) for name, item in value.items())
     return repr(value)
+
+
+def _show(bundle: Mapping[str, str]) -> None:
+    """Display a table, or print it if no front end is there: `python notebook.py`."""
+    if get_ipython():
+        display(bundle, raw=True)
+    else:
+        print(bundle["text/plain"])
+
+
+def _say(done: int, total: int) -> None:
+    print(f"Running all cells in a fresh process: {done} of {total}.", end="\r", flush=True)
+    if done == total:
+        print()
 
 
 def _in_words(error: BaseException) -> str:

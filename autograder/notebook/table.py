@@ -1,13 +1,16 @@
-"""A verdict as a small table: HTML in a notebook, plain text elsewhere."""
+"""A verdict as a small table: HTML in a notebook, plain text elsewhere.
+
+Colours only underline what the text says. Where text is coloured, it is white on a colour, which
+reads on a light and on a dark page.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from html import escape
 
+from autograder.notebook.grid import BAD, CELL, GOOD, PLAIN, Mark
 from autograder.notebook.judge import NOT_WRITTEN, CaseVerdict, Verdict
 
-_CELL = "text-align:left;padding:2px 14px 2px 0"
-_PASS, _FAIL = "#1a7f37", "#cf222e"
 _MEASURE = "|found - expected| / (|expected| + a little), so that it is not huge beside a 0"
 _ABOUT = {"largest relative error": f' title="{_MEASURE}"'}
 
@@ -19,17 +22,17 @@ def bundle(verdict: Verdict) -> dict[str, str]:
 
 def html(verdict: Verdict, heading: str = "") -> str:
     """Draw a verdict in colours that read on a light and on a dark page."""
-    colour = _PASS if verdict.fraction == 1 else _FAIL
+    colour = GOOD if verdict.fraction == 1 else BAD
     parts = [
-        f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px">',
-        f'<div><b style="color:{colour}">{escape(heading or _heading(verdict))}</b>'
-        f" &nbsp;{escape(verdict.title)}</div>",
+        f'<div style="border-left:4px solid {colour};padding:2px 0 2px 12px;overflow-x:auto">',
+        f"<div><b>{escape(heading or _heading(verdict))}</b> &nbsp;{escape(verdict.title)}</div>",
     ]
     if verdict.cases and not _unwritten(verdict):
         labels = ["", "case", "largest relative error", "tolerance"]
         labels += ["what was found"] if any(case.reason for case in verdict.cases) else []
         head = "".join(
-            f'<th style="{_CELL}"{_ABOUT.get(label, "")}>{label}</th>' for label in labels
+            f'<th scope="col" style="{CELL}"{_ABOUT.get(label, "")}>{label}</th>'
+            for label in labels
         )
         rows = "".join(map(_row, _without_repeats(verdict.cases)))
         parts.append(f'<table style="margin:4px 0"><tr>{head}</tr>{rows}</table>')
@@ -76,11 +79,11 @@ def _heading(verdict: Verdict) -> str:
 
 
 def _row(case: CaseVerdict) -> str:
-    colour = _PASS if case.passed else _FAIL
+    colour = GOOD if case.passed else PLAIN if case.credit else BAD
     tolerance = _number(case.tolerance) if case.error is not None else ""
-    cells = [escape(case.about), _number(case.error), tolerance, escape(case.reason)]
-    mark = f'<td style="{_CELL};color:{colour}"><b>{_mark(case)}</b></td>'
-    return "<tr>" + mark + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    cells = [Mark(_mark(case), colour).html(), escape(case.about), _number(case.error), tolerance]
+    drawn = "".join(f'<td style="{CELL}">{cell}</td>' for cell in (*cells, escape(case.reason)))
+    return f"<tr>{drawn}</tr>"
 
 
 def _mark(case: CaseVerdict) -> str:

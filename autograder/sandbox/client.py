@@ -225,7 +225,8 @@ def begin(settings: Settings) -> WarmProcess:
 
     Raises SandboxError.
     """
-    hidden = str(package.CLONE), str(settings.source), *settings.hidden
+    clone = [str(package.CLONE)] if package.is_clone() else []  # else Python's folder of packages
+    hidden = *clone, str(settings.source), *settings.hidden
     paths = readable_paths(hidden) if settings.sandbox else ()
     with _turn:
         for others, process in list(_started.items()):  # nobody can ask for them any more

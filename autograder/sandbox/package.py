@@ -1,32 +1,53 @@
-"""The student's package: what is in the wheel, and all of the course that is in the sandbox."""
+"""What of a course is in the sandbox, and what is in its wheel."""
 
 import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
-CLONE = Path(__file__).parents[2]
-FOLDERS = (
-    "autograder/notebook", "autograder/sandbox", "autograder/assignments", "data_scripts",
-)  # fmt: skip
+CLONE = Path(__file__).parents[2]  # or, if the engine was installed, the folder of packages
+FOLDERS = "autograder/notebook", "autograder/sandbox", "data_scripts"
+ENGINE = "autograder/grading", "autograder/authoring"  # what only an instructor uses
 LESSONS, PUBLIC = "lesson", "public.safetensors"  # of an assignment's folder
 ADAPTERS = f"{LESSONS}/adapters.py"  # which checks import
 
 
+def is_clone() -> bool:
+    """Say whether the engine lies in a clone of its repository, and was not installed."""
+    return (CLONE / "pyproject.toml").is_file()
+
+
 def contents(source: Path = CLONE / "source") -> dict[str, Path]:
-    """Return the files of the package by their names in it.
+    """Return the files that notebooks and kernels need, by their names in the package.
 
     The engine's are those of this clone, the assignments' those of a course's `source` folder.
     """
-    inside = [CLONE / "autograder", *(CLONE / name for name in FOLDERS)]
-    found = {path: path.relative_to(CLONE) for path in inside[0].glob("*.py")}
-    found |= {path: path.relative_to(CLONE) for folder in inside[1:] for path in folder.rglob("*")}
+    modules = [CLONE / "autograder", CLONE / "autograder" / "assignments"]
+    found = {path: path.relative_to(CLONE) for folder in modules for path in folder.glob("*.py")}
+    found |= _inside(FOLDERS)
     for folder in source.iterdir() if source.is_dir() else ():
         for path in (folder / PUBLIC, *(folder / LESSONS).rglob("*")):
             found[path] = "autograder/assignments" / path.relative_to(source)
+    return _by_name(found)
+
+
+def distributed(source: Path = CLONE / "source") -> dict[str, Path]:
+    """Return the files of the wheel by name: the contents, and the engine that grades.
+
+    The engine has no answer in it. An instructor who installs the wheel can run a course.
+    """
+    return {**contents(source), **_by_name(_inside(ENGINE))}
+
+
+def _inside(folders: Sequence[str]) -> dict[Path, Path]:
+    paths = (path for name in folders for path in (CLONE / name).rglob("*"))
+    return {path: path.relative_to(CLONE) for path in paths}
+
+
+def _by_name(found: Mapping[Path, PurePath]) -> dict[str, Path]:
     names = {name.as_posix(): path for path, name in found.items() if path.is_file()}
     return {name: names[name] for name in sorted(names) if not _is_left_over(name)}
 

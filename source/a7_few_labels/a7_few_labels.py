@@ -29,14 +29,30 @@
 # %% [markdown]
 # ## Set-up
 #
-# Run this first, in JupyterLab or in Colab. In Colab, upload the file `autograder-….whl` that your teacher gave you with the notebook (folder icon on the left) before you run it.
+# Run these two cells first, in JupyterLab, Colab, Kaggle or VS Code. The first installs the course's package, or updates it. If your teacher gave you a file `gradient_check-….whl`, put it beside this notebook before you run it (in Colab: the folder icon on the left).
+
+# %%
+COURSE, VERSION = "gradient-check", ""  # where the course's package is, and which one will do
+import subprocess
+import sys
+from glob import glob
+
+places = ".", "..", "/content", "/kaggle/input/*"
+wheels = [wheel for place in places for wheel in glob(f"{place}/gradient?check*.whl")]
+sys.path[:0] = wheels  # Python can import from them, whatever they are called
+try:
+    import autograder.set_up
+except ImportError:
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", COURSE]
+    subprocess.run(pip, capture_output=True)
+try:
+    import autograder.set_up
+except ImportError:
+    print(f"No {COURSE}: check your connection, or put gradient_check-….whl beside this notebook.")
+else:
+    autograder.set_up.ready(COURSE, VERSION, wheels)
 
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
-from importlib.util import find_spec
-
-if find_spec("autograder") is None:  # in Colab, or in a new environment
-    # %pip install -q autograder-*.whl
-
 import math
 import time
 from collections import OrderedDict
@@ -1096,3 +1112,9 @@ print("labels, seed, frozen, fine-tuned\n" + Path("runs.csv").read_text())
 # - Bouthillier et al., [Accounting for variance in machine learning benchmarks](https://arxiv.org/abs/2103.03098), MLSys 2021.
 # - Kapoor and Narayanan, [Leakage and the reproducibility crisis in machine-learning-based science](https://doi.org/10.1016/j.patter.2023.100804), Patterns 2023: eight forms of leakage.
 # - Shi et al., [Long-tail learning with foundation models: heavy fine-tuning hurts](https://arxiv.org/abs/2309.10019), ICML 2024.
+
+# %%
+# not run when graded
+# Save the notebook first. This runs it in a fresh process, shows what is missing, and writes the
+# zip to hand in; check.progress() shows how far you are in the whole course.
+check.hand_in()

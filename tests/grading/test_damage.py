@@ -143,7 +143,7 @@ def test_a_repair_is_told_at_the_top_of_the_feedback(graded):
     for name in WHOLE:
         folder = course.assignment(A1).autograded(name)
         first = json.loads((folder / f"{A1}.ipynb").read_text())["cells"][0]
-        if "Repaired before grading" in "".join(first["source"]):
+        if "Noted before grading" in "".join(first["source"]):
             told.add(name)
     assert told == WHOLE.keys() - QUIET
 

@@ -444,7 +444,7 @@ def test_what_was_repaired_is_said_in_the_first_cell(example):
     restored = f"{CHECK}: this cell was missing; it was put back."
     assert (read, repaired.notes) == (path, (renamed, restored))
     assert repaired.notebook.cells[0].source == (
-        f"**Repaired before grading**\n\n- {renamed}\n- {restored}"
+        f"**Noted before grading**\n\n- {renamed}\n- {restored}"
     )
     assert repaired.notebook.metadata[NOTES] == {"notes": [renamed, restored], "unreadable": ""}
 

@@ -29,6 +29,7 @@ def shown(monkeypatch):
     """Collect what is displayed."""
     bundles = []
     monkeypatch.setattr(check, "display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr(check, "_show", bundles.append)
     return bundles
 
 

@@ -1,8 +1,14 @@
 """A figure for people: shown in the end, and not drawn while a notebook is graded."""
 
+import base64
+import sys
+
+import matplotlib.pyplot as plt
 import pytest
 
-from autograder.notebook.plots.figure import COLOURS, figure, for_people
+from autograder.notebook.plots.figure import COLOURS, describe, figure, for_people
+
+figure_module = sys.modules[figure.__module__]
 
 
 def test_a_figure_has_its_size_and_is_shown_when_all_is_drawn(drawn):
@@ -49,3 +55,29 @@ def test_colours_differ_in_how_bright_they_are_too():
     bright = [sum(int(c[i : i + 2], 16) * w for i, w in ((1, 0.3), (3, 0.59), (5, 0.11)))
               for c in COLOURS]  # fmt: skip
     assert min(abs(a - b) for a in bright for b in bright if a != b) > 5
+
+
+def test_a_figure_is_described_for_those_who_cannot_see_it():
+    figure_, (left, right) = plt.subplots(1, 2)
+    left.plot([1, 2], label="training")
+    left.plot([2, 1], label="validation")
+    left.set(xlabel="epoch", ylabel="loss", title="the bad run")
+    right.imshow([[1, 2]])
+    said = "Plot: the bad run, loss against epoch, training, validation; image"
+    assert describe(figure_) == said
+    plt.close(figure_)
+
+
+def test_a_notebook_shows_a_picture_with_its_description(monkeypatch):
+    shown = []
+    monkeypatch.setattr(figure_module, "get_ipython", lambda: "a shell")
+    monkeypatch.setattr(
+        figure_module, "display", lambda data, metadata, raw: shown.append((data, metadata))
+    )
+    with figure(3, 2) as axes:
+        axes.set(title="a title")
+        axes.plot([1, 2])
+    ((data, metadata),) = shown
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == data["text/plain"] == "Plot: a title"
+    assert not plt.get_fignums()

@@ -5,6 +5,27 @@
 #
 # **Time** 10 minutes · **Hardware** any laptop · **Points** 5
 
+# %%
+COURSE, VERSION = "gradient-check", ""  # where the course's package is, and which one will do
+import subprocess
+import sys
+from glob import glob
+
+places = ".", "..", "/content", "/kaggle/input/*"
+wheels = [wheel for place in places for wheel in glob(f"{place}/gradient?check*.whl")]
+sys.path[:0] = wheels  # Python can import from them, whatever they are called
+try:
+    import autograder.set_up
+except ImportError:
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", COURSE]
+    subprocess.run(pip, capture_output=True)
+try:
+    import autograder.set_up
+except ImportError:
+    print(f"No {COURSE}: check your connection, or put gradient_check-….whl beside this notebook.")
+else:
+    autograder.set_up.ready(COURSE, VERSION, wheels)
+
 # %% nbgrader={"grade": false, "grade_id": "setup", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import torch
 

@@ -6,12 +6,13 @@ archives. Nothing is guessed of what a file holds: its name has to hold the one 
 
 import re
 import zipfile
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from autograder.grading import files
+from autograder.notebook.artifacts import REAL, trained_on
 from autograder.notebook.evidence import clip
 from data_scripts.fetch import UnsafeArchive, extract
 
@@ -44,6 +45,16 @@ def moved(
                 among = f", one of {len(alike)} files with similar names" if len(alike) > 1 else ""
                 notes.append(f"The file {name} was handed in as {clip(alike[0])}{among}.")
     return {n: found[there] for n, there in beside.items() if n not in found}, notes
+
+
+def trained_on_real(found: Mapping[str, Path], real: Callable[[], bool]) -> list[str]:
+    """Return a note on each file that was trained on real data, unless that is what is graded."""
+    return [
+        f"The file {name} says that it was trained on real data, and this class is graded on drawn "
+        "data: its predictions are worth little. Train it with REAL = False."
+        for name, path in found.items()
+        if trained_on(path) == REAL and not real()
+    ]
 
 
 def _rank(other: str, name: str, before: str) -> tuple:
