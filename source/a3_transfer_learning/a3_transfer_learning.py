@@ -156,13 +156,14 @@ plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 #
 # ### Depthwise separable convolution
 #
-# An ordinary $k \times k$ convolution combines all positions of the window and all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and does not mix channels. A **pointwise** convolution, $1 \times 1$, mixes the channels at each position. The idea grew out of Inception, whose modules have a few parallel branches; Xception, an "extreme Inception", has one for each channel:
+# An ordinary $k \times k$ convolution combines all positions of the window and all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and does not mix channels. A **pointwise** convolution, $1 \times 1$, mixes the channels at each position. A module of Inception has a few parallel branches; Xception, "extreme Inception", has one for each channel:
 #
 # ```
 # Inception                          Xception, MobileNet
-#   ┌─ 1×1 ─ 3×3 ─┐                    ┌─ k×k on channel 1 ─┐
-# x ├─ 1×1 ─ 5×5 ─┤ concatenate      x ├─ k×k on channel 2 ─┤ concatenate ─ 1×1
-#   └─ 1×1 ───────┘                    └─ …                 ┘
+#   ┌─ 1×1 ────────┐                   ┌─ k×k on channel 1 ─┐
+# x ├─ 1×1 ── 3×3 ─┤ concatenate     x ├─ k×k on channel 2 ─┤ concatenate ── 1×1
+#   ├─ 1×1 ── 5×5 ─┤                   ├─ …                 ─┤
+#   └─ pool ─ 1×1 ─┘                   └─ k×k on channel C ─┘
 # ```
 #
 # **Task** (15 min, medium). Write the block.
