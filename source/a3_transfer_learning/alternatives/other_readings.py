@@ -45,15 +45,18 @@ def extract_features(module, images, prepare, batch_size=100, device="cpu"):
     return out
 
 
-class EarlyStopping:
-    def __init__(self, patience, min_delta=0.0):
-        self.patience, self.min_delta, self.losses = patience, min_delta, []
+class Monitor:
+    def __init__(self, model, optimiser, patience, lower_after, factor):
+        self.model, self.optimiser, self.losses = model, optimiser, []
+        self.patience, self.lower_after, self.factor = patience, lower_after, factor
+        self.first_rates = [group["lr"] for group in optimiser.param_groups]
+        self.lowered, self.best = 0, None
 
     @property
     def best_epoch(self):
         best, found = float("inf"), 0
         for epoch, loss in enumerate(self.losses, start=1):
-            if loss < best - self.min_delta:
+            if loss < best:
                 best, found = loss, epoch
         return found
 
@@ -63,20 +66,19 @@ class EarlyStopping:
 
     def step(self, loss):
         self.losses.append(loss)
-        return torch.tensor(len(self.losses) - self.best_epoch >= self.patience)
+        waited = len(self.losses) - self.best_epoch
+        if not waited:
+            self.best = deepcopy(self.model)
+        elif not waited % self.lower_after:
+            self.lowered += 1
+        rates = zip(self.optimiser.param_groups, self.first_rates, strict=True)
+        for group, rate in rates:
+            group["lr"] = rate * self.factor**self.lowered
+        return torch.tensor(waited >= self.patience)
 
-
-class BestCheckpoint:
-    def __init__(self):
-        self.best, self.loss = None, torch.inf
-
-    def update(self, loss, model):
-        if loss < self.loss:
-            self.best, self.loss = deepcopy(model), loss
-
-    def restore(self, model):
+    def restore(self):
         if self.best is not None:
-            model.load_state_dict(self.best.state_dict())
+            self.model.load_state_dict(self.best.state_dict())
 
 
 def split_by_domain(domains, recordings, dev, test, seed=0):

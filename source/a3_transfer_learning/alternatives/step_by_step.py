@@ -27,16 +27,6 @@ class DepthwiseSeparable(nn.Module):
         return x
 
 
-def separable_parameters(c_in, c_out, k, bias):
-    n = 0
-    n += c_in * k**2
-    n += c_in * c_out
-    if bias:
-        n += c_in
-        n += c_out
-    return n
-
-
 class ResidualBlock(nn.Module):
     def __init__(self, c_in, c_out, stride=1):
         super().__init__()
@@ -57,25 +47,6 @@ class ResidualBlock(nn.Module):
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x))
         return F.relu(x + shortcut)
-
-
-def residual_parameters(c_in, c_out, stride):
-    convolutions = [c_in * c_out * 9, c_out * c_out * 9]
-    norms = [2 * c_out, 2 * c_out]
-    if stride == 1 and c_in == c_out:
-        return sum(convolutions) + sum(norms)
-    return sum(convolutions) + sum(norms) + c_in * c_out + 2 * c_out
-
-
-def make_classifier(backbone, num_classes):
-    import copy
-
-    model = Classifier(copy.deepcopy(backbone.module), None)
-    model.head = nn.Sequential()
-    model.head = nn.Linear(backbone.width, num_classes)
-    for parameter in model.parameters():
-        parameter.requires_grad = True
-    return model
 
 
 def freeze(module):
@@ -123,70 +94,45 @@ def parameter_groups(model, backbone_lr, head_lr):
     return groups
 
 
-class EarlyStopping:
-    def __init__(self, patience, min_delta=0.0):
+class Monitor:
+    def __init__(self, model, optimiser, patience, lower_after, factor):
+        self.model = model
+        self.optimiser = optimiser
         self.patience = patience
-        self.min_delta = min_delta
+        self.lower_after = lower_after
+        self.factor = factor
         self.epoch = 0
         self.count = 0
+        self.count_for_rate = 0
         self.best_loss = float("inf")
         self.best_epoch = 0
+        self.bytes = None
 
     def step(self, loss):
+        import io
+
         self.epoch = self.epoch + 1
-        if loss < self.best_loss - self.min_delta:
+        if loss < self.best_loss:
             self.best_loss = loss
             self.best_epoch = self.epoch
             self.count = 0
+            self.count_for_rate = 0
+            self.bytes = io.BytesIO()
+            torch.save(self.model.state_dict(), self.bytes)
             return False
         self.count = self.count + 1
-        return not self.count < self.patience
-
-
-class ReduceOnPlateau:
-    def __init__(self, optimiser, factor, patience, min_delta=0.0, min_lr=0.0):
-        self.optimiser = optimiser
-        self.factor = factor
-        self.patience = patience
-        self.min_delta = min_delta
-        self.min_lr = min_lr
-        self.best = None
-        self.count = 0
-
-    def step(self, loss):
-        better = loss == loss and (self.best is None or loss < self.best - self.min_delta)
-        if better:
-            self.best = loss
-            self.count = 0
-        else:
-            self.count += 1
-        if self.count == self.patience:
-            self.count = 0
+        self.count_for_rate = self.count_for_rate + 1
+        if self.count_for_rate == self.lower_after:
+            self.count_for_rate = 0
             for i in range(len(self.optimiser.param_groups)):
                 new = self.optimiser.param_groups[i]["lr"] * self.factor
-                if new < self.min_lr:
-                    new = self.min_lr
                 self.optimiser.param_groups[i]["lr"] = new
+        return not self.count < self.patience
 
-
-class BestCheckpoint:
-    def __init__(self):
-        self.losses = []
-        self.bytes = None
-
-    def update(self, loss, model):
-        import io
-
-        seen = [value for value in self.losses if value == value]
-        self.losses.append(loss)
-        if loss == loss and (not seen or loss < min(seen)):
-            self.bytes = io.BytesIO()
-            torch.save(model.state_dict(), self.bytes)
-
-    def restore(self, model):
+    def restore(self):
         if self.bytes is not None:
             self.bytes.seek(0)
-            model.load_state_dict(torch.load(self.bytes))
+            self.model.load_state_dict(torch.load(self.bytes))
 
 
 def split_by_domain(domains, recordings, dev, test, seed=0):

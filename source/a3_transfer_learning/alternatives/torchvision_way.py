@@ -20,11 +20,6 @@ class DepthwiseSeparable(nn.Sequential):
         self.add_module("pointwise", nn.Conv2d(c_in, c_out, 1, **same))
 
 
-def separable_parameters(c_in, c_out, k, bias):
-    block = DepthwiseSeparable(c_in, c_out, k, bias=bias)
-    return sum(p.numel() for p in block.parameters())
-
-
 class ResidualBlock(nn.Module):
     def __init__(self, c_in, c_out, stride=1):
         super().__init__()
@@ -47,18 +42,6 @@ class ResidualBlock(nn.Module):
         out = self.bn2(self.conv2(out))
         out += self.projection(x)
         return self.relu(out)
-
-
-def residual_parameters(c_in, c_out, stride):
-    return sum(p.numel() for p in ResidualBlock(c_in, c_out, stride).parameters())
-
-
-def make_classifier(backbone, num_classes):
-    from copy import deepcopy
-
-    head = nn.Linear(in_features=backbone.width, out_features=num_classes)
-    nn.init.zeros_(head.bias)
-    return Classifier(backbone=deepcopy(backbone.module), head=head)
 
 
 def freeze(module):
@@ -93,58 +76,33 @@ def parameter_groups(model, backbone_lr, head_lr):
     ]
 
 
-class EarlyStopping:
-    def __init__(self, patience, min_delta=0.0):
-        import math
+class Monitor:
+    def __init__(self, model, optimiser, patience, lower_after, factor):
+        import numpy as np
 
-        self.patience = patience
-        self.min_delta = min_delta
+        self.model, self.patience = model, patience
+        self.schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimiser, factor=factor, patience=lower_after - 1, threshold=0.0, eps=0.0
+        )
         self.losses = []
-        self.best_loss = math.inf
+        self.best_loss = np.inf
         self.best_epoch = 0
-        self.bad = 0
+        self.kept = {}
 
     def step(self, loss):
         import numpy as np
 
         self.losses.append(loss)
-        if not np.isnan(loss) and self.best_loss - loss > self.min_delta:
-            self.best_loss = loss
-            self.best_epoch = len(self.losses)
-            self.bad = 0
-        else:
-            self.bad += 1
-        return self.bad >= self.patience
+        self.schedule.step(loss)
+        if not np.isnan(loss) and np.nanargmin(self.losses) == len(self.losses) - 1:
+            self.best_loss, self.best_epoch = loss, len(self.losses)
+            state = self.model.state_dict()
+            self.kept = {name: tensor.detach().clone() for name, tensor in state.items()}
+        return len(self.losses) - self.best_epoch >= self.patience
 
-
-class ReduceOnPlateau(torch.optim.lr_scheduler.ReduceLROnPlateau):
-    def __init__(self, optimiser, factor, patience, min_delta=0.0, min_lr=0.0):
-        super().__init__(
-            optimiser,
-            factor=factor,
-            patience=patience - 1,
-            threshold=min_delta,
-            threshold_mode="abs",
-            min_lr=min_lr,
-        )
-
-
-class BestCheckpoint:
-    def __init__(self):
-        self.kept = {}
-        self.loss = None
-
-    def update(self, loss, model):
-        import math
-
-        if math.isnan(loss) or (self.loss is not None and loss >= self.loss):
-            return
-        self.loss = loss
-        self.kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-    def restore(self, model):
+    def restore(self):
         with torch.no_grad():
-            for name, tensor in model.state_dict().items():
+            for name, tensor in self.model.state_dict().items():
                 if name in self.kept:
                     tensor.copy_(self.kept[name])
 

@@ -1,6 +1,6 @@
 """Transfer learning: what its exercises promise, topic by topic as in the notebook."""
 
 TOPICS = (
-    "preprocessing", "blocks", "classifier", "features", "probe", "fine_tuning", "domains",
+    "preprocessing", "blocks", "freezing", "features", "probe", "fine_tuning", "domains",
     "intervals",
 )  # fmt: skip

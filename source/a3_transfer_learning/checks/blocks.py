@@ -1,12 +1,9 @@
-"""Two blocks, depthwise separable and residual, and how many parameters they have."""
+"""Two blocks, depthwise separable and residual."""
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from torchvision.models.resnet import BasicBlock
 
 from autograder.authoring.checks import Cases, Declared, Draws, Oracle, Sketch, case, check
 
@@ -92,30 +89,6 @@ def separable(
 SEPARABLE = block_checks("separable", separable_cases, separable)
 
 
-def separable_size_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield inputs of `separable_parameters`."""
-    for name, k, bias in (("plain", 3, False), ("bias", 5, True), ("one_pixel", 1, False)):
-        c_in, c_out = rng.permutation(np.arange(3, 90))[:2].tolist()
-        about = f"{c_in} -> {c_out}, k = {k}{', bias' * bias}"
-        yield case(name, about, c_in=c_in, c_out=c_out, k=k, bias=bias)
-
-
-@check(
-    "separable_counts", "number of parameters of the separable block", {"count": "return"},
-    separable_size_cases,
-)  # fmt: skip
-def separable_count(c_in: int, c_out: int, k: int, bias: bool) -> dict[str, int]:
-    """Count the parameters of two convolutions of torch."""
-    depthwise = nn.Conv2d(c_in, c_in, k, groups=c_in, bias=bias)
-    pointwise = nn.Conv2d(c_in, c_out, 1, bias=bias)
-    return {"count": parameters(nn.Sequential(depthwise, pointwise))}
-
-
-def parameters(module: nn.Module) -> int:
-    """Count the parameters of a module."""
-    return sum(p.numel() for p in module.parameters())
-
-
 # The residual block
 
 
@@ -195,25 +168,3 @@ def residual(
 
 
 RESIDUAL = block_checks("residual", residual_cases, residual)
-
-
-def residual_size_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield inputs of `residual_parameters`."""
-    for name, same, stride in (("identity", True, 1), ("wider", False, 1), ("stride", True, 2)):
-        c_in, c_out = rng.permutation(np.arange(3, 90))[:2].tolist()
-        c_out = c_in if same else c_out
-        about = f"{c_in} -> {c_out}, stride {stride}"
-        yield case(name, about, c_in=c_in, c_out=c_out, stride=stride)
-
-
-@check(
-    "residual_counts", "number of parameters of the residual block", {"count": "return"},
-    residual_size_cases,
-)  # fmt: skip
-def residual_count(c_in: int, c_out: int, stride: int) -> dict[str, int]:
-    """Count the parameters of torchvision's block."""
-    shortcut = None
-    if stride != 1 or c_in != c_out:
-        convolution = nn.Conv2d(c_in, c_out, 1, stride, bias=False)
-        shortcut = nn.Sequential(convolution, nn.BatchNorm2d(c_out))
-    return {"count": parameters(BasicBlock(c_in, c_out, stride, shortcut))}

@@ -1,7 +1,6 @@
-"""Fine-tuning: parameter groups, early stopping, plateaus and checkpoints."""
+"""Fine-tuning: parameter groups, and a monitor of the validation loss."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from math import inf, nan
 
 import numpy as np
@@ -31,16 +30,14 @@ def group_rates(trainable: torch.Tensor, backbone_lr: float, head_lr: float) -> 
     return {"rates": rates * trainable}
 
 
-# Early stopping and plateaus
+# The monitor of the validation loss
 
 # What only one or two sequences can show weighs more.
-SUBTLE = {
-    "plateau", "small_steps", "slow_drift", "exactly", "nan", "nan_between", "large", "restart",
-}  # fmt: skip
+SUBTLE = {"ties", "tiny_steps", "nan", "nan_between", "large", "restart"}
 
 
-def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...]:
-    """Return names, abouts, validation losses, patience and min_delta.
+def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int], ...]:
+    """Return names, abouts, validation losses, and how many epochs to wait.
 
     Halves and quarters make ties exact.
     """
@@ -50,42 +47,47 @@ def sequences(rng: Draws) -> tuple[tuple[str, str, list[float], int, float], ...
     bad = rng.randint(2, 4)
     holes = [2.0, nan, 1.5, nan, nan, 1.25, *[nan] * bad, 1.0, nan, nan, nan, nan, 0.5]
     return (
-        ("falls", "falls in every epoch", fall, 3, 0.0),
-        ("rises", "falls, then rises", rise, 4, 0.0),
-        ("noisy", "falls with noise", noisy, 2, 0.01),
-        ("plateau", "equal values are no improvement", [2.0, 1.0, *[1.0] * 8, 0.5], 3, 0.0),
-        ("drift", "each fall smaller than min_delta", [4 - 0.125 * i for i in range(14)], 3, 0.25),
-        ("small_steps", "two small steps are not one", [4 - 0.125 * i for i in range(8)], 2, 0.25),
-        ("slow_drift", "too slow for min_delta", [4 - 0.0625 * i for i in range(14)], 3, 0.25),
-        ("small_rises", "rises smaller than min_delta", [2 + i % 3 / 8 for i in range(9)], 3, 0.25),
-        ("exactly", "falls by exactly min_delta", [4.0, 3.75, 3.5, 3.25, 3.0, 2.75], 2, 0.25),
-        ("nan", "nan here and there", holes, 4, 0.0),
-        ("only_nan", "nan from the first epoch", [nan] * 6, 4, 0.0),
+        ("falls", "falls in every epoch", fall, 3),
+        ("rises", "falls, then rises", rise, 4),
+        ("noisy", "falls with noise", noisy, 2),
+        ("ties", "equal values are no improvement", [2.0, 1.0, *[1.0] * 8, 0.5], 3),
+        ("tiny_steps", "a little is an improvement", [2 - i / 2**20 for i in range(6)], 3),
+        ("nan", "nan here and there", holes, 4),
+        ("only_nan", "nan from the first epoch", [nan] * 6, 4),
         ("nan_between", "nan among epochs without improvement",
-         [2.0, 2.5, nan, 2.75, 2.5, 2.75, 2.5, 2.25, 2.5], 3, 0.0),
-        ("nan_first", "nan, then falls", [nan, nan, 3.0, 2.0, 2.5, 2.25, 2.0], 3, 0.0),
+         [2.0, 2.5, nan, 2.75, 2.5, 2.75, 2.5, 2.25, 2.5], 3),
+        ("nan_first", "nan, then falls", [nan, nan, 3.0, 2.0, 2.5, 2.25, 2.0], 3),
         ("large", "losses of some thousands",
-         [2500.0, 2000.0, 2250.0, 1750.0, 1800.0, 1900.0], 2, 0.0),
-        ("single", "a single epoch", [round(float(rng.rand()), 3)], 2, 0.0),
-        ("impatient", "patience 1", [2.0, 1.5, 1.625, 1.25], 1, 0.0),
-        ("negative", "losses below zero", [-1.0, -1.5, -1.25, -1.5, -1.375, -2.0], 3, 0.125),
+         [2500.0, 2000.0, 2250.0, 1750.0, 1800.0, 1900.0], 2),
+        ("single", "a single epoch", [round(float(rng.rand()), 3)], 2),
+        ("impatient", "waits for one epoch", [2.0, 1.5, 1.625, 1.25], 1),
+        ("negative", "losses below zero", [-1.0, -1.5, -1.25, -1.5, -1.375, -2.0], 3),
         ("restart", "an improvement resets the count",
-         [2.0, 2.5, 2.25, 1.0, 1.5, 1.25, 0.5, 0.75, 0.625, 0.875, 0.75, 0.625], 3, 0.0),
+         [2.0, 2.5, 2.25, 1.0, 1.5, 1.25, 0.5, 0.75, 0.625, 0.875, 0.75, 0.625], 3),
     )  # fmt: skip
 
 
-def loss_cases(rng: Draws, names: Sequence[str]) -> Iterator[Sketch]:
-    """Yield sequences of losses, with the inputs of these names, in this order."""
-    for name, about, losses, patience, min_delta in sequences(rng):
-        inputs = {
-            "losses": losses, "patience": patience, "min_delta": min_delta,
-            "rates": [round(rng.uniform(0.01, 0.02), 5), 0.4], "min_lr": 0.003,
-            "factor": float(rng.choice([0.5, 0.2])),
-        }  # fmt: skip
-        yield case(name, about, 3 if name in SUBTLE else 1, **{key: inputs[key] for key in names})
+def stop_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield losses, and a patience; the rates are lowered sooner, or (patience 1) too late."""
+    for name, about, losses, patience in sequences(rng):
+        yield case(
+            name, about, 3 if name in SUBTLE else 1,
+            losses=losses, patience=patience, lower_after=patience - 1 or 3,
+        )  # fmt: skip
 
 
-def improvements(losses: list[float], min_delta: float) -> list[int]:
+def rate_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield losses, the rates of two groups, and when and by how much to lower them."""
+    for name, about, losses, lower_after in sequences(rng):
+        factor = float(rng.choice([0.5, 0.2]))
+        rates = [round(rng.uniform(0.01, 0.02), 5), 0.4]
+        yield case(
+            name, about, 3 if name in SUBTLE else 1,
+            losses=losses, rates=rates, lower_after=lower_after, factor=factor,
+        )  # fmt: skip
+
+
+def improvements(losses: list[float]) -> list[int]:
     """List the epochs (from 0) that improve: each is the next one below a threshold."""
     found, threshold = [], inf
     while True:
@@ -94,17 +96,17 @@ def improvements(losses: list[float], min_delta: float) -> list[int]:
         if not later:
             return found
         found.append(later[0])
-        threshold = losses[later[0]] - min_delta
+        threshold = losses[later[0]]
 
 
 @check(
-    "stopping", "when training stops, and its best epoch",
+    "monitor_stop", "when training stops, and its best epoch",
     {name: f"return.{name}" for name in ("epochs", "stopped", "best_epoch", "best_loss")},
-    partial(loss_cases, names=("losses", "patience", "min_delta")),
+    stop_cases,
 )  # fmt: skip
-def stopped(losses: list[float], patience: int, min_delta: float) -> dict[str, float]:
+def stopped(losses: list[float], patience: int, lower_after: int) -> dict[str, float]:
     """Find the first gap of `patience` epochs after an improvement, or after the start."""
-    marks = [-1, *improvements(losses, min_delta)]
+    marks = [-1, *improvements(losses)]
     following = [*marks[1:], len(losses) + patience]
     last, end = next(
         (mark, mark + patience)
@@ -119,21 +121,14 @@ def stopped(losses: list[float], patience: int, min_delta: float) -> dict[str, f
     }
 
 
-@check(
-    "plateau", "learning rates after each epoch", {"rates": "return"},
-    partial(loss_cases, names=("losses", "rates", "factor", "patience", "min_delta", "min_lr")),
-)  # fmt: skip
-def reduced(
-    losses: list[float], rates: list[float], factor: float, patience: int, min_delta: float,
-    min_lr: float,
-) -> Tensors:  # fmt: skip
+@check("monitor_rates", "learning rates after each epoch", {"rates": "return"}, rate_cases)
+def lowered(losses: list[float], rates: list[float], lower_after: int, factor: float) -> Tensors:
     """Let torch's scheduler do it; it waits for one epoch more than its patience says."""
     groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate} for rate in rates]
     optimiser = torch.optim.SGD(groups)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, factor=factor, patience=patience - 1, threshold=min_delta,
-        threshold_mode="abs", min_lr=min_lr, eps=0,
-    )  # fmt: skip
+        optimiser, factor=factor, patience=lower_after - 1, threshold=0, eps=0
+    )
     history = []
     for loss in losses:
         schedule.step(loss)
@@ -141,10 +136,7 @@ def reduced(
     return {"rates": torch.tensor(history, dtype=torch.float64)}
 
 
-# Checkpoints
-
-
-def checkpoint_cases(rng: Draws) -> Iterator[Sketch]:
+def weight_cases(rng: Draws) -> Iterator[Sketch]:
     """Yield losses by epoch; the best one is never where a naive copy would find it."""
     a, b, c = (0.5 + rng.rand(3)).round(3).tolist()
     for name, about, losses in (
@@ -161,7 +153,7 @@ def checkpoint_cases(rng: Draws) -> Iterator[Sketch]:
         yield case(name, about, 3 if subtle else 1, losses=losses, weight=normal(rng, 3))
 
 
-@check("checkpoint", "weights as restored, twice", {"weights": "return"}, checkpoint_cases)
+@check("monitor_weights", "weights as restored, twice", {"weights": "return"}, weight_cases)
 def restored(losses: list[float], weight: torch.Tensor) -> Tensors:
     """Add up: the weights start at `weight`, the means at 0, and each epoch adds 1."""
     start = torch.stack([weight, torch.zeros_like(weight)])

@@ -40,7 +40,6 @@ def _block(
         "output": output,
         "x": torch.zeros_like(x) if dx is None else dx,
         "weights": torch.cat([gradient.flatten() for gradient in flat]),
-        "count": sum(p.numel() for p in parameters),
     }
 
 
@@ -71,20 +70,6 @@ def _tiny_backbone(weights: Mapping[str, Tensor]) -> pretrained.Backbone:
     )
     module.load_state_dict(weights)
     return pretrained.Backbone("tiny", module.eval(), width, nn.Identity(), ())
-
-
-def classifier(make_classifier, weights, x, head_weight, head_bias):
-    """Return scores with a given head, the parameter count, and whether the backbone changed."""
-    backbone = _tiny_backbone(weights)
-    model = make_classifier(backbone, len(head_bias)).eval()
-    model.head.load_state_dict({"weight": head_weight, "bias": head_bias})
-    scores = model(x)
-    for tensor in model.backbone.state_dict().values():
-        tensor.add_(1)
-    after = backbone.module.state_dict()
-    unchanged = all(torch.equal(after[name], tensor) for name, tensor in weights.items())
-    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {"scores": scores, "count": count, "backbone_unchanged": int(unchanged)}
 
 
 def _classifier(backbone: nn.Module, head: nn.Module) -> nn.Module:
@@ -204,45 +189,49 @@ def groups(parameter_groups, trainable, backbone_lr, head_lr):
     return torch.tensor([rates[id(p)] for p in model.parameters()], dtype=torch.float64)
 
 
-def stopping(EarlyStopping, losses, patience, min_delta):
-    """Go through losses, epoch by epoch, until EarlyStopping says stop."""
-    stopper = EarlyStopping(patience, min_delta)
+def monitor_stop(Monitor, losses, patience, lower_after):
+    """Go through losses, epoch by epoch, until the monitor says stop."""
+    model = nn.Linear(1, 1)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    monitor = Monitor(model, optimiser, patience, lower_after, 0.5)
     epochs, stopped = 0, False
     while epochs < len(losses) and not stopped:
-        stopped = bool(stopper.step(losses[epochs]))
+        stopped = bool(monitor.step(losses[epochs]))
         epochs += 1
-    best_loss = min(float(stopper.best_loss), 1e9)  # infinity, if nothing was ever better
+    best_loss = min(float(monitor.best_loss), 1e9)  # infinity, if nothing was ever better
     return {"epochs": epochs, "stopped": int(stopped),
-            "best_epoch": stopper.best_epoch, "best_loss": best_loss}  # fmt: skip
+            "best_epoch": monitor.best_epoch, "best_loss": best_loss}  # fmt: skip
 
 
-def plateau(ReduceOnPlateau, losses, rates, factor, patience, min_delta, min_lr):
+def monitor_rates(Monitor, losses, rates, lower_after, factor):
     """Return the learning rate of each group after each epoch: (epochs, groups)."""
-    params = [{"params": [nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    model = nn.Linear(1, 1)
+    params = [{"params": [p], "lr": lr} for p, lr in zip(model.parameters(), rates, strict=True)]
     optimiser = torch.optim.SGD(params)
-    schedule = ReduceOnPlateau(optimiser, factor, patience, min_delta, min_lr)
+    monitor = Monitor(model, optimiser, len(losses) + 1, lower_after, factor)  # never stops
     history = []
     for loss in losses:
-        schedule.step(loss)
+        monitor.step(loss)
         history.append([group["lr"] for group in optimiser.param_groups])
     return torch.tensor(history, dtype=torch.float64)
 
 
-def checkpoint(BestCheckpoint, losses, weight):
+def monitor_weights(Monitor, losses, weight):
     """Add 1 to all numbers of a model in each epoch. Returns the restored numbers, twice."""
     model = nn.BatchNorm1d(len(weight)).double()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
     found = []
     with torch.no_grad():
         model.weight.copy_(weight)
-        best = BestCheckpoint()
+        monitor = Monitor(model, optimiser, len(losses) + 1, len(losses) + 1, 0.5)
         for loss in losses:
             for tensor in model.state_dict().values():
                 tensor.add_(1)
-            best.update(loss, model)
+            monitor.step(loss)
         for _ in range(2):
             model.weight.add_(100)
             model.running_mean.add_(100)
-            best.restore(model)
+            monitor.restore()
             found.append(torch.stack([model.weight, model.running_mean]))
     return torch.stack(found).detach()
 

@@ -16,11 +16,6 @@ class DepthwiseSeparable(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
-# %% separable_parameters
-def separable_parameters(c_in, c_out, k, bias):
-    return k * k * c_in + c_in * c_out + (c_in + c_out if bias else 0)
-
-
 # %% wilson_interval
 def wilson_interval(correct, total, z=1.96):
     p = correct / total

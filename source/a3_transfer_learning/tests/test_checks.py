@@ -9,9 +9,9 @@ from torch import nn
 
 from autograder import assignments
 from autograder.assignments.a3_transfer_learning.checks import blocks
-from autograder.assignments.a3_transfer_learning.checks.classifier import frozen
 from autograder.assignments.a3_transfer_learning.checks.domains import described
 from autograder.assignments.a3_transfer_learning.checks.fine_tuning import stopped
+from autograder.assignments.a3_transfer_learning.checks.freezing import frozen
 from autograder.assignments.a3_transfer_learning.checks.intervals import wilson
 from autograder.assignments.a3_transfer_learning.checks.preprocessing import prepared
 from autograder.assignments.a3_transfer_learning.lesson import plots
@@ -51,34 +51,39 @@ def test_a_head_on_2048_features_has_20490_parameters(checks):
 
 
 @pytest.mark.parametrize(
-    "losses, patience, min_delta, expected",
+    "losses, patience, expected",
     [
-        ([3.0, 2.0, 2.0, 2.0, 1.0], 2, 0.0, (4, 1, 2, 2.0)),
-        ([3.0, nan, nan], 2, 0.0, (3, 1, 1, 3.0)),
-        ([nan, nan, nan], 2, 0.0, (2, 1, 0, 1e9)),
-        ([2.0, 1.9, 1.8, 1.7, 1.6], 3, 0.25, (5, 0, 4, 1.7)),
-        ([1.0], 1, 0.0, (1, 0, 1, 1.0)),
+        ([3.0, 2.0, 2.0, 2.0, 1.0], 2, (4, 1, 2, 2.0)),
+        ([3.0, nan, nan], 2, (3, 1, 1, 3.0)),
+        ([nan, nan, nan], 2, (2, 1, 0, 1e9)),
+        ([2.0, 2.5, 1.5, 2.5, 2.0], 3, (5, 0, 3, 1.5)),
+        ([1.0], 1, (1, 0, 1, 1.0)),
     ],
 )
-def test_early_stopping_by_hand(losses, patience, min_delta, expected):
-    found = stopped.oracle(losses, patience, min_delta)
+def test_when_to_stop_by_hand(losses, patience, expected):
+    found = stopped.oracle(losses, patience, lower_after=1)
     names = ("epochs", "stopped", "best_epoch", "best_loss")
     assert tuple(found[name] for name in names) == expected
 
 
 def test_sequences_have_no_ties_but_exact_ones(checks):
-    """A difference to the threshold is zero, or far larger than rounding."""
-    for case in checks["stopping"].cases:
-        losses, _, min_delta = case.inputs.values()
+    """A difference to the best loss is zero, or far larger than rounding."""
+    for case in checks["monitor_stop"].cases:
         best = inf
-        for loss in losses:
-            gap = abs(loss - (best - min_delta))
-            assert gap == 0 or not gap < 1e-6
-            best = loss if loss < best - min_delta else best
+        for loss in case.inputs["losses"]:
+            gap = abs(loss - best)
+            assert gap == 0 or not gap < 5e-7
+            best = loss if loss < best else best
+
+
+def test_rates_are_lowered_before_training_stops_and_in_one_case_after(checks):
+    """Else a count that lowering sets back could not be told from one that never ends."""
+    sooner = [c.inputs["lower_after"] < c.inputs["patience"] for c in checks["monitor_stop"].cases]
+    assert {True, False} == set(sooner)
 
 
 def test_the_sequences_stop_and_do_not_stop(checks):
-    ends = {c.name: stopped.oracle(**c.inputs)["stopped"] for c in checks["stopping"].cases}
+    ends = {c.name: stopped.oracle(**c.inputs)["stopped"] for c in checks["monitor_stop"].cases}
     assert {0.0, 1.0} <= set(ends.values())
 
 

@@ -10,8 +10,7 @@ from tests.submissions import source_notebook
 
 CELLS = (
     "setup", "imagenet_statistics", "preprocess", "Classifier", "make_classifier", "freeze",
-    "extract_features", "train_epoch", "race", "parameter_groups", "EarlyStopping",
-    "ReduceOnPlateau", "BestCheckpoint", "fit",
+    "extract_features", "train_epoch", "race", "parameter_groups", "Monitor", "fit",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A classifier on a backbone, and the backbone frozen.
+"""The backbone of a classifier, frozen.
 
 There is more than one right way to freeze a module. A locked function of the notebook turns
 what the student wrote into properties; the oracles say what these are.
@@ -43,34 +43,6 @@ def normalised(weights: Tensors, z: torch.Tensor) -> torch.Tensor:
 def tiny_count(width: int) -> int:
     """Count the parameters of the tiny backbone: convolution, batch norm, linear layer."""
     return (3 * 3 * 3 * 4 + 4) + 2 * 4 + (4 * width + width)
-
-
-def classifier_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield inputs of `try_classifier`."""
-    for name, N, width, C in (("small", 3, 7, 5), ("single", 1, 5, 2), ("resnet50", 2, 2048, 10)):
-        yield case(
-            name,
-            f"{width} features, {C} classes, {N} image{'s' * (N > 1)}",
-            weights=tiny_weights(rng, width),
-            x=normal(rng, N, 3, 8, 9).float(),
-            head_weight=(normal(rng, C, width) / width**0.5).float(),
-            head_bias=normal(rng, C).float(),
-        )
-
-
-@check(
-    "classifier", "a new head on a copy of the backbone",
-    {name: f"return.{name}" for name in ("scores", "count", "backbone_unchanged")},
-    classifier_cases, tolerance=FLOAT32_LOOSE,
-)  # fmt: skip
-def classified(
-    weights: Tensors, x: torch.Tensor, head_weight: torch.Tensor, head_bias: torch.Tensor
-) -> Answers:
-    """Apply the head to the features, and count by formulae."""
-    scores = tiny_features(weights, x) @ head_weight.double().T + head_bias
-    C, width = head_weight.shape
-    count = tiny_count(width) + width * C + C
-    return {"scores": scores.float(), "count": count, "backbone_unchanged": True}
 
 
 def freezing_cases(rng: Draws) -> Iterator[Sketch]:
