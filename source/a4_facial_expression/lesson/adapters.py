@@ -5,7 +5,7 @@ case, and returns what the check compares.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
@@ -20,15 +20,6 @@ from torch.overrides import TorchFunctionMode
 
 from autograder.assignments.a4_facial_expression.lesson.training import Run, fit, normalise
 from autograder.notebook.artifacts import load_artifact
-
-# A card for the data
-
-
-def duplicate_pairs(find_duplicates, first, second):
-    """Crop a border of one pixel from all images, and look for pairs."""
-    pairs = find_duplicates(first[..., 1:-1, 1:-1], second[..., 1:-1, 1:-1])
-    return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-
 
 # How a network is built, and how it behaves in both modes
 
@@ -342,61 +333,6 @@ def augmentation_statistics(make_augmentation, probes, calls):
     }
 
 
-# What one epoch of batches must have, whatever the order
-
-
-def _by_label(
-    y: torch.Tensor, images: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean image of each label, and how often it came, against what is right."""
-    share = torch.ones(len(y)) if weights is None else weights / weights.mean()
-    means, counts = [], []
-    for label in y.unique():
-        came = images[labels == label]
-        means.append(came.sum(dim=0) / max(len(came), 1))
-        counts.append(round(len(came) / share[y == label].sum().item()))
-    return torch.stack(means), torch.tensor(counts, dtype=torch.int16)
-
-
-def training_batches_values(training_batches, X, y, batch_size, augmented, weights, group):
-    """Describe one epoch of batches by what they must have, whatever the order."""
-    given = []  # what the augmentation was called with
-
-    def negative(images: torch.Tensor) -> torch.Tensor:
-        given.append(images.clone())
-        return 1 - images
-
-    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        torch.manual_seed(seed)
-        augmentation = negative if augmented else None
-        return iter(training_batches(X, y, batch_size, augmentation, weights, group))
-
-    batches = epoch(seed=1)
-    found = [next(batches)]
-    early = sum(map(len, given))
-    found += batches
-    sizes = [len(images) for images in given]
-    inside = [i.dtype is torch.float32 and i.min() >= 0 and i.max() <= 1 for i in given]
-    images, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    means, counts = _by_label(y, images, labels, weights)
-    again, other = (torch.cat([y for _, y in epoch(seed)]) for seed in (1, 2))
-    places = [(y[None] == part[:, None]).int().argmax(dim=1) for _, part in found]  # of samples
-    neighbours = [bool(p.max() - p.min() == len(p) - 1) for p in places]
-    return {
-        "batch_sizes": torch.tensor([len(part) for _, part in found], dtype=torch.int16),
-        "images": means,  # of each label
-        "came_as_often_as_asked": counts,
-        "in_random_order": int(not torch.equal(labels, y)),
-        "batches_are_mixed": int(2 * sum(neighbours) <= len(neighbours)),
-        "same_seed_same_order": int(torch.equal(labels, again)),
-        "other_seed_other_order": int(not torch.equal(labels, other)),
-        "groups_small_enough": int(max(sizes, default=0) <= group),
-        "groups": len(sizes),
-        "augmented_in_0_1": int(all(inside)),
-        "one_batch_at_a_time": int(early <= 2 * batch_size),
-    }
-
-
 # Training runs whose connection is lost, and what is the same after they resume
 
 
@@ -504,7 +440,9 @@ def fit_resumes(save_run, load_run, x, y, scores, epochs, patience, lost_in, end
 
 
 def class_score_values(class_scores, confusion):
-    return dict(zip(("precision", "recall", "F1"), class_scores(confusion), strict=True))
+    """Name the four things."""
+    names = ("precision", "recall", "F1", "macro-F1")
+    return dict(zip(names, class_scores(confusion), strict=True))
 
 
 def ensemble_values(average_probabilities, logits):

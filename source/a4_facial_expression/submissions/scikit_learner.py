@@ -5,11 +5,12 @@ def confusion_matrix(y, predictions, num_classes):
     return torch.from_numpy(metrics.confusion_matrix(y, predictions, labels=range(num_classes)))
 
 
-# %% macro_f1
-def macro_f1(confusion):
-    precision, recall, _ = class_scores(confusion)
+# %% class_scores
+def class_scores(confusion):
+    right, called, there = confusion.diag().double(), confusion.sum(0), confusion.sum(1)
+    precision, recall = right / called.clamp(min=1), right / there.clamp(min=1)
     P, R = precision.mean(), recall.mean()
-    return float(2 * P * R / (P + R))
+    return precision, recall, 2 * right / (called + there).clamp(min=1), float(2 * P * R / (P + R))
 
 
 # %% average_probabilities
