@@ -36,16 +36,14 @@ def adjust_logits(logits, counts, tau):
     return torch.log(torch.exp(-tau * torch.log(prior))) + logits
 
 
-def average_probabilities(logits_of_all):
-    return sum(logits.softmax(-1) for logits in logits_of_all) / len(logits_of_all)
-
-
-def flip_probabilities(model, x):
-    recording, was_training = torch.is_grad_enabled(), model.training
+def average_probabilities(models, x):
+    recording, total = torch.is_grad_enabled(), 0
     torch.set_grad_enabled(False)
-    model.eval()
     mirrored = v2.functional.horizontal_flip(x)
-    probabilities = average_probabilities([model(x), model(mirrored)])
-    model.train(was_training)
+    for model in models:
+        was_training = model.training
+        model.eval()
+        total += (model(x).softmax(-1) + model(mirrored).softmax(-1)) / 2
+        model.train(was_training)
     torch.set_grad_enabled(recording)
-    return probabilities
+    return total / len(models)

@@ -156,23 +156,19 @@ def adjust_logits(logits, counts, tau):
     return adjusted
 
 
-def average_probabilities(logits_of_all):
-    total = torch.zeros_like(logits_of_all[0])
-    for logits in logits_of_all:
-        e = torch.exp(logits - logits.max(dim=1, keepdim=True).values)
-        total += e / e.sum(dim=1, keepdim=True)
-    return total / len(logits_of_all)
-
-
-def flip_probabilities(model, x):
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
+def average_probabilities(models, x):
     mirrored = x.clone()
     for column in range(x.shape[-1]):
         mirrored[..., column] = x[..., x.shape[-1] - 1 - column]
-    with torch.no_grad():
-        p = F.softmax(model(x), dim=1)
-        q = F.softmax(model(mirrored), dim=1)
-    for part, mode in modes:
-        part.training = mode
-    return (p + q) / 2
+    total = 0
+    for model in models:
+        modes = [(part, part.training) for part in model.modules()]
+        model.eval()
+        with torch.no_grad():
+            for images in (x, mirrored):
+                logits = model(images)
+                e = torch.exp(logits - logits.max(dim=1, keepdim=True).values)
+                total = total + e / e.sum(dim=1, keepdim=True)
+        for part, mode in modes:
+            part.training = mode
+    return total / (2 * len(models))

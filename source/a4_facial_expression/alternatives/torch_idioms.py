@@ -88,18 +88,14 @@ def adjust_logits(logits, counts, tau):
     return (logits - tau * log_prior).to(logits.dtype)
 
 
-def average_probabilities(logits_of_all):
+def average_probabilities(models, x):
     import math
 
-    log_p = torch.stack([F.log_softmax(z, dim=1) for z in logits_of_all])
-    return torch.exp(torch.logsumexp(log_p, dim=0) - math.log(len(log_p)))
-
-
-def flip_probabilities(model, x):
-    mode = model.training
-    model.train(False)
-    with torch.inference_mode():
-        both = model(torch.cat([x, torch.flip(x, dims=[3])])).softmax(1)
-    model.train() if mode else model.eval()
-    first, second = both.chunk(2)
-    return (first + second) / 2
+    both, log_p = torch.cat([x, torch.flip(x, dims=[3])]), []
+    for model in models:
+        mode = model.training
+        model.train(False)
+        with torch.inference_mode():
+            log_p += F.log_softmax(model(both), dim=1).chunk(2)
+        model.train() if mode else model.eval()
+    return torch.exp(torch.logsumexp(torch.stack(log_p), dim=0) - math.log(len(log_p)))

@@ -445,30 +445,35 @@ def class_score_values(class_scores, confusion):
     return dict(zip(names, class_scores(confusion), strict=True))
 
 
-def ensemble_values(average_probabilities, logits):
-    """Give logits (M, N, C) as a list, as the task has it."""
-    return average_probabilities(list(logits))
-
-
-def flip_values(flip_probabilities, weights, x, training):
-    """Flip with a small network of given weights: its results, and the state it is left in."""
-    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
-    model = nn.Sequential(
-        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
-        nn.Linear(weights["5.weight"].shape[1], classes),
-    ).to(x.dtype).train(training)  # fmt: skip
-    model.load_state_dict(weights)
-    probabilities = flip_probabilities(model, x)
+def opinion_values(average_probabilities, weights, x, training):
+    """Average over small networks with weights (M, ...): the result, and how they are left."""
+    models = [
+        _small_net({key: w[m] for key, w in weights.items()}).train(bool(mode))
+        for m, mode in enumerate(training)
+    ]
+    probabilities = average_probabilities(models, x)
     gradients_afterwards = torch.is_grad_enabled()
     torch.set_grad_enabled(True)
+    modes = [[model.training, model[3].training] for model in models]
     return {
         "probabilities": probabilities,
         "needs_gradient": int(probabilities.requires_grad),
         "gradients_afterwards": int(gradients_afterwards),
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model[3].training),
-        "running_mean": model[1].running_mean,
+        "training_afterwards": torch.tensor([mode for mode, _ in modes], dtype=torch.int16),
+        "dropout_afterwards": torch.tensor([mode for _, mode in modes], dtype=torch.int16),
+        "running_means": torch.stack([model[1].running_mean for model in models]),
     }
+
+
+def _small_net(weights: dict[str, torch.Tensor]) -> nn.Sequential:
+    """Build a convolution, a batch norm, dropout and a linear layer, with these weights."""
+    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
+    model = nn.Sequential(
+        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
+        nn.Linear(weights["5.weight"].shape[1], classes),
+    ).to(weights["5.bias"].dtype)  # fmt: skip
+    model.load_state_dict(weights)
+    return model
 
 
 # The maps that explain a tiny network with given weights, and what they leave behind
@@ -540,20 +545,20 @@ def _handed_in(SmallCNN):
     return model, saved["counts"], saved["tau"].item()
 
 
-def _log_probabilities(model, flip_probabilities, images):
+def _log_probabilities(model, average_probabilities, images):
     """Compute the log-probabilities (N, C) of images, uint8, by two looks at each."""
     batches = (normalise(x.float() / 255) for x in images.split(50))
-    return torch.cat([flip_probabilities(model, x) for x in batches]).log()
+    return torch.cat([average_probabilities([model], x) for x in batches]).log()
 
 
-def faces_accuracy(SmallCNN, flip_probabilities, images):
+def faces_accuracy(SmallCNN, average_probabilities, images):
     """Predict the expressions of faces (N, 1, 48, 48), uint8: the most probable ones."""
     model, _, _ = _handed_in(SmallCNN)
-    return _log_probabilities(model, flip_probabilities, images).argmax(dim=1)
+    return _log_probabilities(model, average_probabilities, images).argmax(dim=1)
 
 
-def faces_macro_f1(SmallCNN, flip_probabilities, adjust_logits, images):
+def faces_macro_f1(SmallCNN, average_probabilities, adjust_logits, images):
     """Predict as if all expressions were equally frequent, as far as tau says."""
     model, counts, tau = _handed_in(SmallCNN)
-    found = _log_probabilities(model, flip_probabilities, images)
+    found = _log_probabilities(model, average_probabilities, images)
     return adjust_logits(found, counts, tau).argmax(dim=1)

@@ -15,5 +15,12 @@ def balanced_weights(y, num_classes):
 
 
 # %% average_probabilities
-def average_probabilities(logits_of_all):
-    return sum(logits.softmax(dim=1) for logits in logits_of_all) / len(logits_of_all)
+def average_probabilities(models, x):
+    looks = []
+    with torch.no_grad():
+        for model in models:
+            mode = model.training
+            model.eval()
+            looks += [model(x).softmax(dim=1), model(x.flip(3)).softmax(dim=1)]
+            model.train(mode)
+    return sum(looks) / len(looks)

@@ -14,5 +14,12 @@ def class_scores(confusion):
 
 
 # %% average_probabilities
-def average_probabilities(logits_of_all):
-    return torch.nanmean(torch.stack([torch.exp(z) / torch.exp(z).sum(1, keepdim=True) for z in logits_of_all]), 0)
+def average_probabilities(models, x):
+    looks = []
+    for model in models:
+        mode = model.training
+        model.eval()
+        with torch.no_grad():
+            looks += [torch.exp(model(images)) for images in (x, x.flip(3))]
+        model.train(mode)
+    return torch.nanmean(torch.stack([e / e.sum(1, keepdim=True) for e in looks]), 0)
