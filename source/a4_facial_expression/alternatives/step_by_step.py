@@ -3,33 +3,6 @@
 import torch
 
 
-def class_counts(y, num_classes):
-    counts = [0] * num_classes
-    for label in y.tolist():
-        counts[label] += 1
-    there = [n for n in counts if n > 0]
-    return torch.tensor(counts), max(there) / min(there)
-
-
-def find_duplicates(first, second):
-    import hashlib
-
-    def digest(image):
-        return hashlib.md5(bytes(image.flatten().tolist())).hexdigest()
-
-    second_digests = {}
-    for j in range(len(second)):
-        key = digest(second[j])
-        if key not in second_digests:
-            second_digests[key] = []
-        second_digests[key].append(j)
-    found = []
-    for i in range(len(first)):
-        for j in second_digests.get(digest(first[i]), []):
-            found.append((i, j))
-    return found
-
-
 class ReportCNN(nn.Module):
     class Block(nn.Module):
         def __init__(self, c_in, c_out, leaky):
@@ -98,25 +71,6 @@ def make_augmentation():
     ])  # fmt: skip
 
 
-def training_batches(X, y, batch_size, augmentation=None, weights=None, group=10):
-    N = len(X)
-    if weights is not None:
-        rows = torch.multinomial(weights.float(), N, replacement=True).tolist()
-    else:
-        rows = list(torch.utils.data.RandomSampler(range(N)))
-    start = 0
-    while start < N:
-        chosen = rows[start : start + batch_size]
-        images = torch.stack([X[i] for i in chosen]).to(torch.float32).div(255)
-        if augmentation:
-            done = []
-            for i in range(0, len(chosen), group):
-                done.extend(augmentation(images[i : i + group]))
-            images = torch.stack(done)
-        yield normalise(images), torch.stack([y[i] for i in chosen])
-        start += batch_size
-
-
 def grad_cam(model, x, classes):
     before = model.training
     model.eval()
@@ -137,20 +91,6 @@ def grad_cam(model, x, classes):
             out[n] = large
     model.train() if before else model.eval()
     return out
-
-
-def learning_rate(step, steps, peak, warmup):
-    import numpy as np
-
-    warm = np.linspace(0, peak, warmup + 1)[1:]
-    cosine = peak * np.cos(np.pi / 2 * np.arange(steps - warmup) / (steps - warmup)) ** 2
-    return float(np.concatenate([warm, cosine])[step])
-
-
-def smooth_labels(y, num_classes, smoothing):
-    targets = torch.full((len(y), num_classes), smoothing / num_classes, device=y.device)
-    targets[torch.arange(len(y)), y] += 1 - smoothing
-    return targets
 
 
 def save_run(run, path):
@@ -180,14 +120,6 @@ def confusion_matrix(y, predictions, num_classes):
     return torch.tensor(table)
 
 
-def normalise_rows(confusion):
-    rows = []
-    for row in confusion.tolist():
-        total = sum(row)
-        rows.append([n / total if total else 0.0 for n in row])
-    return torch.tensor(rows, dtype=torch.float64)
-
-
 def class_scores(confusion):
     n = confusion.tolist()
     precision, recall, f1 = [], [], []
@@ -198,37 +130,25 @@ def class_scores(confusion):
         precision.append(P)
         recall.append(R)
         f1.append(2 * P * R / (P + R) if P + R > 0 else 0.0)
-    return [torch.tensor(values, dtype=torch.float64) for values in (precision, recall, f1)]
+    scores = [torch.tensor(values, dtype=torch.float64) for values in (precision, recall, f1)]
+    return [*scores, sum(f1) / len(f1)]
 
 
-def macro_f1(confusion):
-    f1 = class_scores(confusion)[2].tolist()
-    return sum(f1) / len(f1)
-
-
-def inverse_frequency(counts):
-    there = [n for n in counts.tolist() if n]
-    scale = len(there) / sum(1 / n for n in there)
-    return torch.tensor([scale / n if n else 0 for n in counts.tolist()], dtype=torch.float64)
-
-
-def effective_number(counts, beta):
-    weights = []
-    for n in counts.tolist():
-        weights.append((1 - beta) / (1 - beta**n) if n else 0.0)
-    mean = sum(weights) / sum(w > 0 for w in weights)
-    return torch.tensor([w / mean for w in weights], dtype=torch.float64)
-
-
-def sample_weights(y, num_classes):
-    weights = torch.zeros(len(y), dtype=torch.float64)
-    occurring = y.unique()
+def balanced_weights(y, num_classes):
+    occurring = y.unique().tolist()
+    n = {c: int((y == c).sum()) for c in occurring}
+    scale = len(occurring) / sum(1 / n[c] for c in occurring)
+    class_weights = torch.zeros(num_classes, dtype=torch.float64)
+    sample_weights = torch.zeros(len(y), dtype=torch.float64)
     for c in occurring:
-        weights[y == c] = 1 / (len(occurring) * int((y == c).sum()))
-    return weights
+        class_weights[c] = scale / n[c]
+        sample_weights[y == c] = 1 / (len(occurring) * n[c])
+    return class_weights, sample_weights
 
 
 def adjust_logits(logits, counts, tau):
+    import math
+
     adjusted, total = logits.clone(), counts.sum().item()
     for c, n in enumerate(counts.tolist()):
         if n:
@@ -236,23 +156,19 @@ def adjust_logits(logits, counts, tau):
     return adjusted
 
 
-def average_probabilities(logits_of_all):
-    total = torch.zeros_like(logits_of_all[0])
-    for logits in logits_of_all:
-        e = torch.exp(logits - logits.max(dim=1, keepdim=True).values)
-        total += e / e.sum(dim=1, keepdim=True)
-    return total / len(logits_of_all)
-
-
-def flip_probabilities(model, x):
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
+def average_probabilities(models, x):
     mirrored = x.clone()
     for column in range(x.shape[-1]):
         mirrored[..., column] = x[..., x.shape[-1] - 1 - column]
-    with torch.no_grad():
-        p = F.softmax(model(x), dim=1)
-        q = F.softmax(model(mirrored), dim=1)
-    for part, mode in modes:
-        part.training = mode
-    return (p + q) / 2
+    total = 0
+    for model in models:
+        modes = [(part, part.training) for part in model.modules()]
+        model.eval()
+        with torch.no_grad():
+            for images in (x, mirrored):
+                logits = model(images)
+                e = torch.exp(logits - logits.max(dim=1, keepdim=True).values)
+                total = total + e / e.sum(dim=1, keepdim=True)
+        for part, mode in modes:
+            part.training = mode
+    return total / (2 * len(models))

@@ -1,19 +1,6 @@
 """What torch has for it, in as few lines as possible."""
 
 
-def class_counts(y, num_classes):
-    counts = (y[:, None] == torch.arange(num_classes)).sum(dim=0)
-    present = counts[counts > 0].float()
-    return counts, present.max() / present.min()
-
-
-def find_duplicates(first, second):
-    flat = torch.cat([first.flatten(1), second.flatten(1)])
-    _, kind = torch.unique(flat, dim=0, return_inverse=True)
-    one, other = kind[: len(first)].tolist(), kind[len(first) :].tolist()
-    return [(i, j) for i, a in enumerate(one) for j, b in enumerate(other) if a == b]
-
-
 class ReportCNN(nn.Module):
     def __init__(self):
         super().__init__()
@@ -51,21 +38,6 @@ def make_augmentation():
     ])  # fmt: skip
 
 
-def training_batches(X, y, batch_size, augmentation=None, weights=None, group=10):
-    data = torch.utils.data.TensorDataset(X, y)
-    sampler = None
-    if weights is not None:
-        sampler = torch.utils.data.WeightedRandomSampler(weights.tolist(), len(weights))
-    loader = torch.utils.data.DataLoader(
-        data, batch_size=batch_size, sampler=sampler, shuffle=sampler is None
-    )
-    for images, labels in loader:
-        x = v2.functional.to_dtype(images, torch.float32, scale=True)
-        if augmentation is not None:
-            x = torch.cat(list(map(augmentation, x.chunk(-(-len(x) // group)))), dim=0)
-        yield normalise(x), labels
-
-
 def grad_cam(model, x, classes):
     training = model.training
     kept = {}
@@ -90,10 +62,6 @@ def confusion_matrix(y, predictions, num_classes):
     return truth.T @ said
 
 
-def normalise_rows(confusion):
-    return F.normalize(confusion.to(torch.float64), p=1, dim=1)
-
-
 def class_scores(confusion):
     n = confusion.double()
     tp = n.diag()
@@ -101,35 +69,17 @@ def class_scores(confusion):
     recall = (tp / n.sum(1)).nan_to_num(0)
     f1 = 2 * precision * recall / (precision + recall)
     f1[torch.isnan(f1)] = 0
-    return torch.stack([precision, recall, f1])
+    fp, fn = n.sum(dim=0) - tp, n.sum(dim=1) - tp
+    return precision, recall, f1, torch.mean(2 * tp / (2 * tp + fp + fn).clamp(min=1))
 
 
-def macro_f1(confusion):
-    fp = confusion.sum(dim=0) - confusion.diag()
-    fn = confusion.sum(dim=1) - confusion.diag()
-    return torch.mean(2 * confusion.diag() / (2 * confusion.diag() + fp + fn).clamp(min=1))
-
-
-def inverse_frequency(counts):
-    weights = torch.zeros(len(counts), dtype=torch.float64)
-    there = counts > 0
-    weights[there] = 1 / counts[there].double()
-    return weights / weights[there].mean()
-
-
-def effective_number(counts, beta):
-    there = counts > 0
-    n = counts[there].double()
-    value = torch.ones_like(n) if beta == 0 else -torch.expm1(n * math.log(beta))
-    weights = torch.zeros(len(counts), dtype=torch.float64)
-    weights[there] = value.mean() / value
-    return weights / weights[there].mean()
-
-
-def sample_weights(y, num_classes):
+def balanced_weights(y, num_classes):
     one_hot = F.one_hot(y, num_classes).double()
-    weights = one_hot @ (1 / one_hot.sum(dim=0).clamp(min=1))
-    return weights / weights.sum()
+    counts = one_hot.sum(dim=0)
+    weights = torch.zeros_like(counts)
+    weights[counts > 0] = 1 / counts[counts > 0]
+    drawn = one_hot @ weights
+    return weights / weights[counts > 0].mean(), drawn / drawn.sum()
 
 
 def adjust_logits(logits, counts, tau):
@@ -138,16 +88,14 @@ def adjust_logits(logits, counts, tau):
     return (logits - tau * log_prior).to(logits.dtype)
 
 
-def average_probabilities(logits_of_all):
-    log_p = torch.stack([F.log_softmax(z, dim=1) for z in logits_of_all])
-    return torch.exp(torch.logsumexp(log_p, dim=0) - math.log(len(log_p)))
+def average_probabilities(models, x):
+    import math
 
-
-def flip_probabilities(model, x):
-    mode = model.training
-    model.train(False)
-    with torch.inference_mode():
-        both = model(torch.cat([x, torch.flip(x, dims=[3])])).softmax(1)
-    model.train() if mode else model.eval()
-    first, second = both.chunk(2)
-    return (first + second) / 2
+    both, log_p = torch.cat([x, torch.flip(x, dims=[3])]), []
+    for model in models:
+        mode = model.training
+        model.train(False)
+        with torch.inference_mode():
+            log_p += F.log_softmax(model(both), dim=1).chunk(2)
+        model.train() if mode else model.eval()
+    return torch.exp(torch.logsumexp(torch.stack(log_p), dim=0) - math.log(len(log_p)))

@@ -1,6 +1,6 @@
 """Facial expressions: what its exercises promise, topic by topic as in the notebook."""
 
 TOPICS = (
-    "card", "networks", "augmentation", "training", "predictions", "measures", "imbalance",
-    "opinions", "attention",
+    "networks", "augmentation", "training", "predictions", "measures", "imbalance", "opinions",
+    "attention",
 )  # fmt: skip

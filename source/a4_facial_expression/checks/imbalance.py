@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import fsum, log
+from math import log
 
 import numpy as np
 import torch
@@ -27,84 +27,39 @@ def reported(rng: Draws) -> torch.Tensor:
     return torch.tensor(rng.permutation(REPORTED))
 
 
-def count_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield numbers of images by class."""
+def label_cases(rng: Draws) -> Iterator[Sketch]:
+    """Yield labels in random order, and the number of classes there are."""
     for name, about, counts in (
-        ("faces", "7 classes, one rare", reported(rng)),
+        ("faces", "1,269 images, 7 classes, one rare", reported(rng) // 20),
         ("few", "4 classes of few images", numbers(rng, (1, 4), (5, 9), (20, 40), (60, 90))),
         ("absent", "5 classes, two without images",
          numbers(rng, (0, 1), (0, 1), (11, 30), (40, 70), (200, 400))),
         ("one", "3 classes, only one occurs", numbers(rng, (0, 1), (0, 1), (11, 30))),
-        ("binary", "2 classes", numbers(rng, (10, 30), (900, 2000))),
+        ("binary", "2 classes", numbers(rng, (10, 30), (300, 500))),
         ("once", "4 classes, one with a single image",
          numbers(rng, (1, 2), (6, 12), (20, 40), (60, 90))),
+        ("single", "a single image, 4 classes", numbers(rng, (0, 1), (0, 1), (0, 1), (1, 2))),
     ):  # fmt: skip
-        yield case(name, about, counts=counts)
-
-
-@check(
-    "inverse_frequency_values", "class weights, inverse frequency", {"weights": "return"},
-    count_cases, tolerance=WEIGHTS, pure=True,
-)  # fmt: skip
-def inverse(counts: torch.Tensor) -> Tensors:
-    """Divide the harmonic mean by each count, in exact fractions."""
-    occurring = [Fraction(n) for n in counts.tolist() if n]
-    harmonic = len(occurring) / sum(1 / n for n in occurring)
-    weights = [float(harmonic / n) if n else 0.0 for n in counts.tolist()]
-    return {"weights": torch.tensor(weights, dtype=torch.float64)}
-
-
-def beta_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield numbers of images, and how much the next image adds."""
-    few = numbers(rng, (2, 5), (9, 15), (20, 40), (60, 90))
-    for name, about, counts, beta in (
-        ("faces", "7 classes, one rare", reported(rng), 0.999),
-        ("few", "4 classes of few images", few, 0.9),
-        ("absent", "5 classes, two without images",
-         numbers(rng, (0, 1), (0, 1), (3, 10), (40, 70), (200, 400)), 0.97),
-        ("zero", "4 classes, one without images",
-         numbers(rng, (0, 1), (1, 9), (10, 20), (30, 50)), 0.0),
-        ("near_one", "5 classes",
-         numbers(rng, (15, 25), (30, 60), (100, 200), (300, 400), (500, 900)), 0.999999),
-        ("one", "3 classes, only one occurs", numbers(rng, (0, 1), (0, 1), (11, 30)), 0.5),
-        ("once", "4 classes, one with a single image",
-         numbers(rng, (1, 2), (5, 9), (20, 40), (60, 90)), 0.95),
-    ):  # fmt: skip
-        yield case(name, f"{about}, beta = {beta}", counts=counts, beta=beta)
-
-
-@check(
-    "effective_number_values", "class weights, effective number", {"weights": "return"}, beta_cases,
-    tolerance=WEIGHTS, pure=True,
-)  # fmt: skip
-def diminishing(counts: torch.Tensor, beta: float) -> Tensors:
-    """Add up what each image is worth."""
-    worth = [fsum(beta**i for i in range(n)) for n in counts.tolist()]
-    weights = [1 / value if value else 0.0 for value in worth]
-    mean = fsum(weights) / np.count_nonzero(weights)
-    return {"weights": torch.tensor([weight / mean for weight in weights], dtype=torch.float64)}
-
-
-def label_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield labels, and the number of classes there are."""
-    for name, about, counts in (
-        ("seven", "80 images, 7 classes", (11, 2, 12, 20, 13, 9, 13)),
-        ("absent", "30 images, two of 5 classes do not occur", (7, 0, 22, 1, 0)),
-        ("single", "a single image, 4 classes", (0, 0, 1, 0)),
-        ("binary", "26 images, 2 classes", (3, 23)),
-    ):
-        y = np.repeat(rng.permutation(len(counts)), counts)
+        y = np.repeat(np.arange(len(counts)), counts)
         yield case(name, about, y=torch.tensor(rng.permutation(y)), num_classes=len(counts))
 
 
 @check(
-    "sample_weight_values", "probability of drawing each image", {"weights": "return"}, label_cases,
-    tolerance=WEIGHTS, pure=True,
+    "balanced_weight_values", "weights of classes, and of images",
+    {"class weights": "return.0", "sample weights": "return.1"}, label_cases, tolerance=WEIGHTS,
+    pure=True,
 )  # fmt: skip
 def balanced(y: torch.Tensor, num_classes: int) -> Tensors:
-    """Let scikit-learn balance: its weights average 1 over the images."""
-    weights = compute_sample_weight("balanced", y.numpy())
-    return {"weights": torch.tensor(weights / len(y), dtype=torch.float64)}
+    """Divide the harmonic mean by each count, in exact fractions; let scikit-learn balance."""
+    counts = [y.tolist().count(label) for label in range(num_classes)]
+    occurring = [Fraction(n) for n in counts if n]
+    harmonic = len(occurring) / sum(1 / n for n in occurring)
+    weights = [float(harmonic / n) if n else 0.0 for n in counts]
+    of_samples = compute_sample_weight("balanced", y.numpy()) / len(y)
+    return {
+        "class weights": torch.tensor(weights, dtype=torch.float64),
+        "sample weights": torch.tensor(of_samples, dtype=torch.float64),
+    }
 
 
 def logit_cases(rng: Draws) -> Iterator[Sketch]:

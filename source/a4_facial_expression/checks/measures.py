@@ -10,10 +10,9 @@ from autograder.authoring.checks import Answers, Draws, Sketch, case, check
 from autograder.notebook.cases import Tolerance
 
 Tensors = dict[str, torch.Tensor]
-SHARES = Tolerance(rtol=5e-7, atol=1e-9)  # of counts, 1 and more: 1e-9 added below is no harm
-MEAN = Tolerance(rtol=1e-6, atol=1e-9)
+EXACT = Tolerance(rtol=5e-7, atol=1e-9)  # of counts, 1 and more: 1e-9 added below is no harm
 FACES = 111, 12, 114, 201, 135, 89, 138  # of each class, of 800
-SCORES = {name: f"return.{name}" for name in ("precision", "recall", "F1")}
+SCORES = {name: f"return.{name}" for name in ("precision", "recall", "F1", "macro-F1")}
 
 
 def label_cases(rng: Draws) -> Iterator[Sketch]:
@@ -84,34 +83,13 @@ def labels_of(confusion: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 @check(
-    "row_share_values", "shares of each true class", {"shares": "return"}, matrix_cases,
-    tolerance=SHARES, pure=True,
+    "class_score_values", "precision, recall and F1 of each class, and macro-F1", SCORES,
+    matrix_cases, tolerance=EXACT, pure=True,
 )  # fmt: skip
-def shares(confusion: torch.Tensor) -> Tensors:
-    """Let scikit-learn count and normalise."""
-    every = range(len(confusion))
-    table = metrics.confusion_matrix(*labels_of(confusion), labels=every, normalize="true")
-    return {"shares": torch.tensor(table)}
-
-
-@check(
-    "class_score_values", "precision, recall and F1 of each class", SCORES, matrix_cases,
-    tolerance=SHARES, pure=True,
-)  # fmt: skip
-def scores(confusion: torch.Tensor) -> Tensors:
-    """Let scikit-learn score."""
-    found = metrics.precision_recall_fscore_support(
-        *labels_of(confusion), labels=range(len(confusion)), zero_division=0
-    )
-    return {name: torch.tensor(values) for name, values in zip(SCORES, found[:3], strict=True)}
-
-
-@check(
-    "macro_f1_values", "macro-F1", {"macro-F1": "return"}, matrix_cases, tolerance=MEAN, pure=True
-)
-def macro(confusion: torch.Tensor) -> Answers:
-    """Let scikit-learn average."""
-    found = metrics.f1_score(
-        *labels_of(confusion), labels=range(len(confusion)), average="macro", zero_division=0
-    )
-    return {"macro-F1": found}
+def scores(confusion: torch.Tensor) -> Answers:
+    """Let scikit-learn score and average."""
+    labels, every = labels_of(confusion), range(len(confusion))
+    found = metrics.precision_recall_fscore_support(*labels, labels=every, zero_division=0)
+    tensors = {name: torch.tensor(values) for name, values in zip(SCORES, found[:3], strict=False)}
+    macro = metrics.f1_score(*labels, labels=every, average="macro", zero_division=0)
+    return tensors | {"macro-F1": macro}

@@ -1,6 +1,6 @@
 """Averages over networks, and over an image and its mirror image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,49 +16,32 @@ LOOKS = {
     name: f"return.{name}"
     for name in (
         "probabilities", "needs_gradient", "gradients_afterwards", "training_afterwards",
-        "dropout_afterwards", "running_mean",
+        "dropout_afterwards", "running_means",
     )
 }  # fmt: skip
 
 
-def network_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield logits (M, N, C) of several networks."""
-    for name, about, shape in (
-        ("three", "3 networks, 4 images, 7 classes", (3, 4, 7)),
-        ("many", "6 networks, 2 images, 3 classes", (6, 2, 3)),
-        ("alone", "a single network, 3 images", (1, 3, 5)),
-        ("single", "4 networks, a single image", (4, 1, 6)),
-    ):
-        yield case(name, about, logits=torch.tensor((2 * rng.randn(*shape)).round(3)))
-    logits = torch.tensor((2 * rng.randn(3, 2, 5)).round(3)).float()
-    yield case("float32", "3 networks, float32", logits=logits, tolerance=FLOAT32)
-    logits = torch.tensor((2 * rng.randn(3, 4, 5)).round(3))
-    logits[1] = 1e4 * torch.tensor(rng.choice([-1.0, 1.0], size=(4, 5)))
-    logits[1] += 1e3 * torch.tensor(np.array([rng.permutation(5) for _ in range(4)]))
-    yield case("extreme", "3 networks, one with logits of ±10,000", 2, logits=logits)
-
-
-@check(
-    "ensemble_values", "mean probabilities of several networks", {"probabilities": "return"},
-    network_cases, pure=True,
-)  # fmt: skip
-def averaged(logits: torch.Tensor) -> Tensors:
-    """Let SciPy compute the probabilities, network by network, in double precision."""
-    found = [softmax(one.double().numpy(), axis=1) for one in logits]
-    return {"probabilities": torch.tensor(sum(found) / len(found)).to(logits.dtype)}
-
-
 def look_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield weights of the adapter's small network, images, and its mode."""
-    for name, about, N, H, W, C, training, dtype in (
-        ("training", "3 images, model in training mode", 3, 6, 5, 4, True, torch.float64),
-        ("evaluation", "2 images, model in evaluation mode", 2, 5, 7, 3, False, torch.float64),
-        ("single", "a single image, model in training mode", 1, 4, 6, 7, True, torch.float64),
-        ("float32", "4 images, float32", 4, 7, 6, 3, True, torch.float32),
+    """Yield weights (M, ...) of small networks, images, and the mode of each network."""
+    for name, about, modes, N, H, W, C, dtype in (
+        ("training", "3 networks in training mode, 4 images", (1, 1, 1), 4, 6, 5, 7, torch.float64),
+        ("evaluation", "2 networks in evaluation mode", (0, 0), 2, 5, 7, 3, torch.float64),
+        ("mixed", "6 networks in different modes", (0, 1, 1, 0, 1, 0), 2, 4, 5, 4, torch.float64),
+        ("alone", "a network alone, in training mode, 3 images", (1,), 3, 6, 5, 4, torch.float64),
+        ("single", "4 networks, a single image", (1, 0, 0, 1), 1, 4, 6, 6, torch.float64),
+        ("float32", "3 networks, 2 images, float32", (1, 0, 1), 2, 7, 6, 5, torch.float32),
+        ("extreme", "3 networks, one with logits of ±10,000", (0, 1, 0), 4, 5, 6, 5, torch.float64),
     ):
-        weights = small_weights(rng, H, W, C, dtype)
-        inputs = {"weights": weights, "x": drawn(rng, N, 1, H, W).to(dtype), "training": training}
-        yield case(name, about, **inputs, tolerance=FLOAT32 if name == "float32" else None)
+        of_all = [small_weights(rng, H, W, C, dtype) for _ in modes]
+        weights = {key: torch.stack([one[key] for one in of_all]) for key in of_all[0]}
+        if name == "extreme":
+            for key in ("5.weight", "5.bias"):
+                weights[key][1] *= 1e4
+        x = drawn(rng, N, 1, H, W).to(dtype)
+        tolerance = FLOAT32 if name == "float32" else None
+        inputs = {"weights": weights, "x": x, "training": list(modes)}
+        weight = 2 if name == "extreme" else 1
+        yield case(name, about, weight, **inputs, tolerance=tolerance)
 
 
 def small_weights(rng: Draws, H: int, W: int, C: int, dtype: torch.dtype) -> Tensors:
@@ -83,20 +66,22 @@ def drawn(rng: Draws, *shape: int) -> torch.Tensor:
 
 
 @check(
-    "flip_values", "mean probabilities of an image and its mirror image", LOOKS, look_cases,
-    pure=True,
+    "opinion_values", "mean probabilities of networks, for images and mirror images", LOOKS,
+    look_cases, pure=True,
 )  # fmt: skip
-def looked_twice(weights: Tensors, x: torch.Tensor, training: bool) -> Answers:
-    """Compute by functions, in double precision, and mirror by NumPy."""
+def averaged(weights: Tensors, x: torch.Tensor, training: Sequence[int]) -> Answers:
+    """Compute by functions, in double precision, and mirror by NumPy; SciPy has the softmax."""
     mirrored = torch.tensor(np.ascontiguousarray(x.numpy()[:, :, :, ::-1]))
-    looks = [softmax(small_network(weights, image), axis=1) for image in (x, mirrored)]
+    of_all = [{key: w[m] for key, w in weights.items()} for m in range(len(training))]
+    looks = [softmax(small_network(one, look), axis=1) for one in of_all for look in (x, mirrored)]
+    modes = torch.tensor(training, dtype=torch.int16)
     return {
-        "probabilities": torch.tensor((looks[0] + looks[1]) / 2).to(x.dtype),
+        "probabilities": torch.tensor(sum(looks) / len(looks)).to(x.dtype),
         "needs_gradient": 0,
         "gradients_afterwards": 1,
-        "training_afterwards": training,
-        "dropout_afterwards": training,
-        "running_mean": weights["1.running_mean"],
+        "training_afterwards": modes,
+        "dropout_afterwards": modes,
+        "running_means": weights["1.running_mean"],
     }
 
 

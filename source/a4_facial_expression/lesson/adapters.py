@@ -5,7 +5,7 @@ case, and returns what the check compares.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
@@ -20,15 +20,6 @@ from torch.overrides import TorchFunctionMode
 
 from autograder.assignments.a4_facial_expression.lesson.training import Run, fit, normalise
 from autograder.notebook.artifacts import load_artifact
-
-# A card for the data
-
-
-def duplicate_pairs(find_duplicates, first, second):
-    """Crop a border of one pixel from all images, and look for pairs."""
-    pairs = find_duplicates(first[..., 1:-1, 1:-1], second[..., 1:-1, 1:-1])
-    return torch.as_tensor(pairs, dtype=torch.int64).reshape(-1, 2)
-
 
 # How a network is built, and how it behaves in both modes
 
@@ -342,61 +333,6 @@ def augmentation_statistics(make_augmentation, probes, calls):
     }
 
 
-# What one epoch of batches must have, whatever the order
-
-
-def _by_label(
-    y: torch.Tensor, images: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean image of each label, and how often it came, against what is right."""
-    share = torch.ones(len(y)) if weights is None else weights / weights.mean()
-    means, counts = [], []
-    for label in y.unique():
-        came = images[labels == label]
-        means.append(came.sum(dim=0) / max(len(came), 1))
-        counts.append(round(len(came) / share[y == label].sum().item()))
-    return torch.stack(means), torch.tensor(counts, dtype=torch.int16)
-
-
-def training_batches_values(training_batches, X, y, batch_size, augmented, weights, group):
-    """Describe one epoch of batches by what they must have, whatever the order."""
-    given = []  # what the augmentation was called with
-
-    def negative(images: torch.Tensor) -> torch.Tensor:
-        given.append(images.clone())
-        return 1 - images
-
-    def epoch(seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        torch.manual_seed(seed)
-        augmentation = negative if augmented else None
-        return iter(training_batches(X, y, batch_size, augmentation, weights, group))
-
-    batches = epoch(seed=1)
-    found = [next(batches)]
-    early = sum(map(len, given))
-    found += batches
-    sizes = [len(images) for images in given]
-    inside = [i.dtype is torch.float32 and i.min() >= 0 and i.max() <= 1 for i in given]
-    images, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    means, counts = _by_label(y, images, labels, weights)
-    again, other = (torch.cat([y for _, y in epoch(seed)]) for seed in (1, 2))
-    places = [(y[None] == part[:, None]).int().argmax(dim=1) for _, part in found]  # of samples
-    neighbours = [bool(p.max() - p.min() == len(p) - 1) for p in places]
-    return {
-        "batch_sizes": torch.tensor([len(part) for _, part in found], dtype=torch.int16),
-        "images": means,  # of each label
-        "came_as_often_as_asked": counts,
-        "in_random_order": int(not torch.equal(labels, y)),
-        "batches_are_mixed": int(2 * sum(neighbours) <= len(neighbours)),
-        "same_seed_same_order": int(torch.equal(labels, again)),
-        "other_seed_other_order": int(not torch.equal(labels, other)),
-        "groups_small_enough": int(max(sizes, default=0) <= group),
-        "groups": len(sizes),
-        "augmented_in_0_1": int(all(inside)),
-        "one_batch_at_a_time": int(early <= 2 * batch_size),
-    }
-
-
 # Training runs whose connection is lost, and what is the same after they resume
 
 
@@ -504,33 +440,40 @@ def fit_resumes(save_run, load_run, x, y, scores, epochs, patience, lost_in, end
 
 
 def class_score_values(class_scores, confusion):
-    return dict(zip(("precision", "recall", "F1"), class_scores(confusion), strict=True))
+    """Name the four things."""
+    names = ("precision", "recall", "F1", "macro-F1")
+    return dict(zip(names, class_scores(confusion), strict=True))
 
 
-def ensemble_values(average_probabilities, logits):
-    """Give logits (M, N, C) as a list, as the task has it."""
-    return average_probabilities(list(logits))
-
-
-def flip_values(flip_probabilities, weights, x, training):
-    """Flip with a small network of given weights: its results, and the state it is left in."""
-    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
-    model = nn.Sequential(
-        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
-        nn.Linear(weights["5.weight"].shape[1], classes),
-    ).to(x.dtype).train(training)  # fmt: skip
-    model.load_state_dict(weights)
-    probabilities = flip_probabilities(model, x)
+def opinion_values(average_probabilities, weights, x, training):
+    """Average over small networks with weights (M, ...): the result, and how they are left."""
+    models = [
+        _small_net({key: w[m] for key, w in weights.items()}).train(bool(mode))
+        for m, mode in enumerate(training)
+    ]
+    probabilities = average_probabilities(models, x)
     gradients_afterwards = torch.is_grad_enabled()
     torch.set_grad_enabled(True)
+    modes = [[model.training, model[3].training] for model in models]
     return {
         "probabilities": probabilities,
         "needs_gradient": int(probabilities.requires_grad),
         "gradients_afterwards": int(gradients_afterwards),
-        "training_afterwards": int(model.training),
-        "dropout_afterwards": int(model[3].training),
-        "running_mean": model[1].running_mean,
+        "training_afterwards": torch.tensor([mode for mode, _ in modes], dtype=torch.int16),
+        "dropout_afterwards": torch.tensor([mode for _, mode in modes], dtype=torch.int16),
+        "running_means": torch.stack([model[1].running_mean for model in models]),
     }
+
+
+def _small_net(weights: dict[str, torch.Tensor]) -> nn.Sequential:
+    """Build a convolution, a batch norm, dropout and a linear layer, with these weights."""
+    maps, classes = len(weights["0.weight"]), len(weights["5.bias"])
+    model = nn.Sequential(
+        nn.Conv2d(1, maps, 3), nn.BatchNorm2d(maps), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
+        nn.Linear(weights["5.weight"].shape[1], classes),
+    ).to(weights["5.bias"].dtype)  # fmt: skip
+    model.load_state_dict(weights)
+    return model
 
 
 # The maps that explain a tiny network with given weights, and what they leave behind
@@ -602,20 +545,20 @@ def _handed_in(SmallCNN):
     return model, saved["counts"], saved["tau"].item()
 
 
-def _log_probabilities(model, flip_probabilities, images):
+def _log_probabilities(model, average_probabilities, images):
     """Compute the log-probabilities (N, C) of images, uint8, by two looks at each."""
     batches = (normalise(x.float() / 255) for x in images.split(50))
-    return torch.cat([flip_probabilities(model, x) for x in batches]).log()
+    return torch.cat([average_probabilities([model], x) for x in batches]).log()
 
 
-def faces_accuracy(SmallCNN, flip_probabilities, images):
+def faces_accuracy(SmallCNN, average_probabilities, images):
     """Predict the expressions of faces (N, 1, 48, 48), uint8: the most probable ones."""
     model, _, _ = _handed_in(SmallCNN)
-    return _log_probabilities(model, flip_probabilities, images).argmax(dim=1)
+    return _log_probabilities(model, average_probabilities, images).argmax(dim=1)
 
 
-def faces_macro_f1(SmallCNN, flip_probabilities, adjust_logits, images):
+def faces_macro_f1(SmallCNN, average_probabilities, adjust_logits, images):
     """Predict as if all expressions were equally frequent, as far as tau says."""
     model, counts, tau = _handed_in(SmallCNN)
-    found = _log_probabilities(model, flip_probabilities, images)
+    found = _log_probabilities(model, average_probabilities, images)
     return adjust_logits(found, counts, tau).argmax(dim=1)

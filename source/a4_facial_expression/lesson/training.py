@@ -1,9 +1,9 @@
-"""A training loop that keeps the best epoch, with the pieces that a student wrote."""
+"""Batches, schedule and a training loop that keeps the best epoch and resumes."""
 
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,14 +60,41 @@ def fit(
     return run.model
 
 
-class Pieces(NamedTuple):
-    """What a student wrote, and the loop below calls."""
+def training_batches(
+    X: torch.Tensor,
+    y: torch.Tensor,
+    batch_size: int,
+    augmentation: Callable | None = None,
+    weights: torch.Tensor | None = None,
+    group: int = 10,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield (images, labels) of one epoch: normalised float32 images (n, 1, H, W), labels (n,).
 
-    training_batches: Callable
-    learning_rate: Callable[[int, int, float, int], float]
-    smooth_labels: Callable[[torch.Tensor, int, float], torch.Tensor]
-    save_run: Callable[[Run, Path], None]
-    load_run: Callable[[Run, Path], None]
+    With `weights` (N,), N samples are drawn with replacement. The augmentation is called with
+    groups of at most `group` images: it draws its random numbers once for each call.
+    """
+    if weights is None:
+        order = torch.randperm(len(X))
+    else:
+        order = torch.tensor(list(torch.utils.data.WeightedRandomSampler(weights, len(X))))
+    for rows in order.split(batch_size):
+        images = X[rows].float() / 255
+        if augmentation is not None:
+            images = torch.cat([augmentation(part) for part in images.split(group)])
+        yield normalise(images), y[rows]
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
+    """Compute the learning rate of step 0, 1, …, steps - 1: linear warm-up, then half a cosine."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / (steps - warmup)
+    return peak / 2 * (1 + math.cos(math.pi * progress))
+
+
+def smooth_labels(y: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Turn labels y (N,), int64, into target probabilities (N, C), float32."""
+    return (1 - smoothing) * F.one_hot(y, CLASSES).float() + smoothing / CLASSES
 
 
 class Trained(NamedTuple):
@@ -79,12 +106,13 @@ class Trained(NamedTuple):
 
 
 def train_net(
-    pieces: Pieces,
     folder: Path,
     name: str,
     model: nn.Module,
     train: Sequence[torch.Tensor],
     val: Sequence[torch.Tensor],
+    save_run: Callable[[Run, Path], None],
+    load_run: Callable[[Run, Path], None],
     *,
     epochs: int,
     augmentation: Callable | None = None,
@@ -109,10 +137,10 @@ def train_net(
 
     def one_epoch(run: Run, epoch: int) -> dict[str, float]:
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
-        rates = [pieces.learning_rate(s, epochs * per_epoch, peak, per_epoch) for s in steps]
+        rates = [learning_rate(s, epochs * per_epoch, peak, per_epoch) for s in steps]
         group = 10 if device == "cpu" else 64
-        batches = pieces.training_batches(X, y, batch_size, augmentation, weights, group)
-        loss = _train_epoch(run, batches, rates, pieces.smooth_labels, smoothing, class_weights)
+        batches = training_batches(X, y, batch_size, augmentation, weights, group)
+        loss = _train_epoch(run, batches, rates, smoothing, class_weights)
         measured = evaluate(predict_logits(run.model, val[0]), val[1])
         last.update({key: w.clone() for key, w in run.model.state_dict().items()})
         bar.update(epoch + 1 - bar.n)
@@ -123,7 +151,7 @@ def train_net(
     path = _unfinished(folder, name, model, y.tolist(), *settings)
     with tqdm(total=epochs, desc=name, unit="epoch") as bar:
         run = Run(model, device=device)
-        fit(run, one_epoch, epochs, patience, path, pieces.save_run, pieces.load_run)
+        fit(run, one_epoch, epochs, patience, path, save_run, load_run)
     path.unlink(missing_ok=True)  # only what is unfinished is kept
     return Trained(model.eval(), last or run.best["weights"], run.history)
 
@@ -132,7 +160,6 @@ def _train_epoch(
     run: Run,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
     rates: Sequence[float],
-    smooth_labels: Callable,
     smoothing: float,
     class_weights: torch.Tensor | None,
 ) -> float:
@@ -146,7 +173,7 @@ def _train_epoch(
     for (x, y), rate in zip(batches, rates, strict=True):
         for group in run.optimiser.param_groups:
             group["lr"] = rate
-        targets = smooth_labels(y, CLASSES, smoothing)
+        targets = smooth_labels(y, smoothing)
         with torch.autocast(x.device.type, torch.float16, enabled=x.is_cuda):
             losses = F.cross_entropy(run.model(x), targets, reduction="none")
         weight = torch.ones_like(losses) if class_weights is None else class_weights.to(losses)[y]

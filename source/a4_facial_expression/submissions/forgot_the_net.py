@@ -1,3 +1,3 @@
 # handed in alone
-# %% [markdown] what_is_noise
-# Everything below 3 points is noise, because 800 faces are not many.
+# %% [markdown] question_confusions
+# Sad and neutral, because both have a closed mouth.

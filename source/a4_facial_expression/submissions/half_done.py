@@ -1,21 +1,26 @@
 # from blank
-# %% class_counts
-def class_counts(y, num_classes):
-    counts = torch.tensor([(y == k).sum() for k in range(num_classes)])
-    return counts, float(counts.max() / min(c for c in counts if c > 0))
-
-
-# %% normalise_rows
-def normalise_rows(confusion):
-    table = torch.zeros(confusion.shape, dtype=torch.float64)
-    for row, counts in zip(table, confusion):
-        if counts.sum() > 0:
-            row += counts / counts.sum().double()
+# %% confusion_matrix
+def confusion_matrix(y, predictions, num_classes):
+    table = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+    for true, said in zip(y, predictions):
+        table[true, said] += 1
     return table
 
 
-# %% learning_rate
-def learning_rate(step, steps, peak, warmup):
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup)) ** 2
+# %% balanced_weights
+def balanced_weights(y, num_classes):
+    counts = torch.bincount(y, minlength=num_classes).double()
+    weights = 1 / counts.clamp(min=1) * (counts > 0)
+    return weights / weights[counts > 0].mean(), weights[y] / weights[y].sum()
+
+
+# %% average_probabilities
+def average_probabilities(models, x):
+    looks = []
+    with torch.no_grad():
+        for model in models:
+            mode = model.training
+            model.eval()
+            looks += [model(x).softmax(dim=1), model(x.flip(3)).softmax(dim=1)]
+            model.train(mode)
+    return sum(looks) / len(looks)

@@ -9,9 +9,7 @@ from autograder.assignments.a4_facial_expression.lesson import plots
 
 SEEDS = (0, 1, 2)
 DECLARED = (
-    measures.counted, measures.shares, measures.scores, measures.macro,
-    imbalance.inverse, imbalance.diminishing, imbalance.balanced, imbalance.adjusted,
-    opinions.averaged, opinions.looked_twice,
+    measures.counted, measures.scores, imbalance.balanced, imbalance.adjusted, opinions.averaged,
 )  # fmt: skip
 SMALL = torch.tensor([[6, 2, 0], [1, 3, 0], [2, 0, 0]])  # the third class is never predicted
 
@@ -27,8 +25,7 @@ def test_scores_by_hand():
                 "F1": [12 / 17, 6 / 9, 0]}  # fmt: skip
     for name, values in expected.items():
         assert torch.allclose(found[name], torch.tensor(values).double())
-    assert measures.macro.oracle(SMALL)["macro-F1"] == pytest.approx((12 / 17 + 6 / 9) / 3)
-    assert measures.shares.oracle(SMALL)["shares"][0].tolist() == [0.75, 0.25, 0]
+    assert found["macro-F1"] == pytest.approx((12 / 17 + 6 / 9) / 3)
 
 
 def test_labels_are_counted_back_to_their_matrix():
@@ -38,10 +35,10 @@ def test_labels_are_counted_back_to_their_matrix():
 
 def test_scores_differ_where_mistakes_would_hide(checks):
     """Precision and recall, and macro-F1 and what is taken for it."""
-    (case,) = [case for case in checks["macro_f1_values"].cases if case.name == "faces"]
+    (case,) = [case for case in checks["class_score_values"].cases if case.name == "faces"]
     confusion = case.inputs["confusion"]
     found = measures.scores.oracle(confusion)
-    macro, F1 = measures.macro.oracle(confusion)["macro-F1"], found["F1"]
+    macro, F1 = found["macro-F1"], found["F1"]
     accuracy = confusion.diagonal().sum() / confusion.sum()
     weighted = (F1 * confusion.sum(dim=1)).sum() / confusion.sum()
     for other in (accuracy, weighted, found["recall"].mean(), found["precision"].mean()):
@@ -49,27 +46,27 @@ def test_scores_differ_where_mistakes_would_hide(checks):
 
 
 def test_class_weights_average_1_over_the_classes_that_occur(checks):
-    for name in ("inverse_frequency_values", "effective_number_values"):
-        for case in checks[name].cases:
-            weights, counts = checks[name].oracle(**case.inputs)["weights"], case.inputs["counts"]
-            assert weights[counts > 0].mean().item() == pytest.approx(1)
-            assert not weights[counts == 0].any()
-
-
-def test_the_effective_number_lies_between_equal_weights_and_the_inverse_frequency():
-    counts = torch.tensor([3, 0, 50, 9])
-    equal = imbalance.diminishing.oracle(counts, 0.0)["weights"]
-    assert equal.tolist() == [1, 0, 1, 1]
-    nearly = imbalance.diminishing.oracle(counts, 1 - 1e-9)["weights"]
-    assert torch.allclose(nearly, imbalance.inverse.oracle(counts)["weights"], rtol=1e-6)
+    for case in checks["balanced_weight_values"].cases:
+        y, C = case.inputs.values()
+        weights, counts = imbalance.balanced.oracle(y, C)["class weights"], y.bincount(minlength=C)
+        assert weights[counts > 0].mean().item() == pytest.approx(1)
+        assert not weights[counts == 0].any()
 
 
 def test_every_class_is_drawn_equally_often(checks):
-    for case in checks["sample_weight_values"].cases:
+    for case in checks["balanced_weight_values"].cases:
         y, C = case.inputs.values()
-        drawn = torch.zeros(C).double().index_add_(0, y, imbalance.balanced.oracle(y, C)["weights"])
+        weights = imbalance.balanced.oracle(y, C)["sample weights"]
+        drawn = torch.zeros(C).double().index_add_(0, y, weights)
         assert drawn.sum().item() == pytest.approx(1)
         assert drawn[drawn > 0].tolist() == pytest.approx([1 / len(y.unique())] * len(y.unique()))
+
+
+def test_some_classes_do_not_occur_and_one_occurs_once(checks):
+    cases = {case.name: case.inputs for case in checks["balanced_weight_values"].cases}
+    counts = {name: y.bincount(minlength=C).tolist() for name, (y, C) in
+              ((name, inputs.values()) for name, inputs in cases.items())}  # fmt: skip
+    assert counts["absent"].count(0) == 2 and 1 in counts["once"] and sum(counts["single"]) == 1
 
 
 def test_adjusted_logits_decide_where_two_equally_frequent_classes_would():
@@ -83,32 +80,42 @@ def test_adjusted_logits_decide_where_two_equally_frequent_classes_would():
     assert adjusted.argmax(dim=1).tolist() == [0, 1]
 
 
+def logits_of(weights, x):
+    """Return the logits (M, 2, N, C) of networks built of torch's layers, for both looks."""
+    found = []
+    for m in range(len(weights["5.bias"])):
+        one = {key: w[m] for key, w in weights.items()}
+        model = nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
+            nn.Linear(one["5.weight"].shape[1], len(one["5.bias"])),
+        ).to(x.dtype)  # fmt: skip
+        model.load_state_dict(one)
+        found.append(torch.stack([model.eval()(look) for look in (x, x.flip(-1))]))
+    return torch.stack(found).detach()
+
+
 def test_a_quiet_majority_outvotes_the_loud_one(checks):
     """In the extreme case, averaging logits would follow one network alone."""
-    (case,) = [case for case in checks["ensemble_values"].cases if case.name == "extreme"]
-    logits = case.inputs["logits"]
-    of_logits = logits.mean(dim=0).softmax(dim=1)
-    found = opinions.averaged.oracle(logits)["probabilities"]
+    (case,) = [case for case in checks["opinion_values"].cases if case.name == "extreme"]
+    weights, x, training = case.inputs.values()
+    logits = logits_of(weights, x)
+    assert logits.abs().amax(dim=(1, 2, 3)).max() > 5_000
+    of_logits = logits.flatten(0, 1).mean(dim=0).softmax(dim=1)
+    found = opinions.averaged.oracle(weights, x, training)["probabilities"]
     assert found.isfinite().all() and (of_logits - found).abs().max() > 0.1
 
 
-def test_the_oracle_of_the_second_look_is_torchs_network(checks):
-    for case in checks["flip_values"].cases:
+def test_the_oracle_of_several_looks_is_torchs_network(checks):
+    for case in checks["opinion_values"].cases:
         weights, x, training = case.inputs.values()
-        model = nn.Sequential(
-            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Tanh(), nn.Dropout(0.5), nn.Flatten(),
-            nn.Linear(weights["5.weight"].shape[1], len(weights["5.bias"])),
-        ).to(x.dtype)  # fmt: skip
-        model.load_state_dict(weights)
-        one, other = (model.eval()(image).softmax(dim=1) for image in (x, x.flip(-1)))
-        found = opinions.looked_twice.oracle(weights, x, training)["probabilities"]
-        assert torch.allclose(found, (one + other) / 2, rtol=1e-5)
-        assert (one - other).abs().max() > 0.01  # it does see a difference
+        looks = logits_of(weights, x).softmax(dim=-1)
+        found = opinions.averaged.oracle(weights, x, training)["probabilities"]
+        assert torch.allclose(found, looks.mean(dim=(0, 1)), rtol=1e-5)
+        assert (looks[:, 0] - looks[:, 1]).abs().max() > 0.01  # it does see a difference
 
 
 def draw_pictures():
-    shares = measures.shares.oracle(SMALL)["shares"]
-    plots.confusion_matrix(shares, ("sad", "happy", "calm"))
+    plots.confusion_matrix(SMALL / SMALL.sum(dim=1, keepdim=True), ("sad", "happy", "calm"))
     scores = {"accuracy": [0.8, 0.7], "macro-F1": [0.5, 0.6], "recall": [0.0, 0.4]}
     plots.prior_adjustment([0.0, 1.0], scores, 1.0)
 

@@ -1,18 +1,20 @@
-"""Schedule, smooth labels and resuming; and the faces that the network of a4 is measured on."""
+"""The training loop and resuming; and the faces that the network of a4 is measured on."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import f1_score
 
 from autograder.assignments import find
 from autograder.assignments.a4_facial_expression.checks import predictions, training
 from autograder.assignments.a4_facial_expression.lesson import plots
+from autograder.assignments.a4_facial_expression.lesson import training as loop
 from autograder.authoring.checks import answer_of, load
 from data_scripts.synthetic import faces
 
 A4 = "a4_facial_expression"
 PREDICTED = predictions.faces_accuracy, predictions.faces_macro_f1
-DECLARED = (training.scheduled, training.smoothed, training.resumed, *PREDICTED)
+DECLARED = (training.resumed, *PREDICTED)
 
 
 @pytest.fixture(scope="module", params=(0, 1, 2))
@@ -38,21 +40,40 @@ def test_a_course_of_scores_by_hand(scores, epochs, patience, expected):
     assert training.course(scores, epochs, patience) == expected
 
 
-def test_rates_begin_above_zero_reach_the_peak_twice_and_end_near_zero(checks):
-    rates = [training.scheduled.oracle(step, 20, 2.0, 5)["rate"] for step in range(20)]
+def test_rates_begin_above_zero_reach_the_peak_twice_and_end_near_zero():
+    rates = [loop.learning_rate(step, 20, 2.0, 5) for step in range(20)]
     assert rates[0] == pytest.approx(0.4)
     assert rates[4] == pytest.approx(2) and rates[5] == pytest.approx(2)
     assert rates == sorted(rates[:5]) + sorted(rates[5:], reverse=True)
     assert 0 < rates[-1] < 0.05
-    for case in checks["schedule_values"].cases:
-        assert case.inputs["step"] < case.inputs["steps"] > case.inputs["warmup"]
 
 
-def test_smoothed_labels_are_probabilities(checks):
-    for case in checks["smooth_label_values"].cases:
-        targets = training.smoothed.oracle(*case.inputs.values())["targets"]
-        assert torch.allclose(targets.sum(dim=1), torch.ones(len(targets)))
-        assert torch.equal(targets.argmax(dim=1), case.inputs["y"])
+def test_smoothed_labels_are_what_torch_smooths():
+    y, logits = torch.arange(7).flip(0), torch.randn(7, 7)
+    targets = loop.smooth_labels(y, 0.2)
+    assert torch.allclose(targets.sum(dim=1), torch.ones(7)) and targets.argmax(dim=1).equal(y)
+    smoothed = F.cross_entropy(logits, y, label_smoothing=0.2)
+    assert torch.allclose(F.cross_entropy(logits, targets), smoothed)
+
+
+def test_every_face_comes_once_in_an_epoch_or_as_often_as_its_weight_says():
+    y = torch.arange(600)
+    X = torch.randint(0, 256, (600, 1, 2, 3), dtype=torch.uint8)
+    sizes = []
+
+    def unchanged(images):
+        sizes.append(len(images))
+        return images
+
+    torch.manual_seed(0)
+    batches = list(loop.training_batches(X, y, 64, unchanged, group=10))
+    images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert labels.sort().values.equal(y) and not labels.equal(y)
+    assert torch.allclose(images, loop.normalise(X[labels] / 255))
+    assert sizes == 9 * [10, 10, 10, 10, 10, 10, 4] + [10, 10, 4]
+    weights = torch.where(y < 300, 0.9, 0.1)
+    often = torch.cat([labels for _, labels in loop.training_batches(X, y, 64, weights=weights)])
+    assert len(often) == 600 and 0.85 < (often < 300).double().mean() < 0.95
 
 
 def test_faces_to_predict_are_of_no_set_that_a_student_has(checks):

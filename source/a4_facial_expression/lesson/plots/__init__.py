@@ -1,6 +1,6 @@
 """Pictures of faces, of training runs, and of what a network confuses."""
 
-from .faces import attention, class_shares, face_rows, parameter_shares
+from .faces import attention, class_shares, face_rows
 from .fairness import confusion_matrix, prior_adjustment
 from .training_runs import training_runs
 
@@ -9,7 +9,6 @@ __all__ = [
     "class_shares",
     "confusion_matrix",
     "face_rows",
-    "parameter_shares",
     "prior_adjustment",
     "training_runs",
 ]

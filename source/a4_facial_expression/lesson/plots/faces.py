@@ -1,4 +1,4 @@
-"""Faces: rows of them, how many of which class, where a network's parameters are and it looks."""
+"""Faces: rows of them, how many of which class, and where a network looks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -43,19 +43,6 @@ def class_shares(counts: Mapping[str, torch.Tensor], classes: Sequence[str]) -> 
         axes.set(xlabel="class", ylabel="share of the split [%]")
         axes.set_xticks(range(len(classes)), classes)
         axes.legend()
-
-
-@for_people
-def parameter_shares(counts: Mapping[str, int]) -> None:
-    """Draw the share of each layer in all parameters, the first layer on top."""
-    total = sum(counts.values())
-    with figure(8, 0.8 + 0.27 * len(counts)) as axes:
-        axes.barh(range(len(counts)), [100 * n / total for n in counts.values()], color=COLOURS[0])
-        for place, n in enumerate(counts.values()):
-            axes.text(100 * n / total + 0.5, place, f"{n:,}", va="center", fontsize=8)
-        axes.set(xlabel=f"share of all {total:,} parameters [%]", ylabel="layer", xlim=(0, 100))
-        axes.set_yticks(range(len(counts)), list(counts), fontsize=8)
-        axes.invert_yaxis()
 
 
 @for_people
