@@ -55,6 +55,6 @@ def test_an_author_and_a_student_are_told_every_error_in_its_sentences():
     caught = {
         "EvidenceTooLarge", "FolderTooLarge", "KernelLost", "Malformed", "MalformedEvidence",
         "NoSandbox", "NotByHand", "TooLarge", "_AllFound",
-        "NotebookNotFound", "Stopped", "Unreadable", "UnsafeArchive", "WrongDigest",
+        "NotReady", "NotebookNotFound", "Stopped", "Unreadable", "UnsafeArchive", "WrongDigest",
     }  # fmt: skip
     assert {e.__name__ for e in every_error() if not issubclass(e, UserError)} == caught

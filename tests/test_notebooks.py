@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import torch
 
-from autograder.authoring import record
+from autograder.authoring import leaks, record
 from autograder.authoring.release import release
 from autograder.grading.course import open_course
 from autograder.grading.notebooks import SYNCED, grade_id, is_autograded
@@ -20,7 +20,6 @@ from autograder.sandbox.package import ADAPTERS
 from tests import submissions
 
 ASSIGNMENTS = submissions.ASSIGNMENTS
-REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)\s*### END \1", re.DOTALL)
 
 
 @pytest.fixture(params=ASSIGNMENTS)
@@ -62,7 +61,7 @@ def test_the_student_version_is_what_the_source_generates(assignment, tmp_path):
 def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, released):
     for notebook, more in ((source, {SYNCED}), (released, set())):
         nbformat.validate(notebook)
-        assert set(notebook.metadata) == {"kernelspec"} | more
+        assert set(notebook.metadata) == {"kernelspec", "language_info"} | more
         for cell in notebook.cells:
             assert set(cell.metadata) <= {"nbgrader", "deletable", "editable"}
             assert not cell.get("outputs") and not cell.get("execution_count")
@@ -164,10 +163,8 @@ def answers(notebook) -> list[str]:
 
     A line that some notebook of the course also gives away elsewhere is no answer.
     """
-    regions = [match[2] for cell in notebook.cells for match in REGION.finditer(cell.source)]
-    lines = {line.strip() for region in regions for line in region.splitlines()}
-    course = [submissions.source_notebook(assignment) for assignment in ASSIGNMENTS]
-    given = "\n".join(REGION.sub("", cell.source) for one in course for cell in one.cells)
+    given = leaks.given(submissions.source_notebook(assignment) for assignment in ASSIGNMENTS)
+    lines = {line for _, line in leaks.answers(notebook)}
     return sorted(line for line in lines if len(line) > 12 and line not in given)
 
 

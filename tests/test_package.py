@@ -9,7 +9,7 @@ from itertools import chain
 
 import pytest
 
-from autograder.authoring.wheel import build
+from autograder.authoring.wheel import build, contents
 from autograder.sandbox import package
 from tests import worked_example
 from tests.submissions import ROOT, source_notebook
@@ -28,7 +28,7 @@ def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT]
     subprocess.run(command, check=True, capture_output=True)
-    (path,) = out.glob("autograder-*.whl")
+    (path,) = out.glob("gradient_check-*.whl")
     return path
 
 
@@ -37,11 +37,13 @@ def files_in(wheel) -> set[str]:
         return {name for name in archive.namelist() if ".dist-info" not in name}
 
 
-def test_the_student_s_package_is_folders_and_nothing_else(wheel):
+def test_the_package_is_folders_and_nothing_else(wheel):
     folders = (
         "autograder/notebook",
         "autograder/sandbox",
         "autograder/assignments",
+        "autograder/authoring",
+        "autograder/grading",
         "data_scripts",
     )
     tracked = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
@@ -55,8 +57,17 @@ def test_the_student_s_package_is_folders_and_nothing_else(wheel):
     assert len(rooms) > len(ASSIGNMENTS)
 
 
-def test_the_sandbox_shows_what_is_in_the_wheel(wheel):
-    assert set(package.contents()) == files_in(wheel)
+def test_the_sandbox_shows_what_is_in_the_wheel_but_for_what_an_instructor_uses(wheel):
+    held, shown = files_in(wheel), set(package.contents())
+    assert set(package.distributed()) == held and shown < held
+    assert {name.split("/")[1] for name in held - shown} == {"grading", "authoring"}
+
+
+def test_the_wheel_of_a_course_has_what_a_new_course_is_made_from_too(wheel, tmp_path):
+    built, _ = build(ROOT / "source", tmp_path)
+    project = {f"autograder/authoring/project/{name}" for name in
+               ("pyproject.toml", "README.md", "LICENSE", "nbgrader_config.py")}  # fmt: skip
+    assert files_in(built) == files_in(wheel) | project
 
 
 def test_a_stray_file_of_a_room_is_not_in_the_package_of_its_course(tmp_path):
@@ -67,11 +78,11 @@ def test_a_stray_file_of_a_room_is_not_in_the_package_of_its_course(tmp_path):
     for name in (*strays, "lesson/plots.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")
-    built = files_in(build(tmp_path / "source", tmp_path / "dist"))
+    built = files_in(build(tmp_path / "source", tmp_path / "dist")[0])
     ours = f"autograder/assignments/{worked_example.NAME}"
     own = {name for name in built if re.match(r"autograder/assignments/a\d", name)}
     assert own == {f"{ours}/public.safetensors", f"{ours}/lesson/plots.py"}
-    assert built == set(package.contents(tmp_path / "source"))
+    assert built == set(contents(tmp_path / "source"))
 
 
 def test_no_answer_is_in_what_a_student_installs(wheel):
@@ -96,12 +107,16 @@ def test_the_student_s_package_works_alone(wheel, tmp_path):
         "Checker('a1_two_layer_net').public('forward_scores', lambda params, X: None)\n"
         "loaded = {name.split('.')[0] for name in sys.modules}\n"
         "assert not loaded & {'nbgrader', 'nbclient', 'nbconvert', 'rich', 'sklearn'}, loaded\n"
+        "sys.modules['nbgrader'] = None  # as if it were not there\n"
         "from autograder.cli import main; sys.exit(main(['release']))"
     )
     command = [sys.executable, "-I", "-W", "ignore", "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert "0 of 6 cases passed" in done.stdout, done.stderr
-    assert done.stderr.startswith("autograder: this is the student's package"), done.stderr
+    assert done.stderr == (
+        "autograder: what an instructor needs is not installed: "
+        "`pip install 'gradient-check[instructor]'`.\n"
+    )
     assert done.returncode == 1
 
 
@@ -134,8 +149,13 @@ def test_constraints_pin_every_requirement_within_its_range():
         assert not beyond or number(pins[name]) < number(beyond), name
 
 
-def test_the_version_is_stated_once_for_all():
+def test_the_version_is_stated_in_one_place_for_all(wheel):
     import autograder
 
-    assert autograder.__version__ == PYPROJECT["project"]["version"]
-    assert f"## [{autograder.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    project, hatch = PYPROJECT["project"], PYPROJECT["tool"]["hatch"]["version"]
+    assert "version" not in project and project["dynamic"] == ["version"]
+    assert hatch == {"path": "autograder/__init__.py"}
+    assert wheel.name.split("-")[1] == autograder.__version__
+    stated = re.compile(rf"version[\W_]{{1,7}}{re.escape(autograder.__version__)}\b", re.IGNORECASE)
+    files = [*ROOT.glob("*.toml"), *ROOT.glob("*.yml"), *ROOT.glob("autograder/**/*.py")]
+    assert [file.name for file in files if stated.search(file.read_text())] == ["__init__.py"]

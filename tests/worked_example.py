@@ -74,7 +74,7 @@ def executed(nb: NotebookNode, challenge: bytes) -> NotebookNode:
             outcomes = observe_check(asked[grade_id(cell)], function)
             data = {evidence.MIME: evidence.to_output(grade_id(cell), outcomes)}
             cell.outputs = [new_output("display_data", data=data)]
-        elif cell.cell_type == "code" and grade_id(cell) != "setup":
+        elif grade_id(cell) == "squared_error":  # cells above it set up what is here already
             exec(cell.source, names)
     return nb
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+import jupytext
 import nbformat
 import torch
 from nbformat import NotebookNode
@@ -20,6 +21,7 @@ from safetensors.torch import load
 from autograder.grading.course import AssignmentFolders
 from autograder.grading.notebooks import grade_id
 from autograder.notebook import cases
+from autograder.sandbox import package
 
 REGION = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)\s*### END \1", re.DOTALL)
 WORDS = ("### BEGIN", "### END", "check.hidden(")
@@ -69,8 +71,8 @@ def given(notebooks: Iterable[NotebookNode]) -> str:
 
 def secrets(assignments: Sequence[AssignmentFolders]) -> list[Secret]:
     """Return the lines that must not be handed out, of several assignments of a course."""
-    notebooks = {one.name: nbformat.read(one.notebook(), 4) for one in assignments}
-    known = given(notebooks.values())
+    notebooks = {one.name: _notebook(one) for one in assignments}
+    known = given(notebooks.values()) + _engine()
     found: dict[str, Secret] = {}
     for one in assignments:
         for name, line in answers(notebooks[one.name]):
@@ -83,6 +85,21 @@ def secrets(assignments: Sequence[AssignmentFolders]) -> list[Secret]:
                 if not header and _says_something(wrong, MISTAKE) and wrong not in known:
                     found.setdefault(wrong, Secret(f"a known mistake of {one.name}", wrong))
     return list(found.values())
+
+
+def _notebook(assignment: AssignmentFolders) -> NotebookNode:
+    """Read an instructor's notebook, from its `.py` if there is no other."""
+    py = assignment.source / f"{assignment.name}.py"
+    if py.is_file() and not py.with_suffix(".ipynb").is_file():
+        return jupytext.read(py)
+    return nbformat.read(assignment.notebook(), 4)
+
+
+def _engine() -> str:
+    """Return the code of the engine, which everybody has: the example of `autograder new` too."""
+    files = package.distributed().items()
+    engine = (path for name, path in files if name.startswith(package.ENGINE))
+    return "\n".join(path.read_text() for path in engine if path.suffix in TEXTS)
 
 
 def _says_something(line: str, least: int = CODE) -> bool:

@@ -94,6 +94,8 @@ def publish(
         for name in before - set(names):
             if not name.endswith(".whl"):  # notebooks that students have copied still ask for it
                 (folder / name).unlink(missing_ok=True)
+        if (folder / "LICENSE").exists() and "LICENSE" not in before:
+            (staged / "LICENSE").unlink()  # theirs
         shutil.copytree(staged, folder, dirs_exist_ok=True)
     return names
 

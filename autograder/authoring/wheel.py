@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import autograder
+from autograder.errors import UserError
 from autograder.sandbox import package
 
 BESIDE = ("pyproject.toml", "README.md", "LICENSE")  # what the build needs
@@ -19,9 +20,22 @@ VERSION = re.compile(r'(?m)^__version__ = ".*"$')
 INIT = "autograder/__init__.py"
 
 
+class NotBuilt(UserError):
+    """The package of a course cannot be built here."""
+
+
 def of_project(name: str) -> Path:
-    """Return a file of the project: from the clone or, if the engine was installed, from there."""
-    return package.CLONE / name if package.is_clone() else package.CLONE / PROJECT / name
+    """Return a file of the project: from the clone or, if the engine was installed, from there.
+
+    Raises NotBuilt.
+    """
+    path = package.CLONE / name if package.is_clone() else package.CLONE / PROJECT / name
+    if not path.is_file():
+        raise NotBuilt(
+            f"{name} did not come with this installation, which pip made from a repository; clone "
+            "the repository, and install it there with `pip install -e .[instructor]`."
+        )
+    return path
 
 
 def build(source: Path, target: Path) -> tuple[Path, Path]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,12 +18,17 @@ from typing import Any
 from autograder.errors import UserError
 from autograder.notebook import mark, progress
 
-SECONDS = 120  # that a cell may run when it is graded
+SECONDS, WHOLE = 120, 1200  # that a cell may run, as when it is graded, and all of them together
+ENDED = "Python itself ended"
 HANDS_IN = ("check.hand_in(", "check.progress(")
 
 
 class NotRun(UserError):
     """A notebook cannot be run."""
+
+
+class TooLong(BaseException):
+    """A cell runs too long. No `except Exception` in it holds this up."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,20 @@ def run(
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         assert process.stdin and process.stdout
+        watch = threading.Timer(WHOLE, process.kill)
+        watch.start()
         with suppress(BrokenPipeError), process.stdin as given:
             json.dump(cells, given)
         with process.stdout as told:
             for done, _ in enumerate(told, start=1):
                 say(done, len(cells))
+        too_long = watch.finished.is_set()  # it has rung
+        watch.cancel()
         if process.wait() or not ran.exists():
+            long = f"it takes longer than {WHOLE // 60} minutes"
             raise NotRun(
-                "The notebook could not be run to its end: Python itself ended. Restart the kernel "
-                "and run all cells to see where."
+                f"The notebook could not be run to its end: {long if too_long else ENDED}. Restart "
+                "the kernel and run all cells to see where."
             )
         failed = tuple(Failed(**one) for one in json.loads(ran.read_text()))
         return Restarted(progress.read(kept).get(assignment, {}), failed)
@@ -116,7 +127,7 @@ def _error(shell: Any, source: str) -> BaseException | None:
     import signal
 
     def stop(*_: Any) -> None:
-        raise TimeoutError(f"it runs longer than {SECONDS} s")
+        raise TooLong(f"it runs longer than {SECONDS} s")
 
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, stop)

@@ -48,7 +48,7 @@ def test_the_notebook_has_the_cells_of_the_py_and_nbgraders_metadata_only(writte
     assert made.metadata.kernelspec == {
         "display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3",
     }  # fmt: skip
-    assert set(made.metadata) == {"kernelspec", SYNCED}
+    assert set(made.metadata) == {"kernelspec", "language_info", SYNCED}
     assert [grade_id(cell) for cell in made.cells if grade_id(cell)] == [
         "setup", "squared_error", "squared_error_values",
     ]  # fmt: skip
@@ -65,7 +65,7 @@ def test_an_edited_cell_changes_and_the_ids_of_the_others_stay(written):
     edit(written, "# %% nbgrader={\"grade\": false, \"grade_id\": \"setup\"", "# %%\nnew = 1\n\n"
          "# %% nbgrader={\"grade\": false, \"grade_id\": \"setup\"")  # fmt: skip
     after = nbformat.read(sync(written), 4).cells
-    assert "20 minutes" in after[0].source and after[1].source == "new = 1"
+    assert "20 minutes" in after[0].source and after[2].source == "new = 1"
     assert [cell.id for cell in after if grade_id(cell)] == [c.id for c in before if grade_id(c)]
     assert len({cell.id for cell in after}) == len(after) == len(before) + 1
 
@@ -237,7 +237,7 @@ def test_a_solution_that_does_not_end_is_not_released(written):
     with pytest.raises(CourseError) as error:
         release(written)
     assert str(error.value) == (
-        f"source/{NAME}/{NAME}.ipynb, cell 3 (squared_error): "
+        f"source/{NAME}/{NAME}.ipynb, cell 4 (squared_error): "
         "BEGIN SOLUTION and END SOLUTION do not match."
     )
     assert not written.release.exists()
@@ -287,7 +287,7 @@ def test_a_check_that_was_not_recorded_yet_is_named_with_its_cell(example):
     with pytest.raises(CourseError) as error:
         release(example)
     assert str(error.value) == (
-        f"source/{NAME}/{NAME}.ipynb, cell 4 (squared_error_values): there is no check of this "
+        f"source/{NAME}/{NAME}.ipynb, cell 5 (squared_error_values): there is no check of this "
         f"name; run `autograder reference {NAME}`."
     )
 

@@ -1,9 +1,19 @@
 """Files beside a notebook: written, found, and told apart from others."""
 
+import json
+import struct
+
 import pytest
 import torch
 
-from autograder.notebook.artifacts import ArtifactError, load_artifact, save_artifact
+from autograder.notebook.artifacts import (
+    DRAWN,
+    REAL,
+    ArtifactError,
+    load_artifact,
+    save_artifact,
+    trained_on,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +53,41 @@ def test_another_kind_of_file_is_told_by_what_it_lacks():
     save_artifact("net.safetensors", {"weight": torch.ones(2)})
     with pytest.raises(ArtifactError, match="another kind of file, without 'bias'"):
         load_artifact("net.safetensors", needs=("weight", "bias"))
+
+
+@pytest.mark.parametrize("data", [REAL, DRAWN, ""])
+def test_a_file_says_on_what_it_was_trained_and_loads_as_ever(beside, data):
+    save_artifact("net.safetensors", {"weight": torch.ones(2)}, data)
+    assert trained_on(beside / "net.safetensors") == data
+    assert torch.equal(load_artifact("net.safetensors")["weight"], torch.ones(2))
+
+
+def header(said: object, length: int | None = None) -> bytes:
+    """Write the beginning of a safetensors file that says something."""
+    text = json.dumps(said).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"1234",
+        bytes(100),
+        header([]),
+        header({"__metadata__": None}),
+        header({"__metadata__": {"trained_on": "real"}}, length=5),
+        header({"__metadata__": {"trained_on": "<b>mine</b>"}}),
+        header({"__metadata__": {"trained_on": ["real"]}}),
+        header({"__metadata__": {}}),
+        struct.pack("<Q", 2**63) + b"{",
+        struct.pack("<Q", 400_000) + b"[" * 400_000,
+    ],
+)
+def test_a_file_that_does_not_say_it_says_nothing_and_stops_nobody(beside, content):
+    (beside / "net.safetensors").write_bytes(content)
+    assert trained_on(beside / "net.safetensors") == ""
+
+
+def test_a_file_that_is_not_there_says_nothing(beside):
+    assert trained_on(beside / "gone.safetensors") == trained_on(beside) == ""

@@ -1,16 +1,19 @@
 """The checker as a notebook calls it, in this process."""
 
+import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
 from autograder import CHALLENGE_FILE, Checker, __version__, assignments
-from autograder.notebook import cases, check, evidence
+from autograder.notebook import cases, check, evidence, hand_in, progress, restart
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.check import CheckFailed, NotJudged, UnknownCheck, observe_case
 from autograder.notebook.evidence import Outcome, observe
+from autograder.notebook.grid import BAD, Mark
 
 X = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)
 
@@ -132,6 +135,72 @@ def test_the_setup_is_told_in_one_line(checker, capsys, scratch):
     said = line.split(" · ")
     assert said[1:] == ["a9_test", "cpu", "drawn images", f"files in {Path.cwd()}"]
     assert said[0] == f"Gradient Check {__version__}"
+
+
+def test_public_keeps_what_it_showed_beside_the_notebook(checker, shown, scratch):
+    checker.public("doubling", lambda X: 3 * X)
+    assert progress.read(scratch / progress.NAME)["a9_test"]["doubling"].passed == 0
+    checker.public("doubling", double)
+    assert progress.read(scratch / progress.NAME)["a9_test"]["doubling"].passed == 1
+
+
+@pytest.mark.parametrize("mode", ["autograde", "validate"])
+def test_under_a_grader_nothing_is_kept_shown_or_written(
+    checker, shown, scratch, monkeypatch, capsys, mode
+):
+    monkeypatch.setattr(hand_in, "look", pytest.fail)
+    monkeypatch.setenv("NBGRADER_EXECUTION", mode)
+    before = set(scratch.rglob("*"))
+    checker.public("doubling", double)
+    shown.clear()
+    checker.progress()
+    checker.hand_in()
+    assert (shown, capsys.readouterr().out) == ([], "")
+    assert set(scratch.rglob("*")) == before
+
+
+def test_progress_draws_the_course(checker, shown, scratch, monkeypatch):
+    monkeypatch.setattr(assignments, "__path__", [str(scratch)])
+    checker.public("doubling", double)
+    shown.clear()
+    checker.progress()
+    (bundle,) = shown
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"].startswith("1 of 1 public checks passed\n")
+
+
+def to_hand_in(path=None) -> hand_in.Looked:
+    notebook = hand_in.Notebook({"cells": []}, path, "a9_test")
+    row = "doubling", Mark("open", BAD), "not written yet"
+    return hand_in.Looked(notebook, restart.Restarted(), [row])
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_what_is_handed_in_is_shown_and_written_beside_the_notebook(
+    checker, shown, scratch, monkeypatch, capsys, saved
+):
+    path = scratch / "mine.ipynb"
+    path.write_text("{}")
+    monkeypatch.setattr(hand_in, "find", lambda name, folder: (name, folder))
+    looked = to_hand_in(path if saved else None)
+    asked = []
+    monkeypatch.setattr(hand_in, "look", lambda *how: asked.append(how) or looked)
+    checker.hand_in("kim")
+    assert asked[0][:2] == (("a9_test", Path.cwd()), Path.cwd())
+    assert "1 thing to look at" in shown[0]["text/plain"]
+    with zipfile.ZipFile(scratch / "a9_test.zip") as archive:
+        assert json.loads(archive.read("hand_in.json"))["student"] == "kim"
+    out = capsys.readouterr().out
+    assert out.startswith("Hand in a9_test.zip: the notebook")
+    assert ("as you saved it at" in out) is saved
+
+
+def test_a_notebook_that_cannot_be_handed_in_is_a_sentence_and_no_error(
+    checker, shown, scratch, capsys
+):
+    checker.hand_in()
+    assert capsys.readouterr().out.startswith("There is no a9_test.ipynb in ")
+    assert shown == [] and not (scratch / "a9_test.zip").exists()
 
 
 def test_without_an_adapter_a_check_calls_the_function_itself(checker, capsys):

@@ -81,3 +81,11 @@ def test_a_notebook_shows_a_picture_with_its_description(monkeypatch):
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"] == "Plot: a title"
     assert not plt.get_fignums()
+
+
+def test_lines_without_a_colour_of_their_own_are_told_apart_by_everybody(drawn):
+    with figure(3, 2) as axes:
+        lines = [axes.plot([1, 2])[0].get_color() for _ in range(7)]
+    assert tuple(lines[:3]) == COLOURS
+    assert len(set(lines)) == 7
+    assert plt.rcParams["axes.prop_cycle"].by_key()["color"][0] not in COLOURS  # outside, as before

@@ -11,7 +11,9 @@ from IPython import get_ipython
 from IPython.core.pylabtools import print_figure
 from IPython.display import display
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73")  # told apart by colour-blind readers too
+# Told apart by colour-blind readers too: Okabe and Ito, Color Universal Design (2008).
+COLOURS = ("#0072b2", "#d55e00", "#009e73")
+MORE = ("#cc79a7", "#56b4e9", "#e69f00", "#000000")
 
 
 def for_people(draw: Callable[..., None]) -> Callable[..., None]:
@@ -33,7 +35,9 @@ def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Gene
     """
     import matplotlib.pyplot as plt
 
-    drawn, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    colours = plt.cycler(color=[*COLOURS, *MORE])
+    with plt.rc_context({"axes.prop_cycle": colours}):
+        drawn, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
     yield axes
     if get_ipython() is None:
         plt.show()

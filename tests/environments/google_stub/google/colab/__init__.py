@@ -1,0 +1,1 @@
+"""What a notebook sees of Colab's own package, as far as the course uses it."""
