@@ -15,16 +15,6 @@ def prepare(images, mean_image, std):
     return torch.stack(rows)
 
 
-def weight_images(W):
-    images = torch.zeros(len(W), 32, 32, 3, dtype=W.dtype)
-    for n, row in enumerate(W):
-        low, high = row.min(), row.max()
-        if high > low:
-            for channel, plane in enumerate(row.reshape(3, 32, 32)):
-                images[n, :, :, channel] = (plane - low) / (high - low)
-    return images
-
-
 def know_nothing(y, num_classes):
     labels = y.tolist()
     shares = [labels.count(k) / len(labels) for k in range(num_classes)]
@@ -47,11 +37,6 @@ def overfit(net, X, y, lr, steps):
     return losses
 
 
-def shuffle_labels(y, generator):
-    order = torch.rand(len(y), generator=generator).argsort()
-    return torch.stack([y[i] for i in order])
-
-
 def activation_statistics(hidden):
     values = hidden.flatten().tolist()
     mean = sum(values) / len(values)
@@ -62,11 +47,6 @@ def activation_statistics(hidden):
         "std": math.sqrt(sum((v - mean) ** 2 for v in values) / len(values)),
         "mean": mean,
     }
-
-
-def learning_rates(start, stop, steps):
-    factor = (stop / start) ** (1 / (steps - 1))
-    return torch.tensor([start * factor**k for k in range(steps)], dtype=torch.float64)
 
 
 def suggest_learning_rate(rates, losses):

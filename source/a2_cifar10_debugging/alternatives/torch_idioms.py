@@ -13,14 +13,6 @@ def prepare(images, mean_image, std):
     return X.div_(255).sub_(mean_image.flatten()).div_(std)
 
 
-def weight_images(W):
-    images = torch.stack(W.split(1024, dim=1), dim=-1)  # (H, 1024, 3)
-    images = images - images.amin(dim=(1, 2), keepdim=True)
-    highest = images.amax(dim=(1, 2), keepdim=True)
-    images = images / highest.add(1e-12)
-    return images.unflatten(1, (32, 32))
-
-
 def know_nothing(y, num_classes):
     shares = torch.nn.functional.one_hot(y, num_classes).double().mean(dim=0)
     present = shares[shares > 0]
@@ -41,14 +33,6 @@ def overfit(net, X, y, lr, steps):
     return history.tolist()
 
 
-def shuffle_labels(y, generator):
-    shuffled = y.clone()
-    for i in range(len(y) - 1, 0, -1):  # Fisher and Yates
-        j = int(torch.randint(i + 1, (1,), generator=generator))
-        shuffled[i], shuffled[j] = shuffled[j].item(), shuffled[i].item()
-    return shuffled
-
-
 def activation_statistics(hidden):
     mean = hidden.mean()
     on = (hidden > 0).double()
@@ -58,11 +42,6 @@ def activation_statistics(hidden):
         "zero": 1 - on.mean().item(),
         "dead": (on.sum(0) == 0).sum().item() / hidden.shape[1],
     }
-
-
-def learning_rates(start, stop, steps):
-    exponents = torch.linspace(math.log(start), math.log(stop), steps)
-    return exponents.exp().double()
 
 
 def suggest_learning_rate(rates, losses):

@@ -13,10 +13,9 @@ from autograder.notebook.cases import FLOAT32, Tolerance
 Tensors = dict[str, torch.Tensor]
 DESCENT = Tolerance(1e-6, 1e-8)
 STATISTICS = Tolerance(1e-5, 1e-7)
-RATES = Tolerance(1e-5, 1e-12)  # float32 on the way will do
 MARGIN = 1e-3  # of every pre-activation from 0, in every step
 
-# What a net must learn, and must not: nothing, 50 images, a shuffle
+# What a net must learn, and must not: nothing, 50 images
 
 
 def label_cases(rng: Draws) -> Iterator[Sketch]:
@@ -112,36 +111,6 @@ def descent(weights: Tensors, X: torch.Tensor, y: torch.Tensor, lr: float, steps
     return {"losses": torch.tensor(losses, dtype=torch.float64), "scores": scores.to(X.dtype)}
 
 
-FACTS = (  # what must be true, recorded as 1
-    "the given labels are left as they were (1: yes, 0: no)",
-    "the order is mixed (1: yes, 0: no)",
-    "the same seed gives the same order (1: yes, 0: no)",
-    "another seed gives another order (1: yes, 0: no)",
-)
-
-
-def shuffle_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield sorted labels of uneven classes, so many that an order hardly comes twice."""
-    ten = rng.randint(3, 12, size=10)
-    five = np.array([30, 25, 1, 35, 28]) + rng.randint(0, 9, size=5) * [1, 1, 0, 1, 1]
-    for name, about, counts in (
-        ("ten", "10 uneven classes", ten),
-        ("five", "5 classes, of which one is rare", five),
-    ):
-        y = torch.tensor(np.repeat(np.arange(len(counts)), counts))
-        yield case(name, about, y=y, seed=int(rng.randint(1000)))
-
-
-@check(
-    "shuffle_values", "shuffled labels: the same ones in another order",
-    {name: f"return.{place}" for place, name in enumerate(("sorted labels", *FACTS))},
-    shuffle_cases, pure=True,
-)  # fmt: skip
-def shuffled(y: torch.Tensor, seed: int) -> Answers:
-    """Say what holds for every order."""
-    return {"sorted labels": y.sort().values, **dict.fromkeys(FACTS, 1.0)}
-
-
 # What is measured: activations, and a range of learning rates
 
 
@@ -175,27 +144,6 @@ def activations(hidden: torch.Tensor) -> Answers:
     layer = hidden.double().numpy()
     dead = np.mean([not column.any() for column in layer.T])
     return {"mean": layer.mean(), "std": layer.std(), "zero": np.mean(layer == 0), "dead": dead}
-
-
-def rate_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield ends and numbers of steps."""
-    for name, start, stop, steps in (
-        ("decades", 1e-4 * rng.randint(1, 10), 1.0 + round(rng.rand(), 2), 9),
-        ("wide", 1e-6, 10.0, int(rng.randint(4, 8))),
-        ("narrow", 0.02, 0.05, 4),
-        ("ends", 3e-3, 0.7, 2),
-    ):
-        about = f"{steps} rates from {start:g} to {stop:g}"
-        yield case(name, about, start=start, stop=stop, steps=steps)
-
-
-@check(
-    "learning_rate_values", "learning rates on a logarithmic scale", {"rates": "return"},
-    rate_cases, tolerance=RATES,
-)  # fmt: skip
-def learning_rates(start: float, stop: float, steps: int) -> Answers:
-    """Let NumPy space them."""
-    return {"rates": np.geomspace(start, stop, steps)}
 
 
 def range_test_cases(rng: Draws) -> Iterator[Sketch]:

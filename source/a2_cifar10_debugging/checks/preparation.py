@@ -1,4 +1,4 @@
-"""Preparing images, and drawing weights as images."""
+"""Preparing images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.authoring.checks import Answers, Draws, Sketch, case, check
-from autograder.notebook.cases import FLOAT32, Tolerance
+from autograder.notebook.cases import Tolerance
 
 STATISTICS = Tolerance(3e-4, 1e-5)  # for sums in float32
 PREPARED = Tolerance(1e-4, 1e-5)  # near 0, float32 rounds like that
@@ -65,30 +65,3 @@ def prepared(images: torch.Tensor, mean_image: torch.Tensor, std: float) -> Answ
     """Prepare with NumPy, in double precision."""
     X = (images.numpy().astype(np.float64) / 255 - mean_image.double().numpy()) / std
     return {"X": torch.tensor(X.reshape(len(images), -1)).float()}
-
-
-def weight_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield weight matrices."""
-    W = torch.tensor(rng.randn(3, 3072).round(3))
-    W[1] += 5
-    W[2] *= 0.1
-    yield case("three", "3 units of very different size", 2, W=W)
-    W = 1e-7 * torch.tensor(rng.randn(2, 3072).round(3))
-    yield case("tiny", "weights of 1e-7", tolerance=FLOAT32, W=W)  # 1e-12 beside them does no harm
-    W = torch.tensor(rng.randn(1, 3072)).float()
-    yield case("single", "1 unit, float32", tolerance=FLOAT32, W=W)
-    W = torch.tensor(rng.randn(2, 3072).round(3))
-    W[0] = 0.25
-    yield case("constant", "a unit whose weights are all equal", W=W)
-
-
-@check("weight_image_values", "weights as images", {"images": "return"}, weight_cases, pure=True)
-def weight_images(W: torch.Tensor) -> Answers:
-    """Draw each unit separately, channel by channel."""
-    images = np.zeros((len(W), 32, 32, 3))
-    for image, row in zip(images, W.double().numpy(), strict=True):
-        low, high = row.min(), row.max()
-        for channel in range(3):
-            plane = row[1024 * channel : 1024 * (channel + 1)].reshape(32, 32)
-            image[:, :, channel] = (plane - low) / (high - low) if high > low else 0
-    return {"images": torch.tensor(images).to(W.dtype)}

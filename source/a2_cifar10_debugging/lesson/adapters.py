@@ -18,21 +18,6 @@ def overfit_values(overfit, TwoLayerNet, weights, X, y, lr, steps):
     return losses, net(X).detach()
 
 
-def shuffle_values(shuffle_labels, y, seed):
-    """Return the shuffled labels in order, and four facts.
-
-    The labels that were passed are untouched; the new order is mixed, repeatable, not fixed.
-    """
-    before = y.clone()
-    first, again, other = (
-        shuffle_labels(y, torch.Generator().manual_seed(s)) for s in (seed, seed, seed + 1)
-    )
-    untouched = torch.equal(y, before)
-    mixed = (first[1:] == first[:-1]).double().mean() < 0.5  # y came in blocks of equal labels
-    repeatable, fixed = torch.equal(first, again), torch.equal(first, other)
-    return first.sort().values, untouched, bool(mixed), repeatable, not fixed
-
-
 def swish_forward(Swish, x, beta):
     return Swish.apply(x, beta)
 

@@ -51,10 +51,11 @@ def histories(named: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
 
 
 @for_people
-def templates(images: torch.Tensor, names: Sequence[str] = ()) -> None:
-    """Draw images (N, H, W, 3) in 0..1, at most ten in a row, with their names."""
+def templates(W: torch.Tensor, names: Sequence[str] = ()) -> None:
+    """Draw weights (N, 3072), a row for each unit, as images; at most ten in a row, named."""
     import matplotlib.pyplot as plt
 
+    images = _weight_images(W.detach().cpu())
     columns = min(len(images), 10)
     rows = -(-len(images) // columns)
     size = (1.15 * columns, 1.25 * rows)
@@ -114,6 +115,14 @@ def confusions(predicted: torch.Tensor, labels: torch.Tensor, classes: Sequence[
         axes.set_xticks(range(count), classes, rotation=60, ha="right")
         axes.set_yticks(range(count), classes)
         axes.figure.colorbar(picture, label="share of the class")
+
+
+def _weight_images(W: torch.Tensor) -> torch.Tensor:
+    """Turn weights (N, 3072) into images (N, 32, 32, 3) from 0 to 1, each scaled separately."""
+    low = W.min(dim=1, keepdim=True).values
+    height = W.max(dim=1, keepdim=True).values - low
+    height = torch.where(height == 0, torch.ones_like(height), height)
+    return ((W - low) / height).reshape(-1, 3, 32, 32).permute(0, 2, 3, 1)
 
 
 def _losses(axes: "Axes", history: Mapping[str, Sequence[float]]) -> None:

@@ -248,8 +248,8 @@ def draw_all():
     plots.swish((0.0, 1.0))
     plots.sweeps({"lr": ([0.1, 1.0], [0.5, 0.6], [0.4, 0.5]), "reg": ([1.0], [0.5], [0.4])})
     plots.confusions(labels, labels, objects.CLASSES)
-    plots.templates(torch.rand(12, 32, 32, 3))  # the only one without axes
-    plots.templates(torch.rand(3, 32, 32, 3), ["a", "b", "c"])
+    plots.templates(torch.rand(12, 3072))  # the only one without axes
+    plots.templates(torch.rand(3, 3072), ["a", "b", "c"])
 
 
 def test_every_axis_of_the_debugging_pictures_has_a_label(drawn):
