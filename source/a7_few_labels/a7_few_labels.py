@@ -15,16 +15,18 @@
 #
 # **After this notebook you can** split a small data set so that nothing leaks, name defects with a small residual network and with pretrained features, say whether one classifier is better than another or only luckier, and train with a long tail of rare classes.
 #
-# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the categories of MVTec AD · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook
+# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the categories of MVTec AD · **Points** 100: 75 for code, graded by hidden checks, 15 for two written answers and 10 for a report of one page · **Hand in** this notebook
 #
 # | section | what you write | minutes |
 # |---|---|---:|
-# | 1 A card and a split | `card_from_disk`, `stratified_split` | 70 |
-# | 2 Which defect is it? | a small ResNet, `right_counts`, `paired_difference`; Questions 1 and 2 | 115 |
-# | 3 The long tail | focal loss and its gradient, class weights; Question 3 | 100 |
-# | 4 Your own experiment | a training script and a report | 75 |
+# | 1 A card and a split | `card_from_disk`, `stratified_split` | 75 |
+# | 2 Which defect is it? | a small ResNet, `paired_difference`; Question 1 | 105 |
+# | 3 The long tail | focal loss and its gradient, class weights; Question 2 | 95 |
+# | 4 Your own experiment | a training script and a report | 85 |
 #
-# You may use all of `torch`, `scikit-learn` and `scipy`, unless a task says otherwise. After each task comes a **check** on a few cases; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Graded functions must not need anything from such a cell.
+# The minutes include reading, predictions, waiting and written answers.
+#
+# You may use all of `torch`, `scikit-learn` and `scipy`, unless a task says otherwise. After each task comes a **check** on a few cases; when your work is graded, the same check runs on cases you have not seen. A cell that begins with `# not run when graded` is for you only: it loads data, trains or draws, and the grader skips it. Graded functions must not need anything from such a cell. Locked cells are given: skim them, and read closely only what your experiment needs.
 
 # %% [markdown]
 # ## Set-up
@@ -156,7 +158,7 @@ def card_from_disk(folder: Path) -> dict:
 # The check writes small categories, with a gap in the numbers, and asks for their cards. If a check surprises you, `check.show_code("card_values")` shows how it calls your code.
 
 
-# %% nbgrader={"grade": true, "grade_id": "card_values", "locked": true, "points": 11, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "card_values", "locked": true, "points": 12, "schema_version": 3, "solution": false, "task": false}
 check.public("card_values", card_from_disk)
 ### BEGIN HIDDEN TESTS
 check.hidden("card_values", card_from_disk)
@@ -237,7 +239,7 @@ def stratified_split(
 # The check makes several splits and says for each property whether all of them have it: 1 for yes, 0 for no.
 
 
-# %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "split_values", "locked": true, "points": 14, "schema_version": 3, "solution": false, "task": false}
 check.public("split_values", stratified_split)
 ### BEGIN HIDDEN TESTS
 check.hidden("split_values", stratified_split)
@@ -269,7 +271,7 @@ for name, groups in (("by photograph", torch.arange(len(y))), ("by part", parts)
     print(f"split {name:15}{hits:6.1%} of {len(theirs)} photographs on the other side are right")
 
 # %% [markdown]
-# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part, where guessing gives 17 %. It is the same classifier. If a result of yours is too good, look at the nearest neighbours of a few test images.
+# How to read it: with three photographs of each of the 132 drawn capsules and ten seeds for the split, we measured 91 to 100 % by photograph, and 11 to 32 % by part. It is the same classifier. If a result of yours is too good, look at the nearest neighbours of a few test images.
 #
 # From here on each image is its own group, and we use scikit-learn's stratified split, so that you measure on the same images as we did. Every model below learns from `learn` and is measured on `held_out`: two lists of indices into `test`.
 
@@ -284,7 +286,7 @@ print("{:20}{:4} {:17}".format("together", len(learn), len(held_out)))
 # %% [markdown]
 # ## 2 · Which defect is it?
 #
-# The report about capsules trained three networks to tell six classes apart: a ResNet of its own from scratch, a ResNet and a vision transformer pretrained on ImageNet. The results: **74.24 %**, **86.36 %** and **89.39 %**. The report about bottles tried four improvements. You will repeat both, and then ask how much of it to believe.
+# The report about capsules trained three networks to tell six classes apart: a ResNet of its own from scratch, a ResNet and a vision transformer pretrained on ImageNet. The results: **74.24 %**, **86.36 %** and **89.39 %** of 66 images, which are 49, 57 and 59 right. The report about bottles tried four improvements. Before and after them, it measured 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 % of 16 images. You will repeat both, and then ask how much of it to believe.
 #
 # ### A small residual network
 #
@@ -365,7 +367,7 @@ class SmallResNet(nn.Module):
 # The check trains a new block for three steps, fills a block with given numbers and compares the output, and tests the rules above: 1 means kept, 0 means broken.
 
 
-# %% nbgrader={"grade": true, "grade_id": "small_resnet", "locked": true, "points": 11, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "small_resnet", "locked": true, "points": 13, "schema_version": 3, "solution": false, "task": false}
 check.public("small_resnet", ResidualBlock, SmallResNet)
 ### BEGIN HIDDEN TESTS
 check.hidden("small_resnet", ResidualBlock, SmallResNet)
@@ -538,49 +540,7 @@ def fine_tuned(seed=0):
 runs["resnet_drawn, fine-tuned"] = fine_tuned()
 
 # %% [markdown]
-# Before you read the results, you need two tools.
-#
-# ### How many were right?
-#
-# The report about bottles, with 16 test images, gives five accuracies: 31.25 %, 37.5 %, 37.5 %, 65 % and 56.25 %. One of them cannot be true: the number of right images is a whole number out of 16.
-#
-# **Task** (15 min, easy). Write `right_counts`.
-#
-# - `reported` is a percentage as it was printed, a string: `"74.24"`, `"65"`. It was rounded to the digits that it shows.
-# - Return all whole numbers $k$ from 0 to `total` such that $k$ right out of `total` would have been printed like that, in ascending order, in a list or an `int64` tensor, which may be empty.
-#
-# (No percentage in the check lies exactly between two printed ones, so it does not matter which way you round there.)
-#
-# <details><summary>Hint 1: how many digits?</summary>As many as there are decimals: <code>reported.partition(".")[2]</code> is the text after the point, empty if there is none.</details>
-# <details><summary>Hint 2: try them all</summary>Format each candidate the same way and compare the <em>texts</em>: <code>f"{value:.{digits}f}"</code>.</details>
-
-
-# %% nbgrader={"grade": false, "grade_id": "right_counts", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def right_counts(reported: str, total: int) -> list[int]:
-    """List the numbers of right images, of `total`, that a printed percentage can stand for."""
-    ### BEGIN SOLUTION
-    digits = len(reported.partition(".")[2])
-    every = range(total + 1)
-    return [k for k in every if f"{100 * k / total:.{digits}f}" == reported]
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade": true, "grade_id": "right_count_values", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-check.public("right_count_values", right_counts)
-### BEGIN HIDDEN TESTS
-check.hidden("right_count_values", right_counts)
-### END HIDDEN TESTS
-
-# %% nbgrader={"grade": false, "grade_id": "unmask", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# not run when graded
-reports = {66: ("74.24", "86.36", "89.39"), 16: ("31.25", "37.5", "65", "56.25")}
-for total, percentages in reports.items():
-    for reported in percentages:
-        counts = [int(k) for k in right_counts(reported, total)]
-        print(f"{reported:>6} % of {total}: {counts or 'cannot be'}")
-
-# %% [markdown]
-# How to read it: each percentage of 66 is exactly one count, and the transformer beat the pretrained ResNet by two images. But 65 % of 16 is impossible: 10 right are 62.5 %, 11 are 68.75 %.
+# Before you read the results, you need a tool.
 #
 # ### Is one better than the other?
 #
@@ -613,7 +573,7 @@ def paired_difference(right_a: torch.Tensor, right_b: torch.Tensor) -> tuple[int
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "paired_difference_values", "locked": true, "points": 8, "schema_version": 3, "solution": false, "task": false}
+# %% nbgrader={"grade": true, "grade_id": "paired_difference_values", "locked": true, "points": 9, "schema_version": 3, "solution": false, "task": false}
 check.public("paired_difference_values", paired_difference)
 ### BEGIN HIDDEN TESTS
 check.hidden("paired_difference_values", paired_difference)
@@ -658,16 +618,16 @@ of_each = [f"{count:{len(name)}}" for name, count in zip(DEFECTS, counts, strict
 print(f"{'held out':63}" + "  ".join(of_each))
 
 # %% [markdown]
-# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. The last table has the cost of each training run, and how many images of each class are right. On the 66 capsules we measured:
+# How to read it: each bar is the interval of one accuracy; the columns on the right compare image by image. The last table has the cost of each training run, and how many images of each class are right. On the 66 capsules we measured, in five splits with seed 0 (the first split is yours):
 #
-# | | right, in five splits | time per epoch | converged in epoch |
-# |---|---|---|---|
-# | own ResNet | 25, 24, 19, 27, 21 | 0.11 s | 75 to 84 of 100 |
-# | `resnet_drawn`, fine-tuned | 34, 32, 34, 35, 36 | 0.31 s | 40 to 51 of 60 |
-# | `resnet_drawn`, against good | 33, 33, 32, 36, 31 | 1 to 3 ms | 59 to 78 |
-# | MobileNetV2, against good | 55, 49, 53, 49, 49 | 1 to 11 ms | 39 to 73 |
+# | | right | converged in epoch |
+# |---|---|---|
+# | own ResNet | 25, 24, 19, 27, 21 | 75 to 84 of 100 |
+# | `resnet_drawn`, fine-tuned | 34, 32, 34, 35, 36 | 40 to 51 of 60 |
+# | `resnet_drawn`, against good | 33, 33, 32, 36, 31 | 59 to 78 |
+# | MobileNetV2, against good | 55, 49, 53, 49, 49 | 39 to 73 |
 #
-# The first split is yours; each number is one training run with seed 0. There our own ResNet had 1 of 12 good parts right, 2 of 12 cracks and 2 of 10 squeezed capsules: three classes that it hardly ever tells. It is better than chance in every split, and 8 to 15 images worse than the pretrained ResNet, fine-tuned or against good parts. In a single split p is between 0.003 and 0.24: five splits show what one cannot. MobileNetV2 is ahead by 22 to 34 images, with p of 2e-4 at most.
+# In the first split our own ResNet hardly ever told three classes: 1 of 12 good parts was right, 2 of 12 cracks and 2 of 10 squeezed capsules. It is 8 to 15 images worse than the pretrained ResNet, in every split, but in a single split p is between 0.003 and 0.24: five splits show what one cannot. MobileNetV2 is ahead by 22 to 34 images, with p of 2e-4 at most.
 #
 # ### Four attempts
 #
@@ -694,37 +654,26 @@ print_answers(attempts)
 # <details><summary>What we measured with other seeds</summary>Seeds 0 to 5 had 25, 18, 20, 19, 19 and 20 right: seed 0 was lucky, and all four attempts were compared with it. The same seeds had 14, 16, 14, 14, 14 and 14 without augmentation, 15, 16, 11, 16, 15 and 20 with dropout, 15, 10, 9, 9, 12 and 13 with 64 pixels, and 20, 20, 11, 17, 16 and 23 with twice the epochs.</details>
 
 # %% [markdown]
-# **Question 1** (5 points). Which differences in the two reports do you believe? (about 15 min)
+# **Question 1** (9 points). Which differences are real? (about 20 min)
 #
 # *A full answer*
 #
-# - *says for the capsules whether you believe that 57 and 59 of 66, or 49 and 57 of 66, differ, with a number: intervals, or the smallest p that any $b$ and $c$ allow;*
-# - *says what this report should have published besides accuracies;*
-# - *says for the bottles what is wrong with 65 % of 16 images, and what the five accuracies show.*
+# - *says for the report about capsules whether 57 and 59 of 66 differ, with a number (intervals, or the smallest p that any $b$ and $c$ allow), and what the report should have published besides accuracies;*
+# - *says for the bottles what is wrong with 65 % of 16 images, and what the five accuracies show;*
+# - *says which attempts helped or harmed in your own table, and whether the lead of pretrained features could be luck, with p and with another seed;*
+# - *says why it would be wrong to choose the best of the five networks on the held-out half and to report its accuracy there, and what to do instead.*
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_differences", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_differences", "locked": false, "points": 9, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# **Model answer.** *Capsules.* 57 against 59: the two differ by two images. Even if the transformer was right wherever the ResNet was (b = 0, c = 2), p = 0.5; with more disagreement it is larger. The intervals are 76 to 93 % and 80 to 95 %. No difference has been shown. 49 against 57: eight images; p depends on how often they disagree, which the report does not say. In the best case (b = 0, c = 8) p = 0.008, but already with b = 3, c = 11 it is 0.057, and with b = 7, c = 15, which two networks with independent errors would have, 0.13. It is likely that pretraining helped, but it is not proved. The report should have published the predictions for each image (or a table of which network was right where), or accuracies of several training runs and splits.
+# **Model answer.** *Capsules.* 57 against 59: the two differ by two images. Even if the transformer was right wherever the ResNet was (b = 0, c = 2), p = 0.5; with more disagreement it is larger. The intervals are 76 to 93 % and 80 to 95 %. No difference has been shown. (49 against 57 depends on the disagreements: p = 0.008 for b = 0, c = 8, and 0.13 for b = 7, c = 15.) The report should have published the predictions for each image (or a table of which network was right where), or accuracies of several training runs and splits.
 #
 # *Bottles.* Of 16 images 10 right are 62.5 % and 11 are 68.75 %: 65 % is impossible, so it was measured on something else or written down wrongly, and this very number was called the best. The others lie between 5 and 9 of 16, with intervals of 14 to 56 % and 33 to 77 %; even 5 against 9 has p = 0.125 at best. Five training runs on 16 images show nothing.
 #
-# **Marking.** 1 point: two images are no difference, with a number (p ≥ 0.5, or intervals that overlap nearly wholly). 1 point: 49 against 57 depends on the disagreements. 1 point: predictions by image, or several runs and splits, are missing. 1 point: 65 % is no whole number of 16, shown by 10 and 11. 1 point: 16 images cannot tell five attempts apart, with a number (without one: half).
-# ### END SOLUTION
-
-# %% [markdown]
-# **Question 2** (5 points). What did your four attempts show? (about 10 min)
+# *My attempts.* Nothing helped. Without augmentation, with dropout and at 64 pixels fewer images were right, with p of 0.04, 0.01 and 0.04. After four comparisons one such p is weak evidence, and all four were made with the same lucky run: with five other seeds the network had 18 to 20 right instead of 25. But without augmentation each of six seeds had fewer right (14 to 16), and 66 of 66 right in training explains it. Twice the epochs had 20 against 25 (p = 0.33), and elsewhere 24 against 24 and 26 against 19: no difference has been shown. The pretrained features are another matter: for MobileNetV2 p is so small (2e-4 at most, in five splits) that it survives having compared several.
 #
-# *A full answer*
+# *Choosing.* The best of five equally good networks is better than each of them by chance alone: with 66 images and a true accuracy of 30 % it has 37 % on average. If you choose by the held-out half, you have used it for training, in a way, and its accuracy is no longer that of new images. Choose by a validation set or by cross-validation within the images to learn from, average over seeds, and use the held-out half once, for the network that was chosen.
 #
-# - *says which attempts helped or harmed in your own table, and what tells you;*
-# - *says why it would be wrong to choose the best of the five on the held-out half and to report its accuracy there, and what to do instead;*
-# - *says whether the lead of pretrained features could be such luck, too, with a number from the first table of this section.*
-
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_attempts", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
-# ### BEGIN SOLUTION
-# **Model answer.** Nothing helped. Without augmentation, with dropout and at 64 pixels fewer images were right, with p of 0.04, 0.01 and 0.04. After four comparisons one such p is weak evidence, and all four were made with the same lucky run: with five other seeds the network had 18 to 20 right instead of 25. But without augmentation each of six seeds had fewer right (14 to 16), and 66 of 66 right in training explains it. Twice the epochs had 20 against 25 (p = 0.33), and elsewhere 24 against 24 and 26 against 19: no difference has been shown, and another seed changes as much. The best of five equally good networks is better than each of them by chance alone: with 66 images and a true accuracy of 30 % it has 37 % on average. If you choose by the held-out half, you have used it for training, in a way, and its accuracy is no longer that of new images. Choose by a validation set or by cross-validation within the images to learn from, average over seeds, and use the held-out half once, for the network that was chosen. The pretrained features are another matter: for MobileNetV2 p is so small (2e-4 at most, in five splits) that it survives having compared several.
-#
-# **Marking.** 1 point: the student's own table read by p or by another seed, not by rank. 1 point: the best of several is too good by chance. 1 point: the held-out half is used up once it has chosen. 1 point: a validation set or cross-validation within `learn`, and the held-out half once. 1 point: pretrained features against the own ResNet, with a p that is small even after several comparisons.
+# **Marking.** *Capsules:* 1 point: two images are no difference, with a number (p ≥ 0.5, or intervals that overlap nearly wholly). 1 point: predictions by image, or several runs and splits, are missing. *Bottles:* 1 point: 65 % is no whole number of 16, shown by 10 and 11. 1 point: 16 images cannot tell five attempts apart, with a number (without one: half). *Attempts:* 1 point: the student's own table read by p or by another seed, not by rank. 1 point: pretrained features against the own ResNet, with a p that is small even after several comparisons. *Choosing:* 1 point: the best of several is too good by chance. 1 point: the held-out half is used up once it has chosen. 1 point: a validation set or cross-validation within `learn`, and the held-out half once.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -832,7 +781,7 @@ for gamma in (0, 0.5, 2, 5):
 plots.focal_losses(z.sigmoid().tolist(), losses, slopes)
 
 # %% [markdown]
-# How to read it: on the left is the loss, on the right how hard an image pulls at the logit of its class. With γ = 2 and $p = 0.9$ it is a thirty-fifth of the pull of cross-entropy. Where the network is wrong, the pull is even a bit *stronger*: that is the other term of the product rule.
+# How to read it: on the left is the loss, on the right how hard an image pulls at the logit of its class. Where the network is wrong, the pull is even a bit *stronger* than that of cross-entropy: that is the other term of the product rule.
 #
 # ### What a class is worth
 #
@@ -875,7 +824,9 @@ check.hidden("class_balanced_weight_values", class_balanced_weights)
 #
 # Now make a long tail: 60 good parts, then 11, 7, 5, 3 and 2 images of the types of defect. The images are described by their distances from good parts (section 2). A linear classifier is trained with each of four losses, and measured on `held_out`, where all classes are about equally frequent. Two images are a very small sample, so we repeat everything ten times, with other images in the tail.
 #
-# **Predict first.** Which of the four losses has the highest macro-F1 (the mean of F1 over the classes), and by how many points is it ahead of cross-entropy?
+# All that happens twice: with a penalty on large weights, the same for all four losses, and without one.
+#
+# **Predict first.** Which of the four losses has the highest macro-F1 (the mean of F1 over the classes), and by how many points is it ahead of cross-entropy? How much of that is left without the penalty?
 #
 # *My prediction:* …
 
@@ -945,29 +896,19 @@ def compare_losses(penalty):
 
 
 compare_losses(penalty=0.3)
+compare_losses(penalty=0.0)
 
 # %% [markdown]
 # How to read it: the last column is the mean of the ten differences, with its standard error.
 #
-# On the drawn capsules, cross-entropy had an accuracy of 36 % and a macro-F1 of 26 %; 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: it was made for a hundred thousand easy places, and here are 88 images.
+# On the drawn capsules, with the penalty, cross-entropy had an accuracy of 36 % and a macro-F1 of 26 %; 58 % of all images were called good, where 18 % are. Class-balanced weights add 12 points of macro-F1, ten times the error; with four other splits of the capsules it was 8 to 13, for the bottles 3.3 ± 1.2. The focal loss alone changed nothing: it was made for a hundred thousand easy places, and here are 88 images.
 #
-# Is that a success for the weights? The penalty on large weights was the same for all four losses, and nobody has asked whether it suited the first one.
-#
-# **Predict first.** Without the penalty, how much of the gain of the weights will be left?
-#
-# *My prediction:* …
-
-# %% nbgrader={"grade": false, "grade_id": "compare_without_penalty", "locked": true, "schema_version": 3, "solution": false, "task": false}
-# not run when graded
-compare_losses(penalty=0.0)
-
-# %% [markdown]
-# How to read it: without the penalty, plain cross-entropy had a macro-F1 of 40 %, as much as the weights had reached before. Of their 12 points, 1.5 ± 1.4 are left; with other splits 0 to 3.
+# Is that a success for the weights? Nobody has asked whether the penalty suited cross-entropy. Without it, cross-entropy had a macro-F1 of 40 %, as much as the weights had reached before. Of their 12 points, 1.5 ± 1.4 are left; with other splits 0 to 3.
 #
 # The reason is known (Byrd & Lipton, ICML 2019): a classifier that can get *all* training images right does so with any weights. Weights matter where it has to compromise: because of a penalty, early stopping, or more images than it can fit. And look at the numbers of images: a class has about eleven in `held_out`, so one image is nine points of its recall.
 
 # %% [markdown]
-# **Question 3** (5 points). Did the class weights help? (about 15 min)
+# **Question 2** (6 points). Did the class weights help? (about 15 min)
 #
 # *A full answer*
 #
@@ -975,7 +916,7 @@ compare_losses(penalty=0.0)
 # - *says how much of the gain of class-balanced weights is left without the penalty, in your table, and why;*
 # - *names two things that you would check before you believe that a remedy works for a class with two images.*
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "question_long_tail", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
+# %% [markdown] nbgrader={"grade": true, "grade_id": "question_long_tail", "locked": false, "points": 6, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # **Model answer.** With the penalty, plain cross-entropy calls 58 % of the held-out images good, where 18 % are. Most of its training images are good, so *good* is the cheapest guess; accuracy (36 %) still looks like twice the chance level, but macro-F1 (26 %) shows that the rare classes are hardly ever named. Class-balanced weights add 12 points of macro-F1 there, ten times the standard error; the focal loss alone changes nothing: there is no crowd of easy images that could drown out the rest.
 #
@@ -983,7 +924,7 @@ compare_losses(penalty=0.0)
 #
 # Before believing a remedy: tune the ordinary loss as carefully as the new one (penalty, learning rate, length), on images that do not measure; repeat with other images in the tail and give the error of the *difference*, since two images are a small sample; look at the recall of each class with its number of test images (eleven here, so one image is nine points); and use pretrained features or collect images before a new loss.
 #
-# **Marking.** 1 point: what cross-entropy does (half: called good far too often; half: accuracy hides it, macro-F1 shows it). 2 points: the gain that is left, with its error (1), and the reason (1). 2 points: two checks (1 each), such as a tuned baseline, several tails with an error of the difference, the number of images of a class.
+# **Marking.** 2 points: what cross-entropy does (1: called good far too often; 1: accuracy hides it, macro-F1 shows it). 2 points: the gain that is left, with its error (1), and the reason (1). 2 points: two checks (1 each), such as a tuned baseline, several tails with an error of the difference, the number of images of a class.
 # ### END SOLUTION
 
 # %% [markdown]
@@ -996,7 +937,7 @@ compare_losses(penalty=0.0)
 # - Which augmentation helps, and which one harms? (A turned capsule has a turned imprint.)
 # - Do your results hold for bottles?
 #
-# **Task** (45 min, open, no check). Write the training script in the cell below, and in more cells if you like.
+# **Task** (50 min, open, no check). Write the training script in the cell below, and in more cells if you like.
 #
 # - Write a `Dataset`, which returns one image, augmented, with its class, and let a `DataLoader` shuffle it and make batches.
 # - Change one thing, or two that you expect to depend on each other, and keep all the others; also the number of training steps.
@@ -1075,7 +1016,7 @@ print("labels, seed, frozen, fine-tuned\n" + Path("runs.csv").read_text())
 # | the script: `Dataset` and `DataLoader`, and it does what the text says | 2 |
 # | doubt: how many images make the difference, another explanation, what you would do next | 2 |
 #
-# (about 20 min)
+# (about 30 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "report_own_experiment", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -1101,11 +1042,8 @@ print("labels, seed, frozen, fine-tuned\n" + Path("runs.csv").read_text())
 # %% [markdown]
 # ## What you have now
 #
-# - **A card first.** Sizes, numbers and shares of defects decide what you can hope for.
-# - **Split parts, not photographs.** The same classifier had 91 to 100 % right by photograph, 11 to 32 % by part.
-# - **Count images before you compare percentages**, and compare image by image. The best of five attempts is too good by chance.
-# - **With few labels, begin with a network that others have trained.** Our own had 18 to 27 of 66 right, a small pretrained one 31 to 36, MobileNetV2 49 to 55.
-# - **Tune the ordinary loss before you buy a remedy.**
+# - **Split parts, not photographs**, and compare image by image. The best of five attempts is too good by chance.
+# - **With few labels, begin with a network that others have trained**, and tune the ordinary loss before you buy a remedy.
 #
 # **What the field does today.** With few labels one takes a frozen foundation model (CLIP, DINOv2) and a linear classifier or nearest neighbours: your probe, with a better backbone. For long tails such models are fine-tuned lightly; heavy fine-tuning hurts the rare classes. Careful comparisons vary seeds *and* splits. Where defects are too rare for any classifier, one learns from good parts alone: that is a5.
 #

@@ -83,12 +83,6 @@ class SmallResNet(nn.Module):
         return self.head(self.features(x))
 
 
-def right_counts(reported, total):
-    digits = len(reported.split(".")[1]) if "." in reported else 0
-    printed = np.round(100 * np.arange(total + 1) / total, digits)
-    return torch.from_numpy(np.flatnonzero(np.isclose(printed, float(reported), rtol=0, atol=1e-9)))
-
-
 def paired_difference(right_a, right_b):
     difference = right_a.int() - right_b.int()
     b, c = (difference == 1).sum().item(), (difference == -1).sum().item()

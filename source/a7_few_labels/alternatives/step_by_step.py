@@ -89,16 +89,6 @@ class SmallResNet(nn.Module):
         return self.head(maps)
 
 
-def right_counts(reported, total):
-    whole, point, behind = reported.partition(".")
-    target, unit = float(reported), 10.0 ** -len(behind)
-    found = []
-    for right in range(0, total + 1):
-        if abs(right / total * 100 - target) < unit / 2:
-            found.append(right)
-    return found
-
-
 def paired_difference(right_a, right_b):
     b = c = 0
     for a_is_right, b_is_right in zip(right_a, right_b):

@@ -87,49 +87,6 @@ def resnet_properties(
     }
 
 
-# Percentages
-
-PRINTED = [(f"{100 * k / n:.2f}", n) for n in (35, 66, 81, 119) for k in range(1, n)]
-ENDING_IN_0 = [pair for pair in PRINTED if pair[0].endswith("0")]
-POSSIBLE = {f"{100 * k / 49:.0f}" for k in range(50)}
-IMPOSSIBLE = [str(p) for p in range(20, 80) if str(p) not in POSSIBLE]
-
-
-def percentage_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield printed percentages. Where a total is odd, or twice an odd number, none is halfway."""
-
-    def drawn(total: int, digits: int) -> tuple[str, int]:
-        return f"{100 * rng.randint(1, total) / total:.{digits}f}", total
-
-    odd = [2 * int(n) + 1 for n in rng.randint((40, 90, 200), (60, 130, 400))]
-    for name, about, (reported, total) in (
-        ("two_digits", "two digits", drawn(66, 2)),
-        ("one_digit", "one digit", drawn(odd[0], 1)),
-        ("no_digits", "no digit behind the point", drawn(odd[1], 0)),
-        ("several", "several numbers come into question", drawn(3 * odd[2], 0)),
-        ("none", "a percentage that cannot be", (str(rng.choice(IMPOSSIBLE)), 49)),
-        ("zero", "nothing behind the point, but a digit",
-         (f"{rng.randint(20, 80)}.0", 1001)),
-        ("all", "100 %, rounded", ("100", 2 * int(rng.randint(150, 300)) + 1)),
-        ("nothing", "0 %, rounded", ("0", 2 * int(rng.randint(150, 300)) + 1)),
-        ("single", "one image", ("100.0", 1)),
-        ("ends_in_0", "two digits, the last of them 0", ENDING_IN_0[rng.randint(len(ENDING_IN_0))]),
-    ):  # fmt: skip
-        yield case(name, f"{about}: {reported} % of {total}", reported=reported, total=total)
-
-
-@check(
-    "right_count_values", "how many were right, from a printed percentage", {"numbers": "return"},
-    percentage_cases,
-)  # fmt: skip
-def possible_counts(reported: str, total: int) -> Answers:
-    """Solve |100 k / total - reported| <= half a unit of the last digit, in whole numbers."""
-    digits = len(reported) - reported.index(".") - 1 if "." in reported else 0
-    unit, value = 10**digits, int(reported.replace(".", ""))
-    found = [k for k in range(total + 1) if 2 * abs(100 * unit * k - value * total) <= total]
-    return {"numbers": torch.tensor(found, dtype=torch.int64)}
-
-
 # Pairs
 
 

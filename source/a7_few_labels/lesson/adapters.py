@@ -255,14 +255,6 @@ def small_resnet(ResidualBlock, SmallResNet, x, c_out, stride, sequence, size, n
     }
 
 
-# Percentages
-
-
-def right_count_values(right_counts, reported, total):
-    """Return the numbers as a tensor, whether they came as one or as a list."""
-    return torch.tensor([int(k) for k in right_counts(reported, total)], dtype=torch.int64)
-
-
 # The loss
 
 

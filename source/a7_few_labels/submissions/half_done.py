@@ -15,12 +15,6 @@ def card_from_disk(folder):
             "widths": (min(widths), max(widths)), "covered": covered}
 
 
-# %% right_counts
-def right_counts(reported, total):
-    digits = len(reported.split(".")[1]) if "." in reported else 0
-    return [k for k in range(total + 1) if f"{100 * k / total:.{digits}f}" == reported]
-
-
 # %% focal_loss
 def focal_loss(logits, y, gamma, weights):
     p = logits.softmax(dim=1)[torch.arange(len(y)), y]

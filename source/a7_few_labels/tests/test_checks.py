@@ -1,7 +1,6 @@
 """A card, a split, naming defects and the long tail: cases, oracles and adapters of a7."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from tests.submissions import source_notebook
 SEEDS = (0, 1, 2, 3)
 DECLARED = (
     card.described, card.promised,
-    classify.resnet_properties, classify.possible_counts, classify.mcnemar,
+    classify.resnet_properties, classify.mcnemar,
     long_tail.loss_and_slope, long_tail.gradient, long_tail.added_up,
 )  # fmt: skip
 CELLS = "stratified_split", "ResidualBlock"
@@ -329,39 +328,6 @@ def test_the_oracle_of_the_block_is_torchs(space, checks):
 
 
 # Which differences are real
-
-
-def test_the_reports_percentages():
-    def of(reported, total):
-        return classify.possible_counts.oracle(reported, total)["numbers"].tolist()
-
-    assert [of(p, 66) for p in ("74.24", "86.36", "89.39")] == [[49], [57], [59]]
-    assert [of(p, 16) for p in ("31.25", "37.5", "65", "56.25")] == [[5], [6], [], [9]]
-
-
-def test_no_percentage_lies_halfway(checks):
-    """Whichever way one rounds there, the answer is the same."""
-    for case in checks["right_count_values"].cases:
-        reported, total = case.inputs.values()
-        digits = len(reported.partition(".")[2])
-        for k in range(total + 1):
-            assert (Fraction(100 * 10**digits * k, total) - Fraction(1, 2)).denominator != 1
-        numbers = classify.possible_counts.oracle(reported, total)["numbers"]
-        printed = [k for k in range(total + 1) if f"{100 * k / total:.{digits}f}" == reported]
-        assert printed == numbers.tolist()
-
-
-def test_one_percentage_cannot_be_and_some_stand_for_several(checks):
-    found = {case.name: len(classify.possible_counts.oracle(**case.inputs)["numbers"])
-             for case in checks["right_count_values"].cases}  # fmt: skip
-    assert found["none"] == 0 and found["several"] > 1 and found["all"] > 1
-
-
-def test_a_percentage_that_ends_in_0_is_always_there(checks):
-    for case in checks["right_count_values"].cases:
-        if case.name.endswith("ends_in_0"):
-            assert case.inputs["reported"].endswith("0")
-            assert str(float(case.inputs["reported"])) != case.inputs["reported"]
 
 
 def test_mcnemar_by_hand():
