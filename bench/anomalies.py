@@ -22,7 +22,7 @@ from data_scripts import mvtec_ad
 NOTEBOOK = Path(__file__).parents[1] / "source/a5_anomaly_detection/a5_anomaly_detection.ipynb"
 CELLS = (
     "setup", "patch_features", "fit_gaussians", "mahalanobis", "greedy_coreset",
-    "nearest_patches", "auroc", "region_overlap", "image_scores",
+    "nearest_patches", "image_scores", "area_under_curve", "measures",
 )  # fmt: skip
 SIDE = 64  # of the maps that per-region overlap is measured on
 

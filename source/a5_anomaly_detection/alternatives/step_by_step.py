@@ -30,11 +30,6 @@ def mahalanobis(features, mean, factor):
     return result
 
 
-def embedding_scores(good, new, epsilon):
-    mean, factor = fit_gaussians(good[..., None, None], epsilon)
-    return torch.stack([mahalanobis(x[None, :, None, None], mean, factor).squeeze() for x in new])
-
-
 def greedy_coreset(patches, size, first):
     x = patches.numpy()
     nearest = np.full(len(x), np.inf)
@@ -84,47 +79,11 @@ class Autoencoder(nn.Module):
         return self.decode(code)
 
 
-def error_maps(model, x, cell):
-    """Add up the squares of a square."""
-    before = model.training
-    model.train(False)
-    drawn = model(x).detach()
-    model.train(before)
-    N, C, H, W = x.shape
-    maps = torch.zeros(N, H // cell, W // cell, dtype=x.dtype)
-    for i in range(H):
-        for j in range(W):
-            maps[:, i // cell, j // cell] += ((x - drawn) ** 2)[:, :, i, j].sum(dim=1)
-    return maps / (C * cell * cell)
-
-
-def auroc(scores, labels):
-    defective = [s for s, label in zip(scores.tolist(), labels.tolist()) if label]
-    good = [s for s, label in zip(scores.tolist(), labels.tolist()) if not label]
-    won = sum((d > g) + 0.5 * (d == g) for d in defective for g in good)
-    return won / len(defective) / len(good)
-
-
-def region_overlap(maps, masks, limit=0.3):
-    N, H, W = masks.shape
-    pieces = []
-    left = {tuple(place) for place in masks.nonzero().tolist()}
-    while left:
-        waiting, piece = [left.pop()], []
-        while waiting:
-            n, row, column = waiting.pop()
-            piece.append((n, row, column))
-            for i in range(max(row - 1, 0), min(row + 2, H)):
-                for j in range(max(column - 1, 0), min(column + 2, W)):
-                    if (n, i, j) in left:
-                        left.remove((n, i, j))
-                        waiting.append((n, i, j))
-        pieces.append(torch.tensor([maps[place] for place in piece]))
-    good = maps[~masks]
+def area_under_curve(values, good, defective, limit):
     x, y = [0.0], [0.0]
-    for t in sorted(set(maps.flatten().tolist()), reverse=True):
-        x.append((good >= t).double().mean().item())
-        y.append(sum((piece >= t).double().mean().item() for piece in pieces) / len(pieces))
+    for t in sorted(set(values.tolist()), reverse=True):
+        x.append((good[values >= t].sum() / good.sum()).item())
+        y.append((defective[values >= t].sum() / defective.sum()).item())
         if x[-1] >= limit:
             break
     area = 0.0
@@ -134,15 +93,6 @@ def region_overlap(maps, masks, limit=0.3):
             x[k] = limit
         area += (x[k] - x[k - 1]) * (y[k] + y[k - 1]) / 2
     return area / limit
-
-
-def mask_overlap(predicted, truth):
-    tp = fp = fn = 0
-    for p, t in zip(predicted.flatten().tolist(), truth.flatten().tolist()):
-        tp, fp, fn = tp + (p and t), fp + (p and not t), fn + (t and not p)
-    if tp + fp + fn == 0:
-        return [1, 1]
-    return [tp / (tp + fp + fn), 2 * tp / (2 * tp + fp + fn)]
 
 
 def false_alarm_threshold(scores, rate):

@@ -22,13 +22,6 @@ def mahalanobis(features, mean, factor):
     return torch.einsum("hwcn,hwcn->nhw", d, solved).clamp(min=0).sqrt()
 
 
-def embedding_scores(good, new, epsilon):
-    d = good - good.mean(dim=0)
-    covariance = d.T @ d / (len(good) - 1) + epsilon * torch.eye(good.shape[1], dtype=good.dtype)
-    away = new - good.mean(dim=0)
-    return (away * torch.linalg.solve(covariance, away.T).T).sum(dim=1).sqrt()
-
-
 def greedy_coreset(patches, size, first):
     chosen = torch.full((size,), first, dtype=torch.int64)
     distances = torch.cdist(patches, patches[first : first + 1])[:, 0]
@@ -75,18 +68,6 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-def error_maps(model, x, cell):
-    """Compute in NumPy, with the squares as axes of their own."""
-    modes = {module: module.training for module in model.modules()}
-    with torch.inference_mode():
-        drawn = model.eval()(x).numpy()
-    for module, mode in modes.items():
-        module.training = mode
-    N, C, H, W = x.shape
-    squares = ((x.numpy() - drawn) ** 2).reshape(N, C, H // cell, cell, W // cell, cell)
-    return torch.from_numpy(squares.mean(axis=(1, 3, 5)))
-
-
 def detect(images, detector):
     """Compute place by place, in NumPy."""
     d, mean, whitening = (detector[n].double().numpy() for n in ("directions", "mean", "whitening"))
@@ -101,42 +82,19 @@ def detect(images, detector):
     return torch.from_numpy(maps)
 
 
-def auroc(scores, labels):
-    """Add up trapezoids under the ROC curve, one threshold after the other."""
-    thresholds = scores.unique().flip(0)
-    called = scores[None] >= thresholds[:, None]
-    y, x = (called[:, labels.bool() == kind].float().mean(dim=1) for kind in (True, False))
-    start = torch.zeros(1)
-    return torch.trapezoid(torch.cat([start, y]), torch.cat([start, x]))
+def area_under_curve(values, good, defective, limit):
+    """Collect the weights of each distinct value, and cut every trapezoid at the limit."""
+    distinct, place = values.unique(return_inverse=True)  # ascending
 
+    def climbed(weights):
+        there = weights.new_zeros(len(distinct)).index_add(0, place, weights).flip(0)
+        return torch.cat([weights.new_zeros(1), there.cumsum(dim=0) / weights.sum()])
 
-def region_overlap(maps, masks, limit=0.3):
-    """Look each threshold up in the sorted values of each region."""
-    regions = []
-    for one, mask in zip(maps, masks):
-        labels, count = ndimage.label(mask.numpy(), structure=[[1] * 3] * 3)
-        regions += [one[torch.from_numpy(labels) == k] for k in range(1, count + 1)]
-    thresholds = maps.unique()  # ascending
-
-    def share(values):
-        below = torch.searchsorted(values.sort().values, thresholds)  # how many are less
-        return 1 - below.double() / len(values)
-
-    x = share(maps[~masks]).flip(0)
-    y = torch.stack([share(region) for region in regions]).mean(dim=0).flip(0)
-    x, y = (torch.cat([torch.zeros(1).double(), values]) for values in (x, y))
+    x, y = climbed(good), climbed(defective)
     dx = x.diff()
     part = ((limit - x[:-1]) / dx.where(dx > 0, torch.ones(1).double())).clamp(0, 1)
     pieces = part * dx * (y[:-1] + part * y.diff() / 2)
     return pieces.sum() / limit
-
-
-def mask_overlap(predicted, truth):
-    union = torch.logical_or(predicted, truth).sum()
-    if union == 0:
-        return torch.tensor(1.0), torch.tensor(1.0)
-    iou = torch.logical_and(predicted, truth).sum() / union
-    return iou, 2 * iou / (1 + iou)
 
 
 def false_alarm_threshold(scores, rate):

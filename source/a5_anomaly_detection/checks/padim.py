@@ -1,4 +1,4 @@
-"""PaDiM: a Gaussian at each place, and one for whole images."""
+"""PaDiM: a Gaussian at each place."""
 
 from collections.abc import Iterator
 
@@ -106,38 +106,3 @@ def distances(features: torch.Tensor, mean: torch.Tensor, factor: torch.Tensor) 
             rest -= solved[:, None] * L[h, w, :, c]
             found[:, h, w] = np.hypot(found[:, h, w], solved)
     return {"distance": torch.tensor(found).to(features.dtype)}
-
-
-# One Gaussian for whole images
-
-
-def embedding_cases(rng: Draws) -> Iterator[Sketch]:
-    """Yield embeddings of good images and of new ones, and epsilon."""
-    for name, about, (N, n, D), epsilon in (
-        ("plain", "23 good images, 6 new ones, 4 numbers each", (23, 6, 4), 0.2),
-        ("few", "fewer good images than numbers: 5 and 8", (5, 4, 8), 0.3),
-        ("single", "a single new image", (9, 1, 3), 0.1),
-        ("number", "a single number for each image", (12, 5, 1), 0.4),
-        ("float32", "float32", (15, 7, 5), 0.3),
-    ):
-        embeddings = correlated(rng, N + n, D, 1, 1)[:, :, 0, 0]
-        good, new = embeddings.split([N, n])
-        inputs = {"good": good, "new": new + torch.tensor(rng.uniform(1, 3, D).round(3))}
-        tolerance = DISTANCES
-        if name == "float32":
-            inputs = {key: value.float() for key, value in inputs.items()}
-            tolerance = Tolerance(1e-3, FLOAT32.atol)
-        yield case(name, about, **inputs, epsilon=epsilon, tolerance=tolerance)
-
-
-@check(
-    "embedding_score_values", "distance to the Gaussian of good embeddings",
-    {"distance": "return"}, embedding_cases, pure=True,
-)  # fmt: skip
-def embedded(good: torch.Tensor, new: torch.Tensor, epsilon: float) -> Tensors:
-    """Invert NumPy's covariance, and go through the images one by one, in double precision."""
-    x, mean = good.double().numpy(), good.double().numpy().mean(axis=0)
-    covariance = np.cov(x, rowvar=False).reshape(2 * x.shape[1:]) + epsilon * np.eye(x.shape[1])
-    inverse = np.linalg.inv(covariance)
-    found = [np.sqrt((one - mean) @ inverse @ (one - mean)) for one in new.double().numpy()]
-    return {"distance": torch.tensor(np.array(found)).to(new.dtype)}

@@ -1,4 +1,4 @@
-"""Per-region overlap, and the connected pieces of a mask."""
+"""Per-region overlap: the area under a curve, with a weight of 1 for each region of a mask."""
 
 from collections.abc import Iterator
 from itertools import pairwise

@@ -7,7 +7,7 @@ case, and returns what the check compares.
 import io
 import tracemalloc
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograder.notebook.artifacts import load_artifact
+
+from . import regions
 
 # The autoencoder
 
@@ -75,32 +77,6 @@ def autoencoder_structure(Autoencoder, images):
         "shape": torch.tensor(shape),
         "within_budget": int(sum(p.numel() for p in model.parameters()) <= 400_000),
         "unused_parameters": sum(map(all, zip(*unused, strict=True))),
-    }
-
-
-class _TinyDrawer(nn.Module):
-    """Draw each pixel from itself, by given weights, with batch norm and dropout on the way."""
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        convolution = nn.Conv2d(3, 3, 1)
-        self.layers = nn.Sequential(convolution, nn.BatchNorm2d(3), nn.Sigmoid(), nn.Dropout(0.4))
-        self.to(weights["layers.0.bias"].dtype).load_state_dict(weights)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-
-def error_map_values(error_maps, weights, x, cell, training):
-    """Return the maps of error_maps for a tiny model, and what it left behind."""
-    model = _TinyDrawer(weights).train(training)
-    maps = error_maps(model, x, cell)
-    same = [torch.equal(value, weights[name]) for name, value in model.state_dict().items()]
-    return {
-        "maps": maps,
-        "parts_in_training_mode": sum(part.training for part in model.modules()),
-        "state_untouched": int(all(same)),
-        "needs_gradient": int(maps.requires_grad),
     }
 
 
@@ -173,6 +149,20 @@ def nearest_patch_values(nearest_patches, queries, bank, k, chunk, watched):
         whole = len(many) * len(large) * many.element_size()  # bytes of the table of all distances
         within = used <= whole / 5.5  # 64 queries at a time take more, lists for one query less
     return {"distances": distances, "indices": indices, "within_memory": int(within)}
+
+
+# Areas under curves
+
+
+def auroc_values(area_under_curve, scores, labels):
+    """Return the AUROC of scores (N,) for labels (N,), bool: every score weighs 1."""
+    return area_under_curve(scores, (~labels).double(), labels.double(), 1.0)
+
+
+def region_overlap_values(area_under_curve, maps, masks, limit):
+    """Return the PRO of maps (N, H, W) for masks (N, H, W), bool: every region weighs 1."""
+    weights = regions.weights(masks).flatten()
+    return area_under_curve(maps.flatten(), (weights == 0).double(), weights, limit)
 
 
 # The detector that is handed in

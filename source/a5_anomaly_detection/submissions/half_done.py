@@ -1,24 +1,4 @@
 # from blank
-# %% mask_overlap
-def mask_overlap(predicted, truth):
-    both = torch.logical_and(predicted, truth).sum()
-    either = torch.logical_or(predicted, truth).sum()
-    if not either:
-        return 1.0, 1.0
-    return float(both / either), float(2 * both / (predicted.sum() + truth.sum()))
-
-
-# %% error_maps
-def error_maps(model, x, cell):
-    training = model.training
-    model.eval()
-    with torch.no_grad():
-        error = ((x - model(x)) ** 2).mean(1)
-    model.train(training)
-    N, H, W = error.shape
-    return error.view(N, H // cell, cell, W // cell, cell).mean((2, 4))
-
-
 # %% fit_gaussians
 def fit_gaussians(features, epsilon):
     N, C, H, W = features.shape

@@ -11,5 +11,5 @@ def mahalanobis(features, mean, factor):
     return (features - mean).norm(dim=1)
 
 
-# %% [markdown] how_autoencoders_fail
-# It draws everything too well, also defects.
+# %% [markdown] which_setting
+# A classifier, trained on the nine defective parts and nine good ones.

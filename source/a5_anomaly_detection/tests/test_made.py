@@ -122,23 +122,6 @@ def test_a_map_that_never_looks_at_its_image_has_no_point(capsules):
             assert roc_auc_score(places.flatten(), maps.flatten()) < detector.PIXELS[0] - 0.01
 
 
-@pytest.mark.parametrize("seed", (0, 5))
-def test_errors_of_drawings_are_those_of_torch(seed):
-    for case in reconstruction.errors.drawn(seed).cases:
-        inputs = case.inputs
-        w = {name: value.double() for name, value in inputs["weights"].items()}
-        x = inputs["x"].double()
-        z = torch.nn.functional.conv2d(x, w["layers.0.weight"], w["layers.0.bias"])
-        z = torch.nn.functional.batch_norm(
-            z, w["layers.1.running_mean"], w["layers.1.running_var"],
-            w["layers.1.weight"], w["layers.1.bias"],
-        )  # fmt: skip
-        squares = (x - z.sigmoid()).square().mean(dim=1, keepdim=True)
-        maps = torch.nn.functional.avg_pool2d(squares, inputs["cell"])[:, 0]
-        expected = reconstruction.errors.oracle(**inputs)["maps"]
-        assert torch.allclose(maps, expected.double(), rtol=1e-5)
-
-
 @pytest.fixture
 def Autoencoder():
     """The instructor's."""

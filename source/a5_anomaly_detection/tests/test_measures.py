@@ -1,17 +1,17 @@
-"""How good is it, and at which threshold: the cases and oracles of sections 5 and 6 of a5."""
+"""How good is it, and at which threshold: the cases and oracles of sections 3 and 4 of a5."""
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage, stats
 
-from autograder.assignments.a5_anomaly_detection.checks.measures import area, iou_and_dice
+from autograder.assignments.a5_anomaly_detection.checks.measures import area
 from autograder.assignments.a5_anomaly_detection.checks.pro import flooded, overlap
 from autograder.assignments.a5_anomaly_detection.checks.thresholds import tried
-from autograder.assignments.a5_anomaly_detection.lesson import plots
+from autograder.assignments.a5_anomaly_detection.lesson import plots, regions
 from autograder.authoring.checks import answer_of
 
-DECLARED = (area, iou_and_dice, overlap, tried)
+DECLARED = (area, overlap, tried)
 SEEDS = (0, 1, 2)
 WHOLE = 1e-3  # how near to a whole number is too near
 
@@ -39,12 +39,12 @@ def test_no_long_answer_of_a_hidden_case_is_that_of_a_public_one(checks):
 
 def test_the_area_is_the_share_of_pairs_and_a_sum_of_ranks(checks):
     for scores, labels in inputs_of(checks["auroc_values"]):
-        good, defective = (scores[labels == kind].double().numpy() for kind in (0, 1))
+        good, defective = (scores[labels == kind].double().numpy() for kind in (False, True))
         difference = defective[:, None] - good[None]
         found = area.oracle(scores, labels)["AUROC"]
         assert found == pytest.approx(((difference > 0) + 0.5 * (difference == 0)).mean())
         n = len(defective)
-        ranks = stats.rankdata(scores.double().numpy())[labels.numpy() == 1].sum()
+        ranks = stats.rankdata(scores.double().numpy())[labels.numpy()].sum()
         assert found == pytest.approx((ranks - n * (n + 1) / 2) / n / len(good))
 
 
@@ -154,15 +154,18 @@ def test_a_limit_of_one_takes_in_the_whole_curve():
     assert overlap.oracle(maps, masks, 1.0)["PRO"] == pytest.approx(0.5)
 
 
-# Masks
+# Regions
 
 
-def test_iou_and_dice_by_hand():
-    predicted, truth = torch.tensor([[1, 1, 1, 0]]).bool(), torch.tensor([[0, 1, 1, 1]]).bool()
-    found = iou_and_dice.oracle(predicted, truth)
-    assert (found["IoU"], found["Dice"]) == pytest.approx((2 / 4, 4 / 6))
-    nothing = torch.zeros(3, 5).bool()
-    assert all(value == 1 for value in iou_and_dice.oracle(nothing, nothing).values())
+def test_regions_are_those_found_by_flooding(checks):
+    for _, masks, _ in inputs_of(checks["region_overlap_values"]):
+        pieces = [(n, piece) for n, mask in enumerate(masks.numpy()) for piece in flooded(mask)]
+        assert sorted(regions.sizes(masks)) == sorted(len(piece) for _, piece in pieces)
+        expected = torch.zeros(masks.shape).double()
+        for n, piece in pieces:
+            for row, column in piece:
+                expected[n, row, column] = 1 / len(piece)
+        assert torch.equal(regions.weights(masks), expected)
 
 
 # Thresholds
