@@ -1,4 +1,4 @@
-"""A small table for people: HTML in a notebook, plain text elsewhere.
+"""A small table: HTML in a notebook, plain text elsewhere.
 
 Colours are backgrounds with white text on them, so that they read on a light and on a dark page.
 """

@@ -67,14 +67,14 @@ def test_a_notebook_that_is_not_what_its_py_says_is_told_both_ways_out(written, 
 
 def test_who_works_in_the_notebook_alone_needs_no_py(written):
     (written.source / f"{NAME}.py").unlink()
-    assert len(proofread(written).cells) == 4
+    assert len(proofread(written).cells) == 5
 
 
 def test_everything_that_is_wrong_is_told_a_sentence_each(written):
     edit(written, ("    ### END SOLUTION\n", ""), ('check.hidden("squared', 'check.hidden("cubed'))
     assert refusal(written).splitlines() == [
-        f"{PLACE}, cell 3 (squared_error): BEGIN SOLUTION and END SOLUTION do not match.",
-        f"{PLACE}, cell 4 (squared_error_values): its check.hidden(…) names cubed_error_values, "
+        f"{PLACE}, cell 4 (squared_error): BEGIN SOLUTION and END SOLUTION do not match.",
+        f"{PLACE}, cell 5 (squared_error_values): its check.hidden(…) names cubed_error_values, "
         "not its grade_id.",
     ]
 
