@@ -77,7 +77,7 @@ def test_a_file_begins_from_the_solution_or_as_its_first_line_says_from_the_blan
     students = class_of(folders)
     assert solution(students["kim"]).endswith("return 0")
     assert "difference**2" in solution(students["lee"])
-    assert students["lee"].notebook.cells[1].source.endswith("check = None")
+    assert students["lee"].notebook.cells[2].source.endswith("check = None")
 
 
 def test_what_was_trained_is_handed_in_but_by_those_who_do_not(folders):
@@ -123,7 +123,7 @@ def test_a_class_is_laid_out_as_a_course_with_submissions_only(folders, tmp_path
     assert laid_out.students() == sorted(class_of(folders))
     kim, lee = (laid_out.submitted(name) for name in ("kim", "lee"))
     assert {path.name for path in kim.iterdir()} == {f"{NAME}.ipynb", "net.safetensors"}
-    assert nbformat.read(lee / f"{NAME}.ipynb", 4).cells[1].source.endswith("check = None")
+    assert nbformat.read(lee / f"{NAME}.ipynb", 4).cells[2].source.endswith("check = None")
 
 
 def test_a_submission_lies_where_nbgrader_collects_it(tmp_path):

@@ -128,7 +128,7 @@ def test_it_is_a_part_of_the_reason_of_lost_points_and_of_no_other(example):
         notebook = worked_example.notebook()
         cells = {grade_id(cell): cell for cell in notebook.cells}
         cells["squared_error"].source = code
-        notebook.cells.insert(2, new_code_cell(own))
+        notebook.cells.insert(3, new_code_cell(own))
         challenge = worked_example.load_assignment(example).challenge
         done = worked_example.executed(notebook, challenge)
         judge_notebook(done, worked_example.load_assignment(example).references)
@@ -136,7 +136,7 @@ def test_it_is_a_part_of_the_reason_of_lost_points_and_of_no_other(example):
         return output["data"]["application/vnd.gradient-check.verdict+json"]["reason"]
 
     told = (
-        "cell 3 (your own) redefines torch; this check needs the one from the course's cell setup"
+        "cell 4 (your own) redefines torch; this check needs the one from the course's cell setup"
     )
     assert told in reason(using_torch(MISTAKEN), "keep = torch; torch = keep")
     assert reason(using_torch(RIGHT), "keep = torch; torch = keep") == "correct"

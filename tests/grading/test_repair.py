@@ -126,7 +126,11 @@ def test_a_real_notebook_keeps_every_text_of_the_student(path, released):
     assert_gradable(result.notebook, released)
     locked = {name(raw) for raw in released.cells if raw.metadata.get("nbgrader", {}).get("locked")}
     there = set(map(name, released.cells))  # what has left the release is the student's own
-    for before, after in zip(submitted.cells, result.notebook.cells, strict=True):
+    # the release has since had a first and a last cell without a name, which are put back
+    added = {raw.source for raw in released.cells if raw.cell_type == "code" and not name(raw)}
+    kept = [raw for raw in result.notebook.cells if raw.source not in added]
+    assert len(result.notebook.cells) - len(kept) == 2
+    for before, after in zip(submitted.cells, kept, strict=True):
         assert name(after) == (name(before) if name(before) in there else "")
         assert before.source == after.source or name(before) in locked
     # They were solved before some locked cells of the release were changed
@@ -316,7 +320,7 @@ def test_moved_cells_go_back_and_take_the_student_s_own_along(handed_in, repaire
 
 def test_text_cells_may_be_moved_and_deleted(handed_in, repaired):
     cells = handed_in["cells"]
-    cells.insert(3, cells.pop(40))
+    cells.insert(3, cells.pop(41))
     cells.pop(0)
     result = repaired(handed_in)
     assert result.notes == ()
@@ -461,7 +465,7 @@ def with_imports(released):
 def test_an_ordinary_code_cell_is_put_back_if_it_is_gone(handed_in, repaired, with_imports):
     result = repaired(handed_in, with_imports)
     assert result.notebook.cells[2] == with_imports.cells[2]
-    assert result.notes == ("cell 3 of the release: this cell was missing; it was put back.",)
+    assert result.notes == ()  # an earlier release may not have had it
 
 
 @pytest.mark.parametrize("source", ["import math, torch\nimport numpy", "import math"])

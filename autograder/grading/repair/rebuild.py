@@ -128,7 +128,8 @@ def _notes(match: Match, place: int | None, position: int | None) -> Iterator[No
     """Say what was repaired in one cell."""
     if position is None:
         assert place is not None  # a cell is in one of the two at least
-        yield _restored(match, place)
+        if match.wanted[place].grade_id:  # of another, nobody can say whether it was there
+            yield _restored(match, place)
         return
     held = match.held[position]
     wanted = None if place is None else match.wanted[place]
@@ -171,10 +172,10 @@ def _field(cell: Cell, name: str) -> Any:
 
 def _restored(match: Match, place: int) -> Note:
     wanted = match.wanted[place]
-    name = wanted.grade_id or f"cell {wanted.number} of the release"
     if wanted.solution and match.is_elsewhere(place):
-        return name, "this cell was missing; another cell defines its function, so it is empty."
-    return name, "this cell was missing; it was put back."
+        why = "this cell was missing; another cell defines its function, so it is empty."
+        return wanted.grade_id, why
+    return wanted.grade_id, "this cell was missing; it was put back."
 
 
 def sentences(notes: Iterable[Note]) -> Iterator[str]:
