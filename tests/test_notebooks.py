@@ -197,3 +197,14 @@ def test_hidden_answers_are_not_in_the_public_file(assignment):
             for leaf in case.expected.leaves.values():
                 raw = leaf.tensor.numpy().tobytes()
                 assert len(raw) < 64 or raw not in data, (check.name, case.name)
+
+
+def test_the_first_code_cell_is_the_same_everywhere_and_the_last_one_hands_in(source):
+    template = submissions.ROOT / "autograder" / "authoring" / "template" / "a0_squared_error.py"
+    (expected, *_), (first, *rest) = (
+        [cell.source for cell in one.cells if cell.cell_type == "code"]
+        for one in (jupytext.read(template), source)
+    )
+    assert first == expected
+    assert rest[-1].startswith("# not run when graded\n")
+    assert rest[-1].endswith("\ncheck.hand_in()")

@@ -106,7 +106,11 @@ class Checker:
             print(*problem.sentences, sep="\n")
             return
         _show(looked.grid().bundle())
-        path = hand_in.write(looked, folder, student)
+        try:
+            path = hand_in.write(looked, folder, student)
+        except UserError as problem:
+            print(*problem.sentences, sep="\n")
+            return
         when = ""
         if saved := looked.notebook.path:
             when = f" as you saved it at {datetime.fromtimestamp(saved.stat().st_mtime):%H:%M}"

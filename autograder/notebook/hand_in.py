@@ -113,7 +113,10 @@ def look(
 
 
 def write(looked: Looked, folder: Path, student: str = "") -> Path:
-    """Write one zip with the notebook, its files, and a note of who, what and when."""
+    """Write one zip with the notebook, its files, and a note of who, what and when.
+
+    Raises NothingToHandIn if it cannot be written.
+    """
     notebook, path = looked.notebook, folder / f"{looked.notebook.assignment}.zip"
     about = {
         "student": student or _user(),
@@ -123,12 +126,17 @@ def write(looked: Looked, folder: Path, student: str = "") -> Path:
         "python": platform.python_version(), "system": platform.system(),
     }  # fmt: skip
     part = path.with_suffix(".zip.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{notebook.assignment}.ipynb", json.dumps(notebook.content, indent=1))
-        for file in looked.files:
-            archive.write(file, file.name)
-        archive.writestr(ABOUT, json.dumps(about, indent=1))
-    part.replace(path)
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{notebook.assignment}.ipynb", json.dumps(notebook.content, indent=1))
+            for file in looked.files:
+                archive.write(file, file.name)
+            archive.writestr(ABOUT, json.dumps(about, indent=1))
+        part.replace(path)
+    except OSError as error:
+        raise NothingToHandIn(
+            f"{path} cannot be written ({error.strerror}); hand in the notebook and its files."
+        ) from None
     return path
 
 

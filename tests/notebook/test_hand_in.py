@@ -312,3 +312,8 @@ def test_a_grader_takes_the_zip_as_it_is(example):
     assert cell.source == worked_example.RIGHT
     told = [note for notes in prepared.notes.values() for note in notes]
     assert told == [f"What was handed in was unpacked from {worked_example.NAME}.zip."]
+
+
+def test_a_zip_that_cannot_be_written_is_told_in_a_sentence_that_says_what_to_do(looked, scratch):
+    with pytest.raises(NothingToHandIn, match="hand in the notebook and its files"):
+        hand_in.write(looked(code("first = 1")), scratch / "gone")
