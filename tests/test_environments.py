@@ -1,8 +1,10 @@
-"""The student versions, solved, run to their end with Colab's versions, and with the oldest ones.
+"""The student versions, solved, run to their end with other versions than the ones in `.venv`.
 
-The environments are built in `.environments/` (6 GB each, some minutes) and kept; ENVIRONMENTS
-names another folder. Colab's own package is a stub (`tests/environments/google_stub`). The Python
-is the one that runs the tests: `make PYTHON=python3.13 test-all` tries another.
+They are Colab's, the oldest ones that the package allows, and today's with later Pythons, if PATH
+has them (`uv python install 3.12 3.13` puts them there). The environments are built in
+`.environments/` (6 GB each, some minutes) and kept; ENVIRONMENTS names another folder. Colab's own
+package is a stub (`tests/environments/google_stub`). Training runs take a tenth of their steps
+(GRADIENT_CHECK_SHORT); in full they run in tests/test_whole_notebooks.py.
 """
 
 import os
@@ -15,6 +17,7 @@ import nbformat
 import pytest
 
 from autograder.authoring import wheel
+from autograder.notebook.manners import SHORT
 from tests import submissions
 from tests.test_notebooks import ASSIGNMENTS
 
@@ -23,14 +26,25 @@ PLACE = Path(os.environ.get("ENVIRONMENTS") or submissions.ROOT / ".environments
 COLAB = {"COLAB_RELEASE_TAG": "a release", "PYTHONPATH": str(HERE / "google_stub")}
 
 
-@pytest.fixture(scope="session", params=["colab", "oldest"])
+VERSIONS = {  # by name of the environment: the file of its versions, and its Python
+    "colab": ("colab.txt", sys.executable),
+    "oldest": ("oldest.txt", sys.executable),
+    "python3.12": ("newest.txt", shutil.which("python3.12")),
+    "python3.13": ("newest.txt", shutil.which("python3.13")),
+}
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
 def environment(request):
     """Return the name of an environment and its Python, built anew if its versions have changed."""
-    pins, folder = HERE / f"{request.param}.txt", PLACE / request.param
+    file, base = VERSIONS[request.param]
+    if base is None:
+        pytest.skip(f"PATH has no {request.param}")
+    pins, folder = HERE / file, PLACE / request.param
     built, python = folder / pins.name, folder / "bin" / "python"
     if not built.is_file() or built.read_text() != pins.read_text():
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([base, "-m", "venv", folder], check=True)
         command = [python, "-m", "pip", "install", "--quiet", "--requirement", pins]
         subprocess.run(command, check=True)
         shutil.copyfile(pins, built)
@@ -54,7 +68,7 @@ def test_a_solved_notebook_runs_to_its_end(assignment, environment, package, tmp
     done = subprocess.run(
         [python, HERE / "run.py", path], capture_output=True, text=True, check=True,
         env={
-            **os.environ, "COLAB_NOTEBOOK": str(path), "OMP_NUM_THREADS": "2",
+            **os.environ, "COLAB_NOTEBOOK": str(path), "OMP_NUM_THREADS": "2", SHORT: "10",
             "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
             **(COLAB if name == "colab" else {}),
         },

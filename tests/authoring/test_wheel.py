@@ -1,6 +1,8 @@
 """The package of one's own course; that of this clone is in tests/test_package.py."""
 
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
@@ -69,6 +71,14 @@ def test_it_has_the_files_of_the_package_byte_for_byte_but_for_the_version(built
     ]
     assert PLOTS in found
     assert not [name for name in found if "references" in name or "checks/it" in name]
+
+
+def test_an_index_would_take_both(built):
+    """Whether the names, the metadata and the page are valid, as PyPI checks them."""
+    _, path, sdist = built
+    command = [sys.executable, "-m", "twine", "check", "--strict", path, sdist]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.count("PASSED")) == (0, 2), done.stdout + done.stderr
 
 
 def test_what_it_holds_is_known_before_it_is_built(built):

@@ -1,9 +1,11 @@
-"""What a student's notebook does not show: tracebacks of what is not written, red boxes."""
+"""How a notebook behaves: no tracebacks of what is not written, no red boxes, short loops."""
 
 import subprocess
 import sys
 
 import pytest
+import tqdm
+import tqdm.auto
 from IPython.core.interactiveshell import InteractiveShell
 
 from autograder.notebook import manners
@@ -59,3 +61,20 @@ def test_progress_bars_are_on_standard_output_where_there_are_no_widgets(widgets
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ("3/3" in done.stderr, "3/3" in done.stdout) == (widgets, not widgets)
+
+
+@pytest.mark.parametrize(("loop", "steps"), [
+    ("tqdm(range(95))", 10), ("tqdm(range(3), 'few')", 1), ("tqdm(range(5, 25))", 2),
+    ("tqdm(range(30), disable=True)", 30), ("tqdm([0] * 30)", 30), ("trange(30)", 3),
+    ("tqdm(iterable=range(30), desc='steps')", 3),
+])  # fmt: skip
+@pytest.mark.parametrize("module", ["tqdm", "tqdm.auto"])
+def test_loops_with_a_progress_bar_are_shorter_on_request(loop, steps, module, monkeypatch):
+    names = {}
+    exec(f"from {module} import tqdm, trange", names)
+    monkeypatch.setattr(tqdm.tqdm, "__init__", tqdm.tqdm.__init__)
+    monkeypatch.setenv(manners.SHORT, "10")
+    monkeypatch.setattr(manners, "find_spec", lambda name: True)
+    manners.mind(InteractiveShell())
+    InteractiveShell.clear_instance()
+    assert len(list(eval(loop, names))) == steps
