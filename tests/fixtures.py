@@ -12,6 +12,7 @@ import requests
 
 from autograder import assignments
 from autograder.authoring.release import release
+from autograder.cli import main
 from autograder.grading import pipeline as grading
 from autograder.grading.course import AssignmentFolders, Course, open_course
 from tests import submissions, worked_example
@@ -61,6 +62,30 @@ def example(released_example, tmp_path) -> AssignmentFolders:
     """The folders of the worked example in such a course, which is the test's own."""
     shutil.copytree(released_example, tmp_path / "course")
     return open_course(tmp_path / "course").assignment(worked_example.NAME)
+
+
+@pytest.fixture
+def linked_course(tmp_path, monkeypatch) -> Path:
+    """A course with a1, which is not released; the current folder."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / A1).symlink_to(submissions.ROOT / "source" / A1)
+    (tmp_path / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def said(capsys):
+    """Return a function that runs a command which fails, and returns its sentence."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        assert main(arguments) == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return captured.err
+
+    return run
 
 
 def grade_all(course: Course, assignment: str = A1) -> dict[str, str]:

@@ -1,0 +1,92 @@
+"""What an instructor types, in the order of a term."""
+
+import argparse
+import gc
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.commands.shared import (
+    chosen,
+    print_out_of_date,
+    runs_notebooks,
+    takes,
+    takes_assignments,
+)
+from autograder.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.grading.course import AssignmentFolders
+
+
+@takes_assignments("+")
+@takes("--student", action="append", help="grade this student only; may be repeated")
+@takes("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
+@takes("--resume", action="store_true", help="skip what is graded and has not changed")
+@runs_notebooks
+def grade(options: argparse.Namespace) -> int:
+    """Grade a class in one assignment or in several, and print its points."""
+    _begin(options)
+    gc.disable()  # what is imported stays: to look for garbage in it takes a tenth of the time
+    from autograder.grading.cluster import connect
+    from autograder.grading.pipeline import grade
+    from autograder.grading.progress import show
+
+    gc.freeze()
+    gc.enable()
+    sys.setswitchinterval(0.0005)  # seconds: kernels wait for threads that wait for their turn
+    failed = []
+    with ExitStack() as stack:
+        shared, assignments = None, chosen(options)
+        config = assignments[0].course.config
+        config.Execute.assignments = [one.name for one in assignments]
+        if len(assignments) > 1:  # they share their workers
+            shared = stack.enter_context(connect(options.scheduler, options.workers, config))
+        for assignment in assignments:
+            print_out_of_date(assignment)
+            students = options.student or assignment.students()
+            grading = grade(
+                assignment, students, options.workers, options.scheduler, options.resume, shared
+            )
+            failed += show(grading, assignment.name, len(students))
+            _print_class(assignment)
+            if not options.student and (left_out := assignment.left_out()):
+                print(left_out, file=sys.stderr)
+    return 1 if failed else 0
+
+
+@takes_assignments("+")
+def report(options: argparse.Namespace) -> int:
+    """Write the class report of one assignment or of several."""
+    from autograder.grading import report
+
+    for assignment in chosen(options):
+        folder = assignment.course.root / "report"
+        path = report.write(report.collect(assignment), folder)
+        print(f"wrote {assignment.named(path)}")
+    return 0
+
+
+def _begin(options: argparse.Namespace) -> None:
+    """Start the warm process before anything else, because it takes seconds.
+
+    It has the settings that a course most likely has; for other settings, another one replaces it.
+    """
+    from autograder.sandbox import client
+
+    source = Path(options.course).resolve() / "source"
+    if source.is_dir() and not options.scheduler and client.CAN_FORK:
+        sandbox = not options.no_sandbox
+        with suppress(UserError, OSError, ValueError):  # it is said when the course is open
+            client.begin(client.settings(source, options.assignments, sandbox=sandbox))
+
+
+def _print_class(assignment: "AssignmentFolders") -> None:
+    from rich.console import Console
+
+    from autograder.grading import report
+    from autograder.grading.gradebook import patiently
+
+    console = Console(width=max(Console().width, 150))  # narrower, it would drop columns
+    console.print(report.table(patiently(lambda: report.collect(assignment))))
