@@ -17,7 +17,7 @@ from typing import Any
 
 from autograder import __version__
 from autograder.errors import UserError
-from autograder.notebook import progress, restart
+from autograder.notebook import pictures, progress, restart
 from autograder.notebook.artifacts import REAL, trained_on
 from autograder.notebook.grid import BAD, GOOD, Grid, Mark
 
@@ -108,16 +108,20 @@ def look(
     names = sorted(set(_files(notebook.content)))
     rows = [*_checks(notebook, ran), *_cells(notebook, ran), *_answers(notebook.content)]
     rows += [_file(folder / name) for name in names]
+    for link in dict.fromkeys(pictures.linked(notebook.content)):
+        if why := pictures.fault(link, folder):
+            rows.append((link, Mark("missing", BAD), why))
     there = [folder / name for name in names if (folder / name).is_file()]
     return Looked(notebook, ran, rows, there)
 
 
 def write(looked: Looked, folder: Path, student: str = "") -> Path:
-    """Write one zip with the notebook, its files, and a note of who, what and when.
+    """Write one zip with the notebook, its pictures and files, and a note of who, what and when.
 
     Raises NothingToHandIn if it cannot be written.
     """
     notebook, path = looked.notebook, folder / f"{looked.notebook.assignment}.zip"
+    content = pictures.embedded(notebook.content, folder)
     about = {
         "student": student or _user(),
         "assignment": notebook.assignment,
@@ -128,7 +132,7 @@ def write(looked: Looked, folder: Path, student: str = "") -> Path:
     part = path.with_suffix(".zip.part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"{notebook.assignment}.ipynb", json.dumps(notebook.content, indent=1))
+            archive.writestr(f"{notebook.assignment}.ipynb", json.dumps(content, indent=1))
             for file in looked.files:
                 archive.write(file, file.name)
             archive.writestr(ABOUT, json.dumps(about, indent=1))

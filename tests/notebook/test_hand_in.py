@@ -279,6 +279,16 @@ def test_the_zip_holds_the_notebook_its_files_and_who_what_and_when(looked, scra
     assert about["written"][:4].isdigit() and about["python"] and about["system"]
 
 
+def test_a_picture_that_an_answer_shows_is_in_the_zip_and_a_missing_one_is_said(looked, scratch):
+    (scratch / "figure.png").write_bytes(b"a picture")
+    found = looked(answer("See " * 20 + "![](figure.png) and ![](gone.png)"))
+    assert [row[:2] for row in rows(found)[1:]] == [("gone.png", "missing")]
+    with zipfile.ZipFile(hand_in.write(found, scratch)) as archive:
+        cell = json.loads(archive.read("a9_test.ipynb"))["cells"][1]
+    assert cell["attachments"]["figure.png"] and "](attachment:figure.png)" in cell["source"]
+    assert "](gone.png)" in cell["source"]
+
+
 def test_jupyterhub_knows_who_a_student_is(looked, scratch, monkeypatch):
     monkeypatch.setenv("JUPYTERHUB_USER", "kim")
     with zipfile.ZipFile(hand_in.write(looked(), scratch)) as archive:
