@@ -172,7 +172,7 @@ plots.what_a_backbone_sees(test.X[:1], (32, SIZE), preprocess, backbone, DEVICE)
 #
 # ### Depthwise separable convolution
 #
-# An ordinary $k \times k$ convolution combines all positions of the window and all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and does not mix channels. A **pointwise** convolution, $1 \times 1$, mixes the channels at each position. A module of Inception has a few parallel branches; Xception, "extreme Inception", has one for each channel:
+# An ordinary $k \times k$ convolution combines all positions of the window and all channels at once: $k^2 \cdot C_\text{in} \cdot C_\text{out}$ weights. A **depthwise** convolution gives every channel a $k \times k$ filter of its own and does not mix channels. A **pointwise** convolution, $1 \times 1$, mixes the channels at each position. An Inception module has a few parallel branches; Xception, "extreme Inception", has one for each channel:
 #
 # ```
 # Inception                          Xception, MobileNet
@@ -304,7 +304,7 @@ check.hidden("residual_gradients", ResidualBlock)
 # **Question 1** (5 points). Why do skip connections help a deep network to train? Many textbooks, and a student's report, answer "they solve vanishing gradients". *A full answer says*
 #
 # - *what the derivative of $F(x) + x$ with respect to $x$ is, and what the ReLU after the sum does to it in your block;*
-# - *what a block has to do to be the identity, with and without the connection, and what happens to plain networks that become deeper;*
+# - *what a block has to do to be the identity, with and without the connection, and what happens to the training error of plain networks that become deeper (He et al. 2016, [figure 1](https://arxiv.org/abs/1512.03385));*
 # - *whether vanishing gradients explain that, when every convolution has a batch norm;*
 # - *what the projection is for.*
 #
@@ -509,6 +509,7 @@ cached, cached_val, cached_test = (
     for part in (train, val, test)
 )
 extraction = time.perf_counter() - start
+torch.manual_seed(0)
 model = make_classifier(backbone, 10).to(DEVICE)
 freeze(model.backbone)
 probe = deepcopy(model.head).cpu()  # both begin with the same random head
@@ -722,7 +723,7 @@ print(f"{sum(seconds) / len(seconds):.1f} s an epoch to fine-tune, on {len(train
 plots.fit_history(fine_history)
 
 # %% [markdown]
-# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss starts to rise, while the accuracy may still creep up: the network becomes more confident in the mistakes it still makes.
+# How to read it. The dot marks the epoch whose weights were kept. After that epoch the validation loss starts to rise, while the accuracy may still rise by some points: the network becomes more confident in the mistakes it still makes. Which epoch you keep depends on what you need, good probabilities or right answers.
 
 # %% [markdown]
 # ## 6 · Two sources of data
@@ -740,7 +741,7 @@ plots.fit_history(fine_history)
 # - `dev` and `test` are *numbers of recordings* of the camera; each may be 0. If the camera has fewer than `dev + test` recordings, raise a `ValueError` that says so. Exactly as many is allowed.
 # - All frames of a recording are in the same split. Training has all other images. No image is in two splits, and none is lost.
 # - Choose one of two ways to hold recordings out. The order of the images must not change the split.
-#   - At random, decided by `seed`: the same seed gives the same split, other seeds give other splits, and each recording is sometimes in dev and sometimes in test.
+#   - At random, decided by `seed`: the same seed gives the same split, other seeds give other splits, and over many seeds each recording is sometimes in dev and sometimes in test.
 #   - By time: dev is a stretch of successive recordings, and so is test (the latest, for example). Then the seed is not used.
 # - `weights` (2,), float64, holds the training weights of one selfie and of one camera frame. Both sources have the same total weight, and the weights of all training images average 1. Count images here, not recordings. If only one source is in training, its weight is 1; a source without training images has weight 0.
 #
@@ -748,7 +749,7 @@ plots.fit_history(fine_history)
 #
 # <details><summary>Hint 1: recordings first</summary><code>recordings[domains == 1].unique()</code> lists those of the camera, in order of time. <code>torch.isin</code> leads back to the images.</details>
 # <details><summary>Hint 2: a random order</summary><code>torch.randperm(n, generator=torch.Generator().manual_seed(seed))</code></details>
-# <details><summary>Hint 3: the weights</summary>Let there be n training images from k sources, n<sub>d</sub> of them from source d. Each source gets n / k of the total weight, shared by its n<sub>d</sub> images.</details>
+# <details><summary>Hint 3: the weights</summary>Let there be n training images from k sources, n<sub>d</sub> of them from source d. Each source gets a total weight of n / k, shared by its n<sub>d</sub> images.</details>
 
 
 # %% nbgrader={"grade": false, "grade_id": "split_by_domain", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -813,7 +814,7 @@ print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weight
 # %% [markdown]
 # A frame counts two hundred times as much as a selfie. That is a lot for 500 images: the network will overfit them. So one often takes two steps: train on the selfies, then fine-tune on the camera.
 #
-# **A small experiment.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each. We train six probes on the features of your backbone. Each gets two numbers: its accuracy on the **dev** images, and its accuracy **in use**, on 1,500 frames of other objects. No office has the second number. We have it, because these objects are drawn.
+# **A small experiment.** An office has 3,000 photographs of objects from elsewhere and 1,000 frames of its own camera, which is dim, pale, blurred and looks down: 200 recordings of 5 frames each, and a recording shows one object. We train six probes on the features of your backbone. Each gets two numbers: its accuracy on the **dev** images, and its accuracy **in use**, on 1,500 frames, each of another object. No office has the second number. We have it, because these objects are drawn.
 #
 # | way | trained on | dev |
 # |---|---|---|
@@ -877,13 +878,13 @@ for way, (probe, dev) in ways.items():
 plots.said_and_found(found)
 
 # %% [markdown]
-# How to read it. The two highest dev accuracies mislead, for two reasons. (*All images shuffled* is good in use: it trains on 750 frames from all recordings. Only its dev accuracy is wrong.) And look how far the four others are from the accuracy in use: 250 dev frames show only 50 objects.
+# How to read it. The two highest dev accuracies mislead, for two reasons. (In use, both shuffled ways may do well: they train on frames of nearly all 200 recordings, where the others keep 100 aside. Only their dev accuracy is wrong.) And look how far the four others are from the accuracy in use: 250 dev frames show only 50 objects, so dev may even rank them the wrong way round.
 #
 # **Question 2** (5 points). Write the plan for the office's 101,000 images, now with 200 recordings of 5 frames; the table is your evidence. *A full answer*
 #
 # - *says what train, dev and test consist of, in selfies and recordings, and why;*
 # - *explains the two dev accuracies that are too high, each by its main reason;*
-# - *compares, with numbers from the table, three ways to use the selfies;*
+# - *compares three ways to use the selfies by their accuracy in use, with numbers, and says whether dev would have chosen the same one;*
 # - *says how sure you can be with 50 dev recordings, why you cannot be as sure as with 250 independent images, and what you would therefore collect in one more day.*
 #
 # (about 15 min)
@@ -896,10 +897,10 @@ plots.said_and_found(found)
 # ### END SOLUTION
 
 # %% [markdown]
-# **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) distinguish what is transferred from the source to the target:
+# **Question 3** (5 points). Surveys of transfer learning (Pan and Yang 2010) distinguish, among others, what is transferred from the source to the target:
 #
 # - *instances*: training samples of the source are used for the target, perhaps weighted;
-# - *features*: source and target are described in one common space, in which they look alike;
+# - *features*: source and target are mapped into one common space in which they look alike (nothing in this notebook does that; make up an example);
 # - *the model*: its weights, all or some of them, are kept, or training starts from them.
 #
 # Say what is transferred in each case, and give one example of each: from the office with its camera, or from sections 4 and 5. *A full answer says for each what is reused and what is learned again; says to which of the three a frozen backbone with a linear probe belongs, and why one can argue about it; has three examples, and for one of them a reason why it may do harm ("negative transfer").* (about 12 min)
@@ -1009,16 +1010,16 @@ plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, 
 # Choose a question, or ask another one about transfer:
 #
 # - How much does augmentation bring, with few labels and with many?
-# - Which layers should be trained? Freeze the first stages one after the other, and fine-tune the rest.
+# - Which layers should be trained? Freeze the first stages one after the other (`print(backbone.module)` shows their names), and fine-tune the rest.
 # - How many labels replace a pretrained backbone? Train from scratch and fine-tune with 100, 300 and 1,000 images (about ten minutes of computing).
 # - When does a frozen backbone beat a fine-tuned one? One report reached 86.7 % on CIFAR-10 with a frozen Xception at 224 pixels, another about 78 % with a ResNet-50 trained as a whole at 32 pixels (99 % on its training images). Make a fair comparison.
 #
 # **Task** (60 min, hard, no check). Write the training script in the cell below, and in more cells if you like.
 #
 # - A `Dataset` returns one prepared image and its label. Two `DataLoader`s read it: one shuffles, one does not. (On a GPU, `num_workers=4` and `pin_memory=True` keep it busy.)
-# - The optimiser is `AdamW`. The learning rate rises from near 0 during the first tenth of the steps (**warm-up**) and then falls along a cosine. `torch.optim.lr_scheduler` has both, and `SequentialLR` joins them. A schedule that counts steps moves after every batch.
+# - The optimiser is `AdamW`. The learning rate rises from near 0 during the first tenth of the steps (**warm-up**) and then falls along a cosine. `torch.optim.lr_scheduler` has both, and `SequentialLR` joins them. A schedule that counts steps moves after every batch. It decides the rate, so leave `Monitor` out.
 # - Each setting runs with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
-# - Choose by validation accuracy. Use the test images once, for the table.
+# - Choose by validation accuracy. The test images come last, for the table; better still, take some that sections 4 and 7 have not used: `cifar10.load("test", real=REAL)` has more than `test`.
 #
 # On a GPU, `with torch.autocast("cuda", dtype=torch.bfloat16):` around the forward pass and the loss makes training about twice as fast (**mixed precision**).
 
@@ -1082,7 +1083,7 @@ for augment in (False, True):
 # | what was changed and what was kept; numbers of images, epochs and seeds | 2 |
 # | the table: mean and spread over the seeds | 2 |
 # | the figure: axes, units, readable without the text | 1 |
-# | chosen on validation images; the test images used once | 1 |
+# | everything chosen by validation images; the test images only in the table | 1 |
 # | doubt: another explanation, how sure you are, what you would do next | 2 |
 # | the script does what the text says: data set, loaders, schedule | 1 |
 #

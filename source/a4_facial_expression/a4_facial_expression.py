@@ -144,7 +144,7 @@ train = Faces(train.X[keep], train.y[keep])  # without those that are in val or 
 # %% [markdown]
 # In the real FER2013 we counted 288 of the 3,589 test images in the training split too (in 22 pairs the two labels differ). On a test image that it has seen, a large network repeats the label it was given, so the test measures memory. Nearly every published result includes these images. The cell above removed the copies from the *training set*: the test set is still the official one, and all of its images are new.
 #
-# The 28,709 training images are only 27,473 different ones. The report validated on a random 12 % of them, so many a validation face had its twin in training. It read up to 70 % there, and got 65.3 % on the private test.
+# The 28,709 training images are only 27,473 different ones. The report validated on a random 12 % of them, so many a validation face had its twin in training. It measured up to 70 % there, and got 65.3 % on the private test.
 #
 # **What it must not be used for.** The labels are what strangers read into a face, not what the person felt; the faces were taken from the web without asking; and a model that learned from them works unequally well for different groups of people. In the European Union, article 5 of the AI Act has prohibited systems that infer emotions at work and in education since February 2025, except for medical or safety reasons.
 
@@ -299,9 +299,9 @@ check.hidden("small_cnn", SmallCNN)
 # | mirrored, left and right | half of the images | |
 # | rotated | all | by an angle drawn from −a…a degrees, a between 10 and 30 |
 # | seen in perspective | 20 % or more | `distortion_scale` between 0.1 and 0.3 |
-# | Gaussian blur | 20…50 % | kernel 3 or 5, sigma up to 2 |
+# | Gaussian blur | 20…50 % | kernel 3 or 5, sigma drawn between 0.1 and at most 2 |
 # | Gaussian noise | 20…50 % | sigma between 0.02 and 0.1 |
-# | a rectangle erased | 20…50 % | black (the default), 2…10 % of the area |
+# | last of all, a rectangle erased | 20…50 % | black (the default), 2…10 % of the area |
 #
 # A face is never upside down. The result has the shape and dtype of the images, and its values stay in 0…1. The images themselves are not modified. Random numbers come from torch's global generator.
 #
@@ -343,7 +343,7 @@ plots.face_rows(rows, "as stored, and nine times augmented")
 # %% [markdown]
 # Could you still tell the expression in each row? That is the only rule of augmentation: **what you do must not change the label**. It depends on the task: a mirrored face is as happy as before, and a mirrored 2 is not a 2.
 #
-# A transform of `v2` draws its random numbers **once for each call**. If you call it with 128 images, all are tilted by the same 7 degrees. Image by image, the calls cost more than the work. So `training.training_batches` calls yours with groups of ten, which takes a fifth of the time.
+# A transform of `v2` draws its random numbers **once for each call**. If you call it with 128 images, all are tilted by the same 7 degrees. Image by image, the calls cost more than the work. So `training.training_batches` calls your transform with groups of ten, which takes a fifth of the time.
 
 # %% [markdown]
 # ## 4 · Training that survives
@@ -354,7 +354,7 @@ plots.face_rows(rows, "as stored, and nine times augmented")
 # - **Label smoothing** asks for a probability of $1 - \epsilon$ on the label and distributes $\epsilon$ equally over all classes, the label included. Plain cross-entropy is satisfied only by a probability of 1, but people agree on only two faces in three.
 # - **Checkpoints**: Colab may take the machine away at any time, and training must resume *as if nothing had happened*.
 #
-# The report stopped training as soon as validation reached 66 %, because the strong baseline of the public leaderboard stood at 64.1 %. So scores on test faces decided when to stop. And the threshold says when *other* networks were good, not when this one is at its best: keep the best validation epoch, and look at the test faces only once.
+# The report stopped training as soon as validation reached 66 %, because the strong baseline of the public leaderboard stood at 64.1 %. So scores on test faces decided when to stop. And the threshold says when *other* networks were good, not when this one is at its best: keep the best validation epoch, and choose nothing by the test faces. (The tables of this notebook show them, but never to choose by.)
 #
 # ### Resume as if nothing had happened
 #
@@ -412,7 +412,7 @@ check.hidden("fit_resumes", save_run, load_run)
 # %% [markdown]
 # ### The first two networks
 #
-# Stop a training run in the middle (the black square), run the cell again, and watch where it resumes. (About a minute each.) `FEW` is for this and the next sections: 600 faces, few enough to be learned by heart.
+# Stop a training run in the middle (the black square), run the cell again, and watch where it resumes; a run that has ended starts anew. (About a minute each.) `FEW` is for this and the next sections: 600 faces, few enough to be learned by heart.
 #
 # **Predict first.** Which of the two networks has the lower *training* loss at the end, which one the lower *validation* loss? *My prediction:* …
 
@@ -544,7 +544,7 @@ plots.face_rows(rows, "up to ten validation faces in each row")
 #
 # A full answer
 #
-# - names the pair that is confused most *in both directions together*, with both shares and both numbers of faces,
+# - names the pair with the most errors, counted in faces, *in both directions together*, with both numbers of faces and their shares of the true class,
 # - says in which direction the network errs more often, and why,
 # - gives a reason in the faces (what do the two expressions share?) or in the labels (would people agree?), with a face from the picture,
 # - names one thing that would tell the two apart, and how you would find out whether it does.
@@ -686,7 +686,7 @@ for name in ("plain", "augmented"):
 # A full answer
 #
 # - says for which measure it is, and under which two conditions,
-# - names two situations in which it is not, and what to predict there instead,
+# - names two situations in which it is not (equal classes are one; think of what errors cost, or of a place where other people go), and what to predict there instead,
 # - compares two of the three remedies of this section by what each costs.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_arg_max", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
@@ -754,7 +754,7 @@ show({
 }, test.y)  # fmt: skip
 
 # %% [markdown]
-# In five draws of 600 faces, augmentation added −5 to 6 points of accuracy, mirror images −1 to 2, a second network 0 to 3; together 4 on average. How much of your table is noise? On 800 faces an accuracy near 70 % has a standard error of √(0.7 · 0.3 / 800) = 1.6 points, and each row is one training run: another seed moves it by a point or two.
+# In five draws of 600 faces, augmentation changed accuracy by −5 to +6 points, mirror images by −1 to +2, a second network by 0 to +3; together by +4 on average. How much of your table is noise? Each row is one training run, and another seed may move it by several points. The test faces are the same in all rows, so a difference depends only on those that the two rows answer differently: if there are 60 of them and 36 speak for one row, that is 1.5 points, and 36 of 60 tosses of a coin are nothing unusual.
 
 # %% [markdown]
 # ## 8 · The network that you hand in
@@ -764,7 +764,7 @@ show({
 # - The prediction uses your `SmallCNN`, `average_probabilities` and `adjust_logits`, so fix those first.
 # - `SmallCNN()` must stay what it was when you trained.
 #
-# A poor recipe is `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "weighting": 0.0, "tau": 0.0}`. `weighting` is the power that your class weights are raised to (0 means none, 1 all), and `tau` is how far the logits are adjusted by the class priors; a new `tau` needs no new training.
+# A poor recipe is `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "weighting": 0.0, "tau": 0.0}`. `peak` is the highest learning rate, `smoothing` the ε of label smoothing, `weighting` the power that your class weights are raised to (0 means none, 1 all), and `tau` how far the logits are adjusted by the class priors; a new `tau` needs no new training. A batch has 64 faces here. Choose `tau` by the last column that the cell prints: the second graded set has equal classes.
 #
 # | | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
@@ -802,8 +802,8 @@ found = two_looks([handed_in], val.X).log()
 print("validation   accuracy   macro-F1   macro-F1 if all were equally frequent")
 for by in sorted({0.0, 0.25, 0.5, 0.75, 1.0, recipe["tau"]}):
     adjusted = adjust_logits(found, totals, by)
-    confusion = confusion_matrix(val.y, adjusted.argmax(dim=1), len(CLASSES))
-    equal = (10_000 * confusion / confusion.sum(dim=1, keepdim=True)).round().long()
+    table = confusion_matrix(val.y, adjusted.argmax(dim=1), len(CLASSES))
+    equal = (10_000 * table / table.sum(dim=1, keepdim=True)).round().long()
     values = *measured(adjusted, val.y)[:2], float(class_scores(equal)[3])
     print("tau = {:4}{:11.1%}{:11.1%}{:11.1%}".format(by, *values))
 
@@ -909,7 +909,7 @@ maps = {"trained": grad_cam(net, x, answers), "untrained": grad_cam(untrained, x
 plots.attention(test.X[rows], maps, titles)
 
 # %% [markdown]
-# Warm regions speak for the answer that the network *gave*, right or wrong. A network that learned expressions looks at mouth, eyes and brows. In our runs the maps of the untrained network lit up a corner or the background, so what the trained one showed *was* learned.
+# Warm regions speak for the answer that the network *gave*, right or wrong. A network that learned expressions looks at mouth, eyes and brows. A dark map means that nothing speaks for the answer. If the maps of the two networks differ, they depend on what was learned; three faces prove no more than that.
 #
 # A map says *where*, not *what*. Before you claim that a network looks at mouths, hide the mouths of the whole test set and measure what happens to the accuracy.
 
@@ -928,7 +928,7 @@ plots.attention(test.X[rows], maps, titles)
 # - Change one thing, and keep all the others.
 # - Run each setting with at least three seeds: `new_net(seed)` and `train_net(…, seed=seed)`. A difference smaller than the spread of the seeds is not a finding.
 # - Write one line per run to `runs.csv`: the setting, the seed and the measures.
-# - Choose on the validation faces. Use the test faces once, for the table.
+# - Choose by the validation faces. The test faces come last, for the table.
 #
 # **Predict first**, in the first line of your report.
 
@@ -962,7 +962,7 @@ print(Path("runs.csv").read_text())
 # | what was changed and what was kept; numbers of images, epochs and seeds | 2 |
 # | the table: mean and spread over the seeds | 2 |
 # | the figure: axes, units, readable without the text | 1 |
-# | chosen on validation faces; the test faces used once | 1 |
+# | everything chosen by validation faces; the test faces only in the table | 1 |
 # | doubt: another explanation, how sure you are, what you would do next | 2 |
 # | the script does what the text says | 1 |
 #
