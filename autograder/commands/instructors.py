@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from autograder.commands.shared import (
     chosen,
+    positive,
     print_out_of_date,
     runs_notebooks,
     takes,
@@ -54,6 +55,23 @@ def grade(options: argparse.Namespace) -> int:
             if not options.student and (left_out := assignment.left_out()):
                 print(left_out, file=sys.stderr)
     return 1 if failed else 0
+
+
+@takes_assignments("+")
+@takes("--student", action="append", help="judge this student only; may be repeated")
+@takes("--dry-run", action="store_true", help="say what would change, and write nothing")
+@takes("--workers", type=positive, help="processes (default: one per core)")
+def regrade(options: argparse.Namespace) -> int:
+    """Judge what was graded again, by today's references and settings, without running it."""
+    from autograder.grading.progress import show_regraded
+    from autograder.grading.regrade import regrade
+
+    to_run = 0
+    for assignment in chosen(options):
+        print_out_of_date(assignment)
+        found = regrade(assignment, options.student or (), options.workers, options.dry_run)
+        to_run += show_regraded(found, assignment.name, options.dry_run)
+    return 1 if to_run else 0
 
 
 @takes_assignments("+")

@@ -29,6 +29,7 @@ from sqlalchemy.exc import DatabaseError
 
 from autograder.grading.course import AssignmentFolders, Course, CourseError, quiet
 from autograder.grading.notebooks import answers, grade_id
+from autograder.grading.rules import Rules
 
 BROKEN = "not a database", "malformed"  # in what SQLite says
 NEW_ONE = "restore a copy of it; or move it away, then release and grade again."
@@ -203,6 +204,36 @@ def graded_cells(assignment: AssignmentFolders) -> dict[str, dict[str, tuple[flo
     for student, cell, score, unmarked in patiently(read):
         found.setdefault(student, {})[cell] = score or 0.0, bool(unmarked)
     return found
+
+
+def auto_scores(assignment: AssignmentFolders) -> dict[str, dict[str, float]]:
+    """Read what every check was worth when it was judged last, by student. Raises CourseError."""
+    assignment.require_release()
+    with assignment.course.gradebook() as gradebook:
+        rows = gradebook.db.execute(
+            select(SubmittedAssignment.student_id, BaseCell.name, Grade.auto_score)
+            .select_from(SubmittedAssignment)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Grade, Grade.notebook_id == SubmittedNotebook.id)
+            .join(BaseCell, Grade.cell_id == BaseCell.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .where(Assignment.name == assignment.name)
+            .order_by(SubmittedAssignment.student_id)
+        ).all()
+    found: dict[str, dict[str, float]] = {}
+    for student, cell, score in rows:
+        found.setdefault(student, {})[cell] = score or 0.0
+    return found
+
+
+def set_maxima(assignment: AssignmentFolders, rules: Rules) -> None:
+    """Let the gradebook know what each check adds to the points that one can have."""
+    with assignment.course.gradebook() as gradebook:
+        for notebook in gradebook.find_assignment(assignment.name).notebooks:
+            for cell in notebook.grade_cells:
+                if cell.name in rules.points and cell.max_score != rules.maximum(cell.name):
+                    cell.max_score = rules.maximum(cell.name)
+        gradebook.db.commit()
 
 
 @contextmanager

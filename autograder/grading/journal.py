@@ -30,9 +30,7 @@ class Journal:
         self.path = assignment.course.root / "logs" / f"{assignment.name}.jsonl"
         self._assignment = assignment
         # of a student's lines the last one counts: what failed since is to be graded again
-        self._digests = {
-            line["student"]: "" if line["error"] else line["digest"] for line in self.lines()
-        }
+        self._last = {line["student"]: line for line in self.lines()}
 
     def lines(self) -> list[dict]:
         """Return what was written, oldest first; a line that was cut off is not one."""
@@ -47,16 +45,30 @@ class Journal:
                     found.append(entry)
         return found
 
-    def has(self, prepared: Prepared) -> bool:
-        """Say whether this very submission was graded, and what came of it is still there."""
-        there = self._assignment.autograded(prepared.student).is_dir()
-        return there and self._digests.get(prepared.student) == prepared.digest
+    def has(self, prepared: Prepared, answers: str) -> bool:
+        """Say whether this very submission was judged by these answers, and is still there.
 
-    def add(self, prepared: Prepared, graded: Graded) -> None:
-        """Write a line."""
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "digest": prepared.digest}
+        `answers` is the digest of an assignment's.
+        """
+        there = self._assignment.autograded(prepared.student).is_dir()
+        last = self._last.get(prepared.student, {})
+        same = last.get("digest") == prepared.digest and last.get("answers") == answers
+        return there and same and not last["error"]
+
+    def add(self, prepared: Prepared, graded: Graded, answers: str) -> None:
+        """Write a line for a submission that ran."""
+        self._write({"digest": prepared.digest, **asdict(graded), "answers": answers})
+
+    def judged_again(self, student: str, answers: str) -> None:
+        """Write a line for a submission whose evidence was judged by other answers."""
+        last = self._last.get(student)
+        if last and last.get("answers") != answers:
+            self._write({**last, "answers": answers})
+
+    def _write(self, line: dict) -> None:
+        line["time"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self.path.parent.mkdir(exist_ok=True)
         cut_off = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("\n" * cut_off + json.dumps({**line, **asdict(graded)}) + "\n")
-        self._digests[graded.student] = "" if graded.error else prepared.digest
+            file.write("\n" * cut_off + json.dumps(line) + "\n")
+        self._last[line["student"]] = line

@@ -19,12 +19,14 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
 
-from autograder.grading import notebooks, released
+from autograder.grading import kept, notebooks, released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.export import QuotedCsv
+from autograder.grading.kept import Evidence
 from autograder.grading.prepare import graded_on_real, read_submission, released_notebook
 from autograder.grading.repair import beside
+from autograder.grading.rules import rules_of
 from autograder.grading.sanitize import SanitizeSubmission, shown
 from autograder.grading.verdicts import judge_notebook
 from autograder.notebook.cases import load_references
@@ -37,7 +39,13 @@ class Judge(NbGraderPreprocessor):
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Judge a notebook that `Execute` has run. Raises CasesNotFound."""
-        judge_notebook(nb, load_references(resources["source"]))
+        source = resources["source"]
+        references, executed = load_references(source), notebooks.to_bytes(nb)
+        rules = rules_of(source / f"{source.name}.ipynb", self.config)
+        verdicts = judge_notebook(nb, references, rules)
+        if path := resources.get("kept"):
+            digests = kept.asked(references), kept.by(references)
+            kept.write(path, Evidence(executed, *digests, verdicts, kept.shown(nb)))
         return nb, resources
 
 
@@ -168,6 +176,8 @@ class RepairingExporter(NotebookExporter):
         of = resources["nbgrader"]
         before = self._kept.text(assignment, of["student"], of["notebook"])
         resources["earlier"] = notebooks.answers_in(before)
+        place = of["student"], assignment, of["notebook"]
+        resources["kept"] = kept.place(Path(self.parent.coursedir.root), *place)
         if not self.parent._sanitizing:
             return super().from_filename(filename, resources, **kwargs)
         path, coursedir = Path(filename), self.parent.coursedir

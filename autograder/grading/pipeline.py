@@ -12,18 +12,21 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
-from autograder.grading import files, notebooks
+from autograder.grading import files, kept, notebooks
 from autograder.grading.cluster import Workers, connect, run_class
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.execute import Ran
-from autograder.grading.gradebook import GradebookWriter, open_writer, patiently
+from autograder.grading.gradebook import GradebookWriter, open_writer, patiently, set_maxima
 from autograder.grading.journal import Graded, Journal
+from autograder.grading.kept import Evidence
 from autograder.grading.prepare import Assignment, Prepared, load_assignment, prepare
 from autograder.grading.repair.submitted import TIMESTAMP, time_of
 from autograder.grading.verdicts import judge_notebook
+from autograder.notebook.judge import Verdict
 
 # by the one nbgrader sees what is newer, by the other its exchange releases feedback
 OF_NBGRADER = TIMESTAMP, "submission_secret.txt"
@@ -54,7 +57,8 @@ def grade(
     journal = Journal(folders)
     todo = (prepare(assignment, student) for student in students)
     if resume:
-        todo = (one for one in todo if not journal.has(one))
+        todo = (one for one in todo if not journal.has(one, assignment.answers))
+    patiently(lambda: set_maxima(folders, assignment.rules))
     connected = partial(connect, scheduler, workers, folders.course.config)
     return _grade(assignment, todo, journal, partial(nullcontext, shared) if shared else connected)
 
@@ -87,26 +91,49 @@ def _grade(
             else:
                 graded = Graded(prepared.student, one_line(result), prepared.notes)
             with writable(course):
-                journal.add(prepared, graded)
+                journal.add(prepared, graded, assignment.answers)
             yield graded
 
 
 def record(assignment: Assignment, prepared: Prepared, ran: Ran, writer: GradebookWriter) -> None:
-    """Judge a submission that has been run, save its grades, write what feedback is made from."""
+    """Judge a submission that has been run, save its grades, and keep its evidence."""
     judged = {name: notebooks.from_bytes(data) for name, data in ran.notebooks.items()}
-    for nb in judged.values():
-        judge_notebook(nb, assignment.references)
-        for step in assignment.after:
-            step(nb, {})
-    submitted = assignment.folders.submitted(prepared.student)
-    before = assignment.folders.autograded(prepared.student)
+    verdicts = {name: judge_and_process(nb, assignment) for name, nb in judged.items()}
+    save(assignment, prepared.student, judged, writer)
+    for name, nb in judged.items():
+        path, digests = assignment.evidence(prepared.student, name), assignment.digests
+        kept.write(path, Evidence(ran.notebooks[name], *digests, verdicts[name], kept.shown(nb)))
+
+
+def judge_and_process(
+    nb: NotebookNode, assignment: Assignment, known: Mapping[str, Verdict] = MappingProxyType({})
+) -> dict[str, Verdict]:
+    """Judge a notebook that has been run, and let the course's own steps change it.
+
+    Returns the verdicts of the evidence alone; some may be `known`.
+    """
+    verdicts = judge_notebook(nb, assignment.references, assignment.rules, known)
+    for step in assignment.after:
+        step(nb, {})
+    return verdicts
+
+
+def save(
+    assignment: Assignment,
+    student: str,
+    judged: Mapping[str, NotebookNode],
+    writer: GradebookWriter,
+) -> None:
+    """Save the grades of a judged submission, and write what feedback is made from."""
+    submitted = assignment.folders.submitted(student)
+    before = assignment.folders.autograded(student)
 
     def earlier(name: str) -> dict[str, str]:
         path = before / f"{name}.ipynb"
         return notebooks.answers_in(path.read_bytes()) if path.is_file() else {}
 
-    writer.save(prepared.student, judged, time_of(submitted)[0], earlier)
-    write_autograded(assignment, prepared.student, judged)
+    writer.save(student, judged, time_of(submitted)[0], earlier)
+    write_autograded(assignment, student, judged)
 
 
 def write_autograded(

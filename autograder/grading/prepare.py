@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import nbformat
@@ -20,11 +21,12 @@ from nbgrader.api import SourceCell
 from nbgrader.converters import Autograde
 
 from autograder import CHALLENGE_FILE
-from autograder.grading import files, notebooks, released, repair
+from autograder.grading import files, kept, notebooks, released, repair
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.notebooks import NOTES, grade_id
 from autograder.grading.repair import NotebookNotFound, Repaired, beside
 from autograder.grading.repair.submitted import time_of
+from autograder.grading.rules import Rules, rules_of
 from autograder.notebook import cases
 from autograder.notebook.artifacts import REAL
 from autograder.notebook.cases import RecordedCheck
@@ -64,10 +66,21 @@ class Assignment:
     files: Mapping[str, Path]  # the course's own, beside the notebook
     references: Mapping[str, RecordedCheck]
     challenge: bytes
-    digest: str  # changes when a submission would be graded otherwise
+    rules: Rules
+    digest: str  # changes when a submission would run otherwise
+    answers: str  # a digest of what it is judged by
     beside: tuple[int, int]  # bytes and number of files that may lie beside a notebook
     before: Sequence[Preprocessor]  # what an instructor added to nbgrader's own steps
     after: Sequence[Preprocessor]
+
+    @cached_property
+    def digests(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """What each check asks, and what it is judged by; see `kept`."""
+        return kept.asked(self.references), kept.by(self.references)
+
+    def evidence(self, student: str, notebook: str) -> Path:
+        """Return where the evidence of a submission is kept."""
+        return kept.place(self.folders.course.root, student, self.folders.name, notebook)
 
 
 @dataclass(frozen=True)
@@ -85,11 +98,12 @@ def load_assignment(folders: AssignmentFolders) -> Assignment:
     """Read an assignment. Raises CourseError, CasesNotFound."""
     folders.require_release()
     course = folders.course
+    rules = rules_of(folders.notebook(), course.config)
     with course.gradebook() as gradebook:
         originals = {
             recorded.name: Original(
                 released_notebook(folders.release / f"{recorded.name}.ipynb"),
-                {cell.name: _cell(cell) for cell in recorded.source_cells},
+                {cell.name: _cell(cell, rules) for cell in recorded.source_cells},
             )
             for recorded in gradebook.find_assignment(folders.name).notebooks
         }
@@ -98,11 +112,15 @@ def load_assignment(folders: AssignmentFolders) -> Assignment:
     references = cases.load_references(folders.source)
     texts = [repr(sorted(o.cells.items())).encode() for o in originals.values()]
     recorded = (folders.source / cases.REFERENCES).read_bytes()
-    digest = _digest([recorded, *texts, *(path.read_bytes() for path in own.values())])
+    challenge = cases.challenge(references)
+    digest = _digest([challenge, *texts, *(path.read_bytes() for path in own.values())])
+    answers = _digest([recorded, repr(rules).encode()])
     beside = Limits(config=course.config).beside
     steps = _steps(course, "sanitize_preprocessors"), _steps(course, "autograde_preprocessors")
-    challenge = cases.challenge(references)
-    return Assignment(folders, originals, own, references, challenge, digest, beside, *steps)
+    digests = digest, answers
+    return Assignment(
+        folders, originals, own, references, challenge, rules, *digests, beside, *steps
+    )
 
 
 def released_notebook(path: Path) -> NotebookNode:
@@ -224,13 +242,14 @@ def _sentences(repaired: Repaired) -> tuple[str, ...]:
     return (f"{repaired.unreadable}.",) if repaired.unreadable else repaired.notes
 
 
-def _cell(cell: SourceCell) -> NotebookNode:
-    """Copy a cell out of the gradebook."""
+def _cell(cell: SourceCell, rules: Rules) -> NotebookNode:
+    """Copy a cell out of the gradebook, with the points that it has without a rule."""
     graded = {g.name: g.max_score for g in cell.notebook.grade_cells}
+    name = str(cell.name)
+    points = rules.points[name] if name in rules.of else graded.get(name)
     return NotebookNode(
-        source=cell.source, locked=cell.locked, checksum=cell.checksum,
-        points=graded.get(cell.name),
-    )  # fmt: skip
+        source=cell.source, locked=cell.locked, checksum=cell.checksum, points=points
+    )
 
 
 def _files(course: Course, root: Path) -> dict[str, Path]:

@@ -15,7 +15,9 @@ from rich.progress import (
 )  # fmt: skip
 from rich.text import Text
 
+from autograder.grading.course import SHOWN
 from autograder.grading.journal import Graded
+from autograder.grading.regrade import Regraded
 
 
 class RateColumn(TextColumn):
@@ -62,6 +64,48 @@ def show(grading: Iterable[Graded], assignment: str, total: int) -> list[Graded]
     return failed
 
 
-def _say(console: Console, text: str, style: str) -> None:
+def show_regraded(found: Iterable[Regraded], assignment: str, dry_run: bool) -> int:
+    """Print a line for each submission that changed, and a summary.
+
+    Returns how many could not be judged again.
+    """
+    console, start = Console(), monotonic()
+    total = changed = shown = 0
+    by_reason: dict[str, list[str]] = {}
+    for one in found:
+        total += 1
+        if one.why_not:
+            by_reason.setdefault(one.why_not, []).append(one.student)
+        elif one.points:
+            changed += 1
+            _say(console, _changes(one))
+        else:
+            shown += bool(one.other)
+    again, seconds = total - sum(map(len, by_reason.values())), monotonic() - start
+    _say(
+        console,
+        f"{assignment}: {again} judged again in {seconds:.1f} s; the points of {changed} "
+        f"{'would change' if dry_run else 'changed'}, and only reasons or hints for {shown}."
+        + dry_run
+        * " Nothing was written.",
+    )
+    for reason, students in by_reason.items():
+        named = ", ".join(students[:SHOWN]) + ", …" * (len(students) > SHOWN)
+        _say(
+            console,
+            f"{len(students)} could not be ({reason}): run `autograder grade {assignment}` for "
+            f"{named}",
+            "red",
+        )
+    return total - again
+
+
+def _changes(one: Regraded) -> str:
+    total = sum(after - before for before, after in one.points.values())
+    said = [f"{check} {before:g} → {after:g}" for check, (before, after) in one.points.items()]
+    return f"{one.student}: {total:+g} points ({', '.join(said)})"
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
     """Print a line that a student had a part in: none of it is markup."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

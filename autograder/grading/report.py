@@ -12,17 +12,17 @@ from textwrap import shorten
 
 import jinja2
 import nbformat
-from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_solution, is_task
+from nbgrader.utils import is_grade, is_task
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from autograder.grading.course import AssignmentFolders, CourseError
+from autograder.grading.exercises import QUESTIONS, exercises
 from autograder.grading.gradebook import graded_cells
 from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
+from autograder.grading.rules import rules_of
 
-QUESTIONS = "questions"
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 
 
@@ -104,15 +104,15 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     Raises CourseError if nothing is graded yet.
     """
     source = nbformat.read(assignment.notebook(), 4)
+    rules = rules_of(assignment.notebook(), assignment.course.config)
     exercise_of = exercises(source)
     points = {
         grade_id(cell): float(cell.metadata.nbgrader.points)
         for cell in source.cells
         if is_grade(cell) or is_task(cell)
     }
-    checks = {
-        grade_id(cell): points[grade_id(cell)] for cell in source.cells if is_autograded(cell)
-    }
+    points |= {check: rules.maximum(check) for check in rules.points}
+    checks = {check: points[check] for check in rules.points}
     maxima: dict[str, float] = {}
     for name, exercise in exercise_of.items():
         maxima[exercise] = maxima.get(exercise, 0) + points[name]
@@ -139,19 +139,6 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
             f"run `autograder grade {assignment.name}` first."
         )
     return ClassReport(assignment.name, maxima, checks, tuple(students), sum(points.values()))
-
-
-def exercises(notebook: NotebookNode) -> dict[str, str]:
-    """Map each graded cell to its exercise: the solution cell it follows, or `QUESTIONS`."""
-    exercise, found = "", {}
-    for cell in notebook.cells:
-        if is_task(cell) or (is_grade(cell) and is_solution(cell)):
-            found[grade_id(cell)] = QUESTIONS
-        elif is_grade(cell):
-            found[grade_id(cell)] = exercise
-        elif is_solution(cell):
-            exercise = grade_id(cell)
-    return found
 
 
 def verdicts(notebook: Path) -> dict[str, CheckResult]:

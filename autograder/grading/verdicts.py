@@ -7,48 +7,63 @@ decides its points.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from nbformat import NotebookNode
 
 from autograder.grading.names import asked, taken
 from autograder.grading.notebooks import NOTES, VERDICT_MIME, grade_id, is_autograded, node
+from autograder.grading.rules import NO_RULES, Rules
 from autograder.notebook import evidence, table
 from autograder.notebook.cases import CasesNotFound, RecordedCheck
 from autograder.notebook.judge import Verdict, judge, no_evidence
 
 
-def judge_notebook(nb: NotebookNode, reference: Mapping[str, RecordedCheck]) -> None:
-    """Judge every autograded cell of a notebook in place. Raises CasesNotFound."""
+def judge_notebook(
+    nb: NotebookNode,
+    reference: Mapping[str, RecordedCheck],
+    rules: Rules = NO_RULES,
+    known: Mapping[str, Verdict] = MappingProxyType({}),
+) -> dict[str, Verdict]:
+    """Judge every autograded cell of a notebook in place. Raises CasesNotFound.
+
+    Returns the verdicts by check, of its evidence alone: without what other cells and rules add.
+    Those that are `known` from before are taken as they are.
+    """
     trouble, unreadable = "", nb.metadata.get(NOTES, {}).get("unreadable", "")
+    found: dict[str, Verdict] = {}
     lost: dict[str, str] = {}  # the first check that an answer lost points in
     for number, cell in enumerate(nb.cells, start=1):
-        if is_autograded(cell) and unreadable:
-            give(cell, no_evidence(_check(cell, reference), unreadable))
-        elif is_autograded(cell):
-            judge_cell(cell, reference, trouble, partial(_elsewhere, nb.cells, number - 1, lost))
+        if is_autograded(cell):
+            name, check = grade_id(cell), _check(cell, reference)
+            if unreadable:
+                found[name] = no_evidence(check, unreadable)
+                give(cell, found[name], rules)
+                continue
+            found[name] = known.get(name) or _verdict(cell, check)
+            elsewhere = partial(_elsewhere, nb.cells, number - 1, lost)
+            give(cell, _explained(found[name], trouble, elsewhere), rules)
         elif cell.cell_type == "code" and not trouble and (error := error_of(cell)):
             trouble = f"earlier, cell {number} ({grade_id(cell) or 'your own'}) raised {error}"
+    return found
 
 
-def judge_cell(
-    cell: NotebookNode,
-    reference: Mapping[str, RecordedCheck],
-    trouble: str = "",
-    elsewhere: Callable[[Verdict], str] = lambda _: "",
-) -> Verdict:
-    """Judge one cell in place.
-
-    For the reason of lost points, `trouble` is what went wrong before, and `elsewhere` says
-    which other cell they may be lost by.
+def judge_cell(cell: NotebookNode, reference: Mapping[str, RecordedCheck]) -> Verdict:
+    """Judge one cell in place, by its evidence alone.
 
     Raises CasesNotFound if the cell's check has no reference tensors.
     """
     verdict = _verdict(cell, _check(cell, reference))
+    give(cell, verdict)
+    return verdict
+
+
+def _explained(verdict: Verdict, trouble: str, elsewhere: Callable[[Verdict], str]) -> Verdict:
+    """Add to the reason of lost points what went wrong before, or by which other cell."""
     if trouble and ("left no evidence" in verdict.reason or "raised" in verdict.reason):
         verdict = replace(verdict, reason=f"{verdict.reason}; {trouble}")
     if verdict.fraction < 1 and (cause := elsewhere(verdict)):
         verdict = replace(verdict, reason=f"{verdict.reason}; {cause}")
-    give(cell, verdict)
     return verdict
 
 
@@ -67,9 +82,11 @@ def _elsewhere(
     return f"this uses {begin}, which lost points in {lost[begin]}: begin there"
 
 
-def give(cell: NotebookNode, verdict: Verdict) -> None:
-    """Let a verdict be all that a cell shows."""
-    cell.outputs = [verdict_output(verdict, float(cell.metadata.nbgrader.points))]
+def give(cell: NotebookNode, verdict: Verdict, rules: Rules = NO_RULES) -> None:
+    """Let a verdict, with the rule of its check, be all that a cell shows."""
+    worth = rules.worth(verdict.check, float(cell.metadata.nbgrader.points))
+    cell.metadata.nbgrader.points = worth
+    cell.outputs = [verdict_output(rules.applied(verdict), worth)]
 
 
 def _check(cell: NotebookNode, reference: Mapping[str, RecordedCheck]) -> RecordedCheck:

@@ -7,7 +7,7 @@ answers: what a submission is given to work on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,9 @@ class RecordedCheck:
     mistakes: tuple[KnownMistake, ...] = field(default=())
 
     def without_answers(self) -> "RecordedCheck":
-        """Return the check as a challenge: inputs only."""
-        cases = tuple(replace(case, expected=None) for case in self.cases)
-        return replace(self, cases=cases, mistakes=())
+        """Return the check as a challenge: what a submission is asked, and nothing to judge it."""
+        cases = tuple(Case(case.name, "", case.inputs) for case in self.cases)
+        return RecordedCheck(self.name, "", self.records, cases, by_hand=self.by_hand)
 
 
 def challenge(checks: Mapping[str, RecordedCheck]) -> bytes:

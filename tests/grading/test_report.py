@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from rich.console import Console
 
 from autograder.grading import report
 from autograder.grading.course import CourseError
 from autograder.grading.notebooks import VERDICT_MIME, grade_id, to_file_bytes
 from autograder.grading.report import CheckResult, ClassReport, StudentResult
+from tests.grading.test_exercises import GRADED, QUESTION, cell
 from tests.worked_example import CHECK, MISTAKEN, NAME, RIGHT, grade, hand_in
 
 HINT = "the squares were averaged over the features too. Sum over D, average over N."
@@ -108,33 +109,7 @@ def test_what_may_be_a_mistake_is_told_as_such_and_is_not_counted():
     assert class_of(kim, bob).common_mistakes("loss") == [("doubled", "halve it.", 1)]
 
 
-# Exercises and verdicts
-
-
-def cell(name="", kind=new_code_cell, **nbgrader):
-    return kind("", metadata={"nbgrader": {"grade_id": name, **nbgrader}} if name else {})
-
-
-SOLUTION = {"solution": True, "grade": False}
-GRADED = {"solution": False, "grade": True, "points": 5}
-QUESTION = {"solution": True, "grade": True, "points": 3}
-
-
-def test_a_check_belongs_to_the_solution_it_follows_and_an_answer_to_the_questions():
-    notebook = new_notebook(cells=[
-        cell("before", **GRADED), cell("nn_loss", **SOLUTION), cell(), cell("loss", **GRADED),
-        cell("why", new_markdown_cell, **QUESTION), cell("setup", solution=False, grade=False),
-        cell("gradient", **GRADED), cell("nn_train", **SOLUTION), cell("own", **QUESTION),
-        cell("trained", **GRADED),
-    ])  # fmt: skip
-    assert report.exercises(notebook) == {
-        "before": "", "loss": "nn_loss", "why": "questions", "gradient": "nn_loss",
-        "own": "questions", "trained": "nn_train",
-    }  # fmt: skip
-
-
-def test_a_notebook_without_checks_has_no_exercises():
-    assert report.exercises(new_notebook(cells=[cell("nn_loss", **SOLUTION), cell()])) == {}
+# Verdicts
 
 
 def with_another_cell(example, kind, **nbgrader):
