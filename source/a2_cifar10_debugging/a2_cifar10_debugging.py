@@ -21,7 +21,7 @@
 # |---|---|---:|
 # | 1 Look at the data first | `image_statistics`, `prepare` | 20 |
 # | 2 A net that does not learn | nothing: a run to read | 10 |
-# | 3 Cheap experiments | four experiments that take a minute each | 60 |
+# | 3 Cheap experiments | four experiments that take seconds each | 60 |
 # | 4 A layer of your own | Swish, forward and backward; Question 1 | 50 |
 # | 5 Reading curves | `diagnose`; Question 2 | 75 |
 # | 6 Turning the knobs | sweeps and Question 3; a search, a net to hand in; an experiment and its report | 130 |
@@ -280,7 +280,7 @@ print(
 )
 
 # %% [markdown]
-# You see mostly noise, at full contrast because of the scaling. The printed line tells you what the picture hides: 500 steps of training have made the weights *smaller*. Keep that in mind for Question 3.
+# You see mostly noise, at full contrast because of the scaling. The printed line tells you what the picture hides: 500 steps of training have made the weights *smaller*. That is one clue. Whether it is the cause is another question: Question 3 asks it.
 #
 # ## 3 · Cheap experiments
 #
@@ -365,7 +365,7 @@ def overfit(
 
 
 # %% [markdown]
-# The check starts your loop from known weights. It compares the losses, and the scores after the last step. (`check.show_code("overfit_values")` shows how; so it is with every check.)
+# The check starts your loop from known weights. It compares the losses, and the scores after the last step. (`check.show_code("overfit_values")` shows how; this works for every check.)
 
 
 # %% nbgrader={"grade": true, "grade_id": "overfit_values", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
@@ -452,7 +452,7 @@ for name, net in nets.items():
 #
 # - ignore losses that are infinite or NaN, wherever they are in the list;
 # - of the other losses, find the smallest (in a tie, the first one) and take its rate;
-# - return **a tenth of this rate**, because at the bottom of the curve the steps are already nearly too large.
+# - return **a tenth of this rate**: after one epoch from large weights, the bottom of the curve is no promise for a whole run. A tenth is a safe start.
 #
 # <details><summary>Hint</summary>What does <code>torch.tensor([3.0, float("nan"), 1.0]).argmin()</code> return? Replace every loss that is not finite before you look for the smallest.</details>
 
@@ -486,7 +486,7 @@ suggested = suggest_learning_rate(rates, torch.tensor(reached))
 plots.rate_range(rates, reached, suggested)
 
 # %% [markdown]
-# From left to right you see little progress, more progress, the best rate, and then a cliff, which the plot cuts off. (Most losses are above ln 10: the net starts out confident and wrong, and the epoch is short. The test only compares rates.) A rate that is too small costs time; a rate that is a little too large ruins the run. That is why the rule takes a tenth. It is where a search begins, and the search goes upwards: on the drawn images the best rate for eight epochs without momentum was 30 to 100 times as large.
+# From left to right you see little progress, more progress, the best rate, and then a cliff, which the plot cuts off. (Most losses are above ln 10: the net starts out confident and wrong, and the epoch is short. The test only compares rates.) A rate that is too small costs time; a rate that is a little too large ruins the run. That is why the rule takes a tenth. It is where a search begins, and the search goes upwards: on the drawn images the best rate for eight epochs without momentum was 30 to 60 times as large, and at 100 times the run exploded unless the rate decayed.
 #
 # ## 4 · A layer of your own
 #
@@ -612,10 +612,10 @@ plots.histories({word: curves.draw(word, seed=1) for word in curves.WORDS})
 # | word | what the curves say |
 # |---|---|
 # | `"learning rate too high"` | Training loss ends **higher than it began**, by at least 5 % (averaged over the last quarter), or it is infinite or NaN at some point. |
-# | `"flat from the start"` | Training loss **never differs from its first value** by more than 1 %, up or down. Nothing is learned and nothing explodes; only an experiment can say why. In the stories below it ends at least 10 % lower. |
-# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. The loss alone is no sign: if validation jumps, it often ends above its lowest level, too. In the stories below, the accuracies differ by less than 10 points. |
-# | `"unstable validation"` | Validation accuracy **jumps** by 5 points or more from one epoch to the next, on average **after the first third** of the epochs, up and down, while training accuracy is smooth. In the stories below it moves by less than 2 points there. |
-# | `"learning rate too low"` | Both losses are **still falling at the end**, nearly in a straight line: in the last third of the epochs training loss falls at least half as much as in the first third. In the stories below, it falls there less than a tenth as much. |
+# | `"flat from the start"` | Training loss **never differs from its first value** by more than 1 %, up or down. Nothing is learned and nothing explodes; only an experiment can say why. In the rows below, it ends at least 10 % lower. |
+# | `"overfitting"` | Training accuracy ends **at least 12 points above** validation accuracy, and validation loss has turned and ends at least 30 % above its lowest level. The loss alone is no sign: if validation jumps, it often ends above its lowest level, too. (Real runs often show only the gap.) In the rows below, the accuracies differ by less than 10 points. |
+# | `"unstable validation"` | Validation accuracy **jumps** by 5 points or more from one epoch to the next, on average **after the first third** of the epochs, up and down, while training accuracy is smooth. In the rows below, it moves by less than 2 points then. |
+# | `"learning rate too low"` | Both losses are **still falling at the end**, nearly in a straight line: in the last third of the epochs training loss falls at least half as much as in the first third. In the rows below, it falls less than a tenth as much in the last third. |
 # | `"underfitting"` | Training loss has flattened out **at a high level**: it ends above half of its first value, with a training accuracy below 55 %. Validation is close to training. |
 # | `"healthy"` | None of these: training loss ends below a third of its first value, with a training accuracy above 80 %. |
 #
@@ -766,9 +766,9 @@ plots.sweeps(sweeps)
 #
 # - *says what too little and too much regularisation do to training accuracy, to validation accuracy and to the gap; decides whether the student is right; and names another change to the bad run that you would have to try before you blame the penalty alone;*
 # - *gives the range of learning rates that you would search next: both ends, how many values, how they are spaced, and why not higher or lower;*
-# - *says what validation accuracy cannot tell you any more once you have chosen the best of these twelve runs, and of many more. Compute the standard error of an accuracy that is measured on your validation images. What do you do about it?*
+# - *says what validation accuracy cannot tell you any more once you have chosen the best of these twelve runs, and of many more. Compute the standard error √(p(1 − p) / n) of an accuracy p that is measured on your n validation images. What do you do about it?*
 #
-# (about 15 min)
+# (about 20 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_sweeps", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -780,6 +780,18 @@ plots.sweeps(sweeps)
 #
 # **Marking.** 1 point: both ends of the sweep of `reg` with figures and the gap. 0.5 points: too large, not too small. 0.5 points: another suspect of the bad run, and an experiment that changes one thing. 1 point: a range with both ends inside the peak and the cliff, spaced by a factor, with a reason (half without the reason; none if the values are evenly spaced over a factor of ten or more). 0.5 points: standard error of 1.4 to 1.7 points (0.7 with the 4,500 real images). 1 point: the best of many is too high, and by how much is unknown (half for "it overfits the validation set" alone). 0.5 points: seeds, and the test set once. Other figures are right if the student's own cell printed them.
 # ### END SOLUTION
+
+# %% [markdown]
+# Now let the bad run itself answer. Each line changes one thing, the last one two. **Predict first.** Which of the three runs learns? *My prediction:* …
+
+# %%
+# not run when graded
+for change in ({"reg": 0.0}, {"scale": None}, {"reg": 0.0, "scale": None}):  # None: as usual
+    _, history = train(centred, **(BAD | change), epochs=epochs)
+    print(f"{change!s:32} validation accuracy {history['val_acc'][-1]:.1%}")
+
+# %% [markdown]
+# How to read it: no single change repairs the run. With weights of 0.0001 and this small rate nothing is learned in 500 steps, with the penalty or without; with weights of a usual size the penalty still costs some points. We measured 9, 21 and 25 %. And 0.95 after each of 55 epochs leaves the rate of about 170 full steps.
 
 # %% [markdown]
 # ### Searching
@@ -832,7 +844,7 @@ check.hidden("search_values", find_best_net)
 # - `flip=True` mirrors half of the batches; a mirrored frog is still a frog. Like dropout, this makes it harder to learn images by heart, so give such nets more epochs.
 # - `scale` is the standard deviation of the initial weights of both layers. Smaller initial weights than the default leave less noise in the templates and allow a larger learning rate.
 #
-# **Task** (25 min, open). Search for a good net and save it. Two searches of about four sets each are enough. Your points depend on the accuracy of the saved net on images that nobody has seen:
+# **Task** (25 min, open). Search for a good net and save it. Two searches of about four sets each are enough. Your points depend on the accuracy of the saved net on hidden images. (The check has 200 of its own: run it once, at the end.)
 #
 # | | pass | good | excellent |
 # |---|---|---|---|
@@ -992,7 +1004,7 @@ heard = importance.argsort(descending=True)[:20]
 plots.templates(best_net.first.weight[heard])
 
 # %% [markdown]
-# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. Look for backgrounds instead of objects. Among the templates of the SVM, look for shapes that several images of a class share; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
+# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. The templates are mostly noise; look for a few large shapes that several images of a class share, such as the frog, the ship and the horse's legs; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
 #
 # The SVM has seen only 3,000 images; with all 9,000 it reaches 42 % instead of 40 % on the drawn ones.
 #
