@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, Command] = {
         *FOR_STUDENTS,
         authors.sync, authors.release, authors.reference, authors.mutants, authors.new,
         authors.wheel, authors.publish,
-        instructors.grade, instructors.regrade, instructors.report,
+        instructors.collect, instructors.grade, instructors.regrade, instructors.report,
     )
 }  # fmt: skip
 

@@ -14,11 +14,37 @@ from autograder.commands.shared import (
     runs_notebooks,
     takes,
     takes_assignments,
+    the_course,
 )
 from autograder.errors import UserError
 
 if TYPE_CHECKING:
     from autograder.grading.course import AssignmentFolders
+
+
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("source", type=Path, metavar="DOWNLOAD")
+@takes("--roster", type=Path, metavar="CSV", help="who is in the class: see the documentation")
+@takes("--id", default="", metavar="COLUMN", help="the roster's column that names the students")
+def collect(options: argparse.Namespace) -> int:
+    """Take the submissions from a download of Moodle, Canvas or Gradescope, or from a folder."""
+    from autograder.lms import roster
+    from autograder.lms.collect import collect
+
+    assignment = the_course(options).assignment(options.assignment)
+    assignment.notebook()  # is there such an assignment?
+    people = roster.read(options.roster, options.id) if options.roster else None
+    done = collect(assignment, options.source, people)
+    total = len(done.new) + len(done.replaced) + len(done.unchanged)
+    print(
+        f"{done.system}: {total} submissions; {len(done.new)} new, {len(done.replaced)} replaced "
+        f"(what was there is in earlier/), {len(done.unchanged)} unchanged"
+    )
+    if done.absent:
+        print(f"not handed in: {', '.join(done.absent)}")
+    for line in done.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    return 1 if done.left_out else 0
 
 
 @takes_assignments("+")

@@ -31,6 +31,11 @@ from autograder.grading.sanitize import SanitizeSubmission, shown
 from autograder.grading.verdicts import judge_notebook
 from autograder.notebook.cases import load_references
 
+FILE_NAMES = (
+    r".*/(?P<student_id>[^/]+?)(?:_LATE)?_\d+_(?:assignsubmission_file_/?|\d+_)"
+    r"(?P<file_id>[^/]+)\.\w+$"
+)
+
 
 class Judge(NbGraderPreprocessor):
     """Replace the outputs of each autograded cell by the verdict on its evidence."""
@@ -222,6 +227,9 @@ def configure(c: Config) -> None:
     c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     c.OverwriteCells.add_missing_cells = True
     c.ExportApp.plugin_class = QuotedCsv
+    # For `nbgrader zip_collect`: whole paths, of Moodle's folders and of Canvas's flat files.
+    c.FileNameCollectorPlugin.named_regexp = FILE_NAMES
+    c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".safetensors", ".zip", ".png", ".csv"]
     # What else nbgrader does before and after is done by repair: no outputs, one cell an id,
     # the released kernel and metadata.
     c.Autograde.sanitize_preprocessors = [nbgrader.OverwriteCells]

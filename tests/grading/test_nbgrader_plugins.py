@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader import preprocessors as nbgrader
+from nbgrader.plugins import FileNameCollectorPlugin
 from nbgrader.server_extensions.formgrader.apihandlers import AssignHandler
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from traitlets.config import Config
@@ -365,3 +366,19 @@ def test_feedback_has_the_verdicts_and_no_hidden_test(example):
     assert f"{CHECK}: 2.5 of 5 points" in page
     assert "check.hidden" not in page
     assert "HIDDEN TESTS" not in page
+
+
+# nbgrader's own way of collecting
+
+
+@pytest.mark.parametrize(("path", "student", "file"), [
+    ("/d/Jane Doe_657737_assignsubmission_file_/a1.ipynb", "Jane Doe", "a1"),
+    ("/d/Jane Doe_657737_assignsubmission_file_net_1.safetensors", "Jane Doe", "net_1"),
+    ("/d/doejane_LATE_48213_771_a1-1.ipynb", "doejane", "a1-1"),
+    ("/d/doejane_48213_771_faces_net.safetensors", "doejane", "faces_net"),
+    ("/d/a1.ipynb", None, None),
+])  # fmt: skip
+def test_nbgrader_zip_collect_knows_moodle_and_canvas(path, student, file):
+    configure(config := Config())
+    found = FileNameCollectorPlugin(config=config).collect(path) or {}
+    assert (found.get("student_id"), found.get("file_id")) == (student, file)

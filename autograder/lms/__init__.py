@@ -1,0 +1,1 @@
+"""A course's ways into a learning management system and out of it."""
