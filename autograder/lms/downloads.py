@@ -13,7 +13,7 @@ from autograder.errors import UserError
 from autograder.lms.roster import Person, slug
 from autograder.notebook.hand_in import ABOUT
 
-# "Jane Doe_12345_assignsubmission_file_/a1.ipynb", or with the file behind the last _
+# "Jane Doe_12345_assignsubmission_file_/a1.ipynb", or with the name of the file at the end
 MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file_/?(?P<file>.+)")
 MOODLE_TEXT = re.compile(r"[^/]+?_\d+_assignsubmission_onlinetext_")
 # "doejane_LATE_48213_771234_a1-1.ipynb": the person's number, the file's, and its name
