@@ -1,15 +1,15 @@
 """Backbones: networks that were trained on many images, to take features from.
 
 ImageNet's come from torchvision or, where its host does not answer, from a copy in a
-package registry, recognised by its digest. Without any network there is `resnet_drawn`,
-a small ResNet of this course that was trained on drawn images (data_scripts/drawn).
+package registry, recognised by its digest. Without any network there are `resnet_drawn` and
+`vit_drawn`, small networks of this course that were trained on drawn images.
 """
 
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pooch
@@ -30,7 +30,8 @@ from data_scripts.storage import (
     roots,
     unfinished,
 )
-from data_scripts.synthetic.resnet import WEIGHTS, load_resnet_drawn
+from data_scripts.synthetic.resnet import WEIGHTS, ResNetDrawn, load_resnet_drawn
+from data_scripts.synthetic.vit import ViTDrawn, load_vit_drawn
 
 EMBEDDED = "resnet_drawn"
 IMAGENET_MEAN = 0.485, 0.456, 0.406
@@ -165,8 +166,35 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "vit_b_16-c867db91.pth", "c867db91", "ViT_B_16_Weights.IMAGENET1K_V1",
     ),
 }  # fmt: skip
-XCEPTION = "xception"  # timm's, an extra; its weights come through timm
-NAMES = (EMBEDDED, *ARCHITECTURES, XCEPTION)
+
+
+@dataclass(frozen=True)
+class OfTimm:
+    """A backbone of timm, which is an extra; its weights come through timm."""
+
+    title: str
+    model: str
+    width: int
+    preprocess: Callable[[], nn.Module]
+    settings: Mapping[str, int] = field(default_factory=dict)
+
+
+HALF = 0.5, 0.5, 0.5
+OF_TIMM: Mapping[str, OfTimm] = {
+    "xception": OfTimm(
+        "Xception", "legacy_xception", 2048, lambda: preprocessing(299, 333, HALF, HALF)
+    ),
+    # trained with 518 pixels; its positions are interpolated to 224, with a fifth of the tokens
+    "dinov2_small": OfTimm(
+        "DINOv2", "vit_small_patch14_dinov2.lvd142m", 384, lambda: preprocessing(224),
+        {"img_size": 224},
+    ),
+}  # fmt: skip
+DRAWN: Mapping[str, tuple[Callable[[], ResNetDrawn | ViTDrawn], tuple[str, ...]]] = {
+    "resnet_drawn": (load_resnet_drawn, RESNET_STAGES[:3]),
+    "vit_drawn": (load_vit_drawn, ()),
+}  # of this course: how to load them, and their stages
+NAMES = (*DRAWN, *ARCHITECTURES, *OF_TIMM)
 BY_HAND = (
     "Ask somebody with a network to fetch {file}, then run `python -m data_scripts.pretrained "
     "--from FILE`; or take the backbone that needs no network, "
@@ -179,12 +207,12 @@ def backbone(name: str = EMBEDDED, root: str | Path | None = None) -> Backbone:
 
     Raises DataNotFound if the weights are not available, or there is no such backbone.
     """
-    if name == EMBEDDED:
-        module = load_resnet_drawn()
-        preprocess = preprocessing(None)
-        return Backbone(name, module, module.features, preprocess, RESNET_STAGES[:3])
-    if name == XCEPTION:
-        return _xception()
+    if name in DRAWN:
+        load, stages = DRAWN[name]
+        module = load()
+        return Backbone(name, module, module.features, preprocessing(None), stages)
+    if name in OF_TIMM:
+        return _of_timm(name, OF_TIMM[name])
     if name not in ARCHITECTURES:
         raise DataNotFound(f"there is no backbone {name!r}; there are: {', '.join(NAMES)}.")
     architecture = ARCHITECTURES[name]
@@ -215,22 +243,21 @@ def preprocessing(
     return v2.Compose([*resized, *cut, scaled, v2.Normalize(mean, std)])
 
 
-def _xception() -> Backbone:
+def _of_timm(name: str, known: OfTimm) -> Backbone:
     try:
         import timm
     except ImportError:
         raise DataNotFound(
-            "Xception comes from timm, which is not installed: `pip install timm`."
+            f"{known.title} comes from timm, which is not installed: `pip install timm`."
         ) from None
     try:
-        module = timm.create_model("legacy_xception", pretrained=True, num_classes=0).eval()
+        module = timm.create_model(known.model, pretrained=True, num_classes=0, **known.settings)
     except Exception as error:  # whatever its hub says
         raise DataNotFound(
-            f"timm cannot fetch the weights of Xception ({type(error).__name__}); take "
+            f"timm cannot fetch the weights of {known.title} ({type(error).__name__}); take "
             f"{EMBEDDED!r}, which needs no network."
         ) from error
-    half = (0.5, 0.5, 0.5)
-    return Backbone(XCEPTION, module, 2048, preprocessing(299, 333, half, half), ())
+    return Backbone(name, module.eval(), known.width, known.preprocess(), ())
 
 
 @dataclass(frozen=True)

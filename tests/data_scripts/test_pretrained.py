@@ -4,18 +4,29 @@ import hashlib
 import sys
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
 from data_scripts import commands
 from data_scripts.fetch import Source
-from data_scripts.pretrained import ARCHITECTURES, EMBEDDED, NAMES, PRETRAINED, backbone
+from data_scripts.pretrained import (
+    ARCHITECTURES,
+    DRAWN,
+    EMBEDDED,
+    NAMES,
+    OF_TIMM,
+    PRETRAINED,
+    backbone,
+)
 from data_scripts.storage import DataNotFound
 
 
-def test_the_embedded_backbone_needs_no_network(tmp_path, no_network):
-    found = backbone(root=tmp_path)
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_embedded_backbones_need_no_network(name, tmp_path, no_network):
+    found = backbone(name, root=tmp_path)
     images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     features = found.module(found.preprocess(images))
     assert features.shape == (2, found.width) and not found.module.training
@@ -134,14 +145,37 @@ def test_without_a_network_it_is_one_sentence(name, tmp_path, no_network):
         backbone(name, tmp_path)
 
 
-def test_xception_without_timm(monkeypatch):
+@pytest.mark.parametrize("name", OF_TIMM)
+def test_without_timm_a_sentence_says_how_to_get_it(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(DataNotFound, match="pip install timm"):
-        backbone("xception")
+        backbone(name)
+
+
+@pytest.mark.parametrize("name", OF_TIMM)
+def test_timm_is_asked_for_a_network_without_its_head(name, monkeypatch):
+    asked = {}
+
+    def create_model(model, **settings):
+        asked[model] = settings
+        if len(asked) > 1:
+            raise ConnectionError
+        return nn.Flatten()
+
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(create_model=create_model))
+    found, size = backbone(name), asked[OF_TIMM[name].model].get("img_size", 299)
+    images = found.preprocess(torch.randint(0, 256, (1, 3, 400, 360), dtype=torch.uint8))
+    assert images.shape == (1, 3, size, size) and not found.module.training
+    assert asked[OF_TIMM[name].model].items() >= {"pretrained": True, "num_classes": 0}.items()
+    asked["a second time"] = {}
+    with pytest.raises(DataNotFound, match=r"cannot fetch .*\(ConnectionError\); take 'resnet_"):
+        backbone(name)
 
 
 def test_an_unknown_backbone():
-    with pytest.raises(DataNotFound, match="no backbone 'vgg'; there are: resnet_drawn, mobile"):
+    with pytest.raises(
+        DataNotFound, match="no backbone 'vgg'; there are: resnet_drawn, vit_drawn, mobile"
+    ):
         backbone("vgg")
     assert NAMES[0] == EMBEDDED
 

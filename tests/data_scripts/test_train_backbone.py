@@ -1,11 +1,23 @@
-"""How the drawn backbone is trained: what it sees, and that a step makes it better."""
+"""How the drawn backbones are trained: what it sees, and that a step makes it better."""
+
+from dataclasses import replace
 
 import pytest
+import safetensors.torch
 import torch
 
 from data_scripts import train_backbone
 from data_scripts.synthetic import textures
-from data_scripts.train_backbone import BATCH, HEADS, Classifier, accuracy, augment, losses, train
+from data_scripts.train_backbone import (
+    BATCH,
+    HEADS,
+    RECIPES,
+    Classifier,
+    accuracy,
+    augment,
+    losses,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +48,10 @@ def test_augmented_images_are_others_and_drawn_from_the_generator(first):
     assert ((one - images).abs().mean(dim=(1, 2, 3)) > 0.01).all()
 
 
-def test_the_three_losses_are_those_of_the_three_heads():
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_three_losses_are_those_of_the_three_heads(name):
     torch.manual_seed(0)
-    logits = Classifier().eval()(torch.zeros(4, 3, 64, 64))
+    logits = Classifier(RECIPES[name].build()).eval()(torch.zeros(4, 3, 64, 64))
     assert [z.shape for z in logits] == [(4, n) for n in HEADS]
     labels = torch.zeros(4, 3, dtype=torch.int64)
     expected = [-(z.softmax(1)[:, 0].log().mean()) for z in logits]
@@ -55,15 +68,26 @@ def test_accuracy_is_the_share_of_right_labels_of_unseen_images(first, monkeypat
         return [torch.nn.functional.one_hot(y, n) for y, n in zip(said.T, HEADS, strict=True)]
 
     assert accuracy(model, batches=2) == [0.5, 1, 1]
-    assert len(asked) == 2 and min(asked) > train_backbone.STEPS * BATCH
+    assert len(asked) == 2 and min(asked) > BATCH * max(recipe.steps for recipe in RECIPES.values())
 
 
-def test_two_steps_of_training_are_the_same_every_time(monkeypatch, capsys):
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_steps_of_training_are_the_same_every_time(name, monkeypatch, capsys):
     """With sixteen images a step instead of 64."""
     monkeypatch.setattr(train_backbone, "BATCH", 16)
-    one, again = (train(2).state_dict() for _ in range(2))
+    recipe = replace(RECIPES[name], steps=2)
+    one, again = (train(recipe).state_dict() for _ in range(2))
     assert all(torch.allclose(one[name], again[name]) for name in one)
     assert "0/2: " in capsys.readouterr().out
     torch.manual_seed(0)
-    fresh = Classifier().state_dict()
+    fresh = Classifier(recipe.build()).state_dict()
     assert not torch.equal(fresh["head.weight"], one["head.weight"])
+
+
+def test_the_command_writes_what_is_loaded_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train_backbone, "BATCH", 16)
+    recipe = replace(RECIPES["resnet_drawn"], steps=2, weights=tmp_path / "new" / "weights")
+    monkeypatch.setitem(RECIPES, "resnet_drawn", recipe)
+    train_backbone.main(["resnet_drawn"])
+    recipe.build().load_state_dict(safetensors.torch.load_file(recipe.weights))
+    assert "accuracy of shape, texture, colour: [0." in capsys.readouterr().out
