@@ -192,7 +192,7 @@ OF_TIMM: Mapping[str, OfTimm] = {
 }  # fmt: skip
 DRAWN: Mapping[str, tuple[Callable[[], ResNetDrawn | ViTDrawn], tuple[str, ...]]] = {
     "resnet_drawn": (load_resnet_drawn, RESNET_STAGES[:3]),
-    "vit_drawn": (load_vit_drawn, ()),
+    "vit_drawn": (load_vit_drawn, ("stem", "blocks.1", "blocks.3")),
 }  # of this course: how to load them, and their stages
 NAMES = (*DRAWN, *ARCHITECTURES, *OF_TIMM)
 BY_HAND = (

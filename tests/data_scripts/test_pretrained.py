@@ -39,6 +39,12 @@ def test_stages_are_maps_of_features_from_fine_to_coarse():
     assert [tuple(one.shape) for one in maps] == [(1, 32, 16, 16), (1, 64, 8, 8), (1, 128, 4, 4)]
 
 
+def test_the_stages_of_the_drawn_transformer_have_one_size():
+    found = backbone("vit_drawn")
+    assert {tuple(one.shape) for one in found.maps(torch.zeros(1, 3, 64, 64))} == {(1, 128, 8, 8)}
+    assert len(found.stages) == 3
+
+
 def weights_of(name, folder, monkeypatch):
     """Save weights that were never trained, and let them be the known ones of a backbone."""
     torch.manual_seed(0)

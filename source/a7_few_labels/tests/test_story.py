@@ -26,9 +26,12 @@ def names():
         for name in CELLS:
             exec(TransformerManager().transform_cell(cells[name]), found)
     exec(cells["fine_tune"].split("\n\nruns[")[0], found)
-    network = pretrained.backbone("resnet_drawn")
-    maps, good = (found["maps_of"](network, x) for x in (found["test"].X, found["train"].X[:100]))
-    found["described"] = found["distances_from_good"](maps, good)
+    found["described"] = {}
+    for name in ("resnet_drawn", "vit_drawn"):
+        network = pretrained.backbone(name)
+        both = (found["test"].X, found["train"].X[:100])
+        maps, good = (found["maps_of"](network, x) for x in both)
+        found["described"][name] = found["distances_from_good"](maps, good)
     return found
 
 
@@ -41,11 +44,13 @@ def test_the_own_network_is_better_than_chance_and_worse_than_pretrained_ones(se
     names["learn"], names["held_out"] = (torch.tensor(sorted(half)) for half in halves)
     runs = {
         "own": names["train_resnet"](seed),
-        "frozen": names["linear_probe"](names["described"]),
+        "frozen": names["linear_probe"](names["described"]["resnet_drawn"]),
+        "frozen ViT": names["linear_probe"](names["described"]["vit_drawn"]),
         "fine-tuned": names["fine_tuned"](seed),
     }
     right = {name: int(run.right.sum()) for name, run in runs.items()}
     print(right)
     assert right["own"] >= CHANCE + 5
     assert right["own"] + 5 <= right["frozen"]
+    assert right["own"] + 5 <= right["frozen ViT"]
     assert right["own"] + 5 <= right["fine-tuned"]
