@@ -3,6 +3,7 @@
 import argparse
 import gc
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +52,10 @@ def collect(options: argparse.Namespace) -> int:
 @takes("--student", action="append", help="grade this student only; may be repeated")
 @takes("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask cluster")
 @takes("--resume", action="store_true", help="skip what is graded and has not changed")
+@takes("--table", action="store_true", help="print a row for each student, however wide")
 @runs_notebooks
 def grade(options: argparse.Namespace) -> int:
-    """Grade a class in one assignment or in several, and print its points."""
+    """Grade a class in one assignment or in several, and print how it did."""
     _begin(options)
     gc.disable()  # what is imported stays: to look for garbage in it takes a tenth of the time
     from autograder.grading.cluster import connect
@@ -77,7 +79,7 @@ def grade(options: argparse.Namespace) -> int:
                 assignment, students, options.workers, options.scheduler, options.resume, shared
             )
             failed += show(grading, assignment.name, len(students))
-            _print_class(assignment)
+            _print_class(assignment, options.student or (), options.table)
             if not options.student and (left_out := assignment.left_out()):
                 print(left_out, file=sys.stderr)
     return 1 if failed else 0
@@ -126,11 +128,19 @@ def _begin(options: argparse.Namespace) -> None:
             client.begin(client.settings(source, options.assignments, sandbox=sandbox))
 
 
-def _print_class(assignment: "AssignmentFolders") -> None:
+def _print_class(
+    assignment: "AssignmentFolders", students: Sequence[str], whole_table: bool
+) -> None:
     from rich.console import Console
 
-    from autograder.grading import report
+    from autograder.grading import report, terminal
     from autograder.grading.gradebook import patiently
 
-    console = Console(width=max(Console().width, 150))  # narrower, it would drop columns
-    console.print(report.table(patiently(lambda: report.collect(assignment))))
+    found = patiently(lambda: report.collect(assignment))
+    if students:
+        print(*(terminal.student_lines(found, student) for student in students), sep="\n")
+    elif whole_table:
+        console = Console(width=max(Console().width, terminal.width_of(found)))
+        console.print(terminal.table(found))
+    else:
+        print(terminal.summary(found))

@@ -1,11 +1,14 @@
 """Which graded cells of a notebook belong together."""
 
+import re
+
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution, is_task
 
 from autograder.grading.notebooks import grade_id
 
 QUESTIONS = "questions"  # the exercise of all that a person marks
+HEAD = re.compile(r"(?m)^## +(.+)$")
 
 
 def exercises(notebook: NotebookNode) -> dict[str, str]:
@@ -18,4 +21,15 @@ def exercises(notebook: NotebookNode) -> dict[str, str]:
             found[grade_id(cell)] = exercise
         elif is_solution(cell):
             exercise = grade_id(cell)
+    return found
+
+
+def sections(notebook: NotebookNode) -> dict[str, str]:
+    """Map each graded cell to the section of the notebook that it is in, by the section's title."""
+    title, found = "", {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (heads := HEAD.findall(cell.source)):
+            title = heads[-1].strip()
+        if is_task(cell) or is_grade(cell):
+            found[grade_id(cell)] = title
     return found

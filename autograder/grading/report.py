@@ -1,24 +1,20 @@
-"""A class and its points, as a table in the terminal and as a page.
+"""A class and its points, read once, and as a page.
 
 Scores come from the gradebook, reasons from the verdicts in the autograded notebooks.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
-from textwrap import shorten
 
 import jinja2
 import nbformat
 from nbgrader.utils import is_grade, is_task
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
 
 from autograder.grading.course import AssignmentFolders, CourseError
-from autograder.grading.exercises import QUESTIONS, exercises
+from autograder.grading.exercises import QUESTIONS, exercises, sections
 from autograder.grading.gradebook import graded_cells
 from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
 from autograder.grading.rules import rules_of
@@ -47,6 +43,7 @@ class StudentResult:
     exercises: Mapping[str, float]
     total: float
     unmarked: int
+    sections: Mapping[str, float] = field(default_factory=dict)  # points by section
 
     @property
     def main_reason(self) -> str:
@@ -69,6 +66,7 @@ class ClassReport:
     checks: Mapping[str, float]
     students: tuple[StudentResult, ...]
     maximum: float
+    sections: Mapping[str, float] = field(default_factory=dict)  # the points one can have in each
 
     @property
     def automatic_maximum(self) -> float:
@@ -118,12 +116,17 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
         maxima[exercise] = maxima.get(exercise, 0) + points[name]
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
+    section_of, section_maxima = sections(source), dict[str, float]()
+    for name, section in section_of.items():
+        section_maxima[section] = section_maxima.get(section, 0) + points[name]
     students = []
     for student, grades in sorted(graded_cells(assignment).items()):
         by_exercise = dict.fromkeys(maxima, 0.0)
+        by_section = dict.fromkeys(section_maxima, 0.0)
         for name, (score, _) in grades.items():
             if name in exercise_of:
                 by_exercise[exercise_of[name]] += score
+                by_section[section_of[name]] += score
         students.append(
             StudentResult(
                 student=student,
@@ -131,6 +134,7 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
                 exercises=by_exercise,
                 total=sum(score for score, _ in grades.values()),
                 unmarked=sum(unmarked for _, unmarked in grades.values()),
+                sections=by_section,
             )
         )
     if not students:
@@ -138,7 +142,8 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
             f"{assignment.name}: nothing is graded yet; "
             f"run `autograder grade {assignment.name}` first."
         )
-    return ClassReport(assignment.name, maxima, checks, tuple(students), sum(points.values()))
+    total = sum(points.values())
+    return ClassReport(assignment.name, maxima, checks, tuple(students), total, section_maxima)
 
 
 def verdicts(notebook: Path) -> dict[str, CheckResult]:
@@ -155,26 +160,6 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
                         *(verdict[field] for field in fields), verdict.get("certain", True)
                     )
     return found
-
-
-def table(report: ClassReport) -> Table:
-    """Draw the class for a terminal: a student a row, an exercise a column."""
-    title = f"{report.assignment}: {len(report.students)} students"
-    drawn = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    drawn.add_column("student", no_wrap=True, max_width=40)
-    for exercise, maximum in report.exercises.items():
-        name = exercise.removeprefix("nn_").replace("_", "\n")
-        drawn.add_column(f"{name}\n/{maximum:g}", justify="right", no_wrap=True)
-    drawn.add_column(f"total\n/{report.maximum:g}", justify="right", style="bold", no_wrap=True)
-    drawn.add_column("where most points were lost", min_width=20)
-    for student in report.students:
-        points = [f"{value:.4g}" for value in student.exercises.values()]
-        waiting = f" +{student.unmarked}?" if student.unmarked else ""
-        total = f"{student.total:.4g}{waiting}"
-        reason = shorten(student.main_reason, 80, placeholder=" …")
-        drawn.add_row(escape(student.student), *points, total, escape(reason))
-    drawn.caption = "+3? = three written answers not yet marked"
-    return drawn
 
 
 def html(report: ClassReport) -> str:

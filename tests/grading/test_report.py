@@ -1,13 +1,11 @@
 """A class and its points: what is summed, what is said of whom, and how it is drawn."""
 
-import io
 import re
 from dataclasses import replace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
-from rich.console import Console
 
 from autograder.grading import report
 from autograder.grading.course import CourseError
@@ -29,12 +27,6 @@ def student(name="kim", total=0.0, unmarked=0, exercises=None, **checks):
 
 def class_of(*students, exercises=None, checks=None, maximum=10.0):
     return ClassReport("a0", exercises or {}, checks or {}, students, maximum)
-
-
-def drawn(class_report):
-    console = Console(width=200, file=io.StringIO())
-    console.print(report.table(class_report))
-    return console.file.getvalue()
 
 
 # A graded class
@@ -207,33 +199,6 @@ def test_of_the_mistakes_those_made_most_often_are_named():
 def test_the_mean_and_the_median_are_those_of_the_totals():
     found = class_of(student(total=0), student(total=1), student(total=5))
     assert (found.mean_total, found.median_total) == (2, 1)
-
-
-# In the terminal
-
-
-def test_a_student_is_a_row_and_an_exercise_a_column():
-    kim = student("kim", 7.5, exercises={"nn_forward_pass": 7.25, "questions": 0.25})
-    text = drawn(class_of(kim, exercises={"nn_forward_pass": 10, "questions": 5}, maximum=15))
-    assert "a0: 1 students" in text
-    assert re.search(r"kim +7\.25 +0\.25 +7\.5", text)
-    assert re.search(r"/10 +/5 +/15", text)
-
-
-def test_answers_that_wait_for_a_person_stand_beside_the_total():
-    assert re.search(r"kim +7 \+3\?", drawn(class_of(student("kim", 7.0, 3))))
-    assert re.search(r"kim +7\s*$", drawn(class_of(student("kim", 7.0))), re.MULTILINE)
-
-
-def test_a_long_reason_is_cut_at_a_word():
-    kim = student("kim", a=result(0, reason="a reason " * 20))
-    assert f"a: {'a reason ' * 8}a …" in drawn(class_of(kim))
-
-
-def test_markup_in_a_name_or_a_reason_is_no_markup_in_the_terminal():
-    kim = student("[red]kim[/]", a=result(0, reason="[link=x]found [bold]"))
-    text = drawn(class_of(kim))
-    assert "[red]kim[/]" in text and "a: [link=x]found [bold]" in text
 
 
 # As a page
