@@ -26,7 +26,6 @@ def drawn(class_report):
 
 
 def class_with_sections(*students):
-    from dataclasses import replace
 
     sections = {
         "1 · Loss": 20.0,
