@@ -20,7 +20,8 @@ COMMANDS: Mapping[str, Command] = {
         *FOR_STUDENTS,
         authors.sync, authors.release, authors.reference, authors.mutants, authors.new,
         authors.wheel, authors.publish,
-        instructors.collect, instructors.grade, instructors.regrade, instructors.report,
+        instructors.collect, instructors.grade, instructors.regrade, instructors.show,
+        instructors.report,
     )
 }  # fmt: skip
 

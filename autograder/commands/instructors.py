@@ -102,6 +102,17 @@ def regrade(options: argparse.Namespace) -> int:
     return 1 if to_run else 0
 
 
+@takes("student", metavar="STUDENT")
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("check", metavar="CHECK")
+def show(options: argparse.Namespace) -> int:
+    """Show what a check asked a student's code, what it found, and what is expected."""
+    from autograder.grading.show import show
+
+    print(show(the_course(options).assignment(options.assignment), options.student, options.check))
+    return 0
+
+
 @takes_assignments("+")
 def report(options: argparse.Namespace) -> int:
     """Write the class report of one assignment or of several."""
