@@ -102,6 +102,31 @@ def regrade(options: argparse.Namespace) -> int:
     return 1 if to_run else 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("file", type=Path, metavar="CSV")
+@takes("--output", type=Path, metavar="CSV", help="where to write it (default: CSV-grades.csv)")
+@takes("--column", default="", help="the column to fill (default: that named after ASSIGNMENT)")
+@takes("--id", default="", metavar="COLUMN", help="the column that names the students")
+def export(options: argparse.Namespace) -> int:
+    """Fill the grades into a file that Canvas, Moodle or Blackboard exported, to be imported."""
+    from autograder.grading.gradebook import patiently, totals
+    from autograder.lms.gradebooks import Grades, fill
+
+    assignment = the_course(options).assignment(options.assignment)
+    found = patiently(lambda: totals(assignment))
+    grades = Grades(assignment.name, found.maximum, found.points)
+    done = fill(options.file, grades, options.column, options.id)
+    path = options.output or options.file.with_name(f"{options.file.stem}-grades.csv")
+    path.write_text(done.text, encoding="utf-8", newline="")
+    print(f"wrote {path}: {len(done.filled)} grades for {done.system}, column {done.column}")
+    for what, who in (("no grade", done.without_grade), ("not in the file", done.not_there)):
+        if who:
+            print(f"{what}: {', '.join(who)}", file=sys.stderr)
+    if found.unmarked:
+        print(f"submissions with answers that nobody has marked: {found.unmarked}", file=sys.stderr)
+    return 0
+
+
 @takes("student", metavar="STUDENT")
 @takes("assignment", metavar="ASSIGNMENT")
 @takes("check", metavar="CHECK")

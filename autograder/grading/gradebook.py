@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -224,6 +225,31 @@ def auto_scores(assignment: AssignmentFolders) -> dict[str, dict[str, float]]:
     for student, cell, score in rows:
         found.setdefault(student, {})[cell] = score or 0.0
     return found
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What students have in an assignment, late penalties taken off, and what one can have.
+
+    `unmarked` is the number of submissions with a written answer that nobody has marked.
+    """
+
+    maximum: float
+    points: Mapping[str, float]
+    unmarked: int
+
+
+def totals(assignment: AssignmentFolders) -> Totals:
+    """Read the points of everybody who handed in. Raises CourseError."""
+    assignment.require_release()
+    with assignment.course.gradebook() as gradebook:
+        found = gradebook.assignment_submissions(assignment.name)
+        points = {
+            str(one.student.id): max(0.0, (one.score or 0.0) - (one.late_submission_penalty or 0.0))
+            for one in found
+        }
+        maximum = gradebook.find_assignment(assignment.name).max_score or 0.0
+        return Totals(maximum, points, sum(bool(one.needs_manual_grade) for one in found))
 
 
 def set_maxima(assignment: AssignmentFolders, rules: Rules) -> None:

@@ -109,21 +109,24 @@ def read(path: Path, column: str = "") -> Roster:
     lower = [{(k or "").strip().casefold(): (v or "") for k, v in row.items()
               if isinstance(v, str | None)} for row in rows]  # fmt: skip
     columns = list(lower[0]) if lower else []
-    wanted = [column.casefold()] if column else _that_name(columns)
+    wanted = [column.casefold()] if column else that_name(columns)
     if not wanted or wanted[0] not in columns:
         raise RosterUnreadable(
             f"{path}: no column {column or 'that names the students'!s}; there are "
             f"{', '.join(columns) or 'none'}. Name one with --id."
         )
-    return Roster(s for row in lower if (s := _student(row, wanted)))
+    return Roster(s for row in lower if (s := student_of(row, wanted)))
 
 
-def _that_name(columns: Sequence[str]) -> list[str]:
+def that_name(columns: Sequence[str]) -> list[str]:
+    """Return the columns that name a student, in lower case, the one that counts first."""
     canvas = "sis login id" in columns or "sis user id" in columns  # there, "ID" is Canvas's
     return [name for name in NAMES_A_STUDENT if name in columns and not (canvas and name == "id")]
 
 
-def _student(row: Mapping[str, str], wanted: Sequence[str]) -> Student | None:
+def student_of(row: Mapping[str, str], wanted: Sequence[str]) -> Student | None:
+    """Read a student from a row by lower-case columns; none if it is not one's."""
+
     def first(names: Sequence[str]) -> str:
         return next((row[n].strip() for n in names if row.get(n, "").strip()), "")
 
