@@ -218,6 +218,7 @@ def open_course(root: Path | str = ".") -> Course:
     app.log.handlers.clear()  # what nbgrader logs is read from `capture_log`, not from the screen
     app.log.propagate = False
     course = Course(root, NbGraderAPI(coursedir=app.coursedir, parent=app, log_level=logging.INFO))
+    course.config.CourseDirectory.root = str(root)
     course.config.Execute.setdefault("source", str(course.source))
     course.config.Execute.setdefault("hidden", []).extend(places(course.coursedir, course.config))
     return course

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import (
     Assignment,
     BaseCell,
@@ -105,15 +106,15 @@ class GradebookWriter:
                     changes.append(change)
                 if changes:
                     db.execute(update(model), changes)
-        penalties = db.scalars(  # there may be one from before the date was changed
+        before = db.scalars(  # there may be one from before the date was changed
             select(SubmittedNotebook.late_submission_penalty).where(
                 SubmittedNotebook.assignment_id == submission
             )
         ).all()
         due = db.scalar(select(Assignment.duedate).where(Assignment.id == self._assignment_id))
         db.commit()
-        if due is not None or any(one is not None for one in penalties):
-            self._assign_late_penalties(student, notebooks)
+        if due is not None or any(one is not None for one in before):
+            self.assign_late_penalties(student)
 
     def _submission(self, student: str) -> str | None:
         """Return the id of a student's submission, if there is one."""
@@ -157,13 +158,14 @@ class GradebookWriter:
         untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
         return {"auto_comment": "No response." if untouched and not is_task(cell) else None}
 
-    def _assign_late_penalties(self, student: str, notebooks: Mapping[str, NotebookNode]) -> None:
-        for name, notebook in notebooks.items():
+    def assign_late_penalties(self, student: str) -> None:
+        """Let nbgrader's step take off what late work costs."""
+        for name in self._notebooks.values():
             resources = ResourcesDict(nbgrader={
                 "notebook": name, "assignment": self.assignment, "student": student,
                 "db_url": self.url,
             })  # fmt: skip
-            AssignLatePenalties(config=self.config).preprocess(notebook, resources)
+            AssignLatePenalties(config=self.config).preprocess(new_notebook(), resources)
 
 
 def _rows(model: type[Grade | Comment], submission: str) -> Any:
@@ -224,6 +226,21 @@ def auto_scores(assignment: AssignmentFolders) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for student, cell, score in rows:
         found.setdefault(student, {})[cell] = score or 0.0
+    return found
+
+
+def penalties(assignment: AssignmentFolders) -> dict[str, float]:
+    """Read the points that late work has cost, by student."""
+    with assignment.course.gradebook() as gradebook:
+        rows = gradebook.db.execute(
+            select(SubmittedAssignment.student_id, SubmittedNotebook.late_submission_penalty)
+            .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .where(Assignment.name == assignment.name)
+        ).all()
+    found: dict[str, float] = {}
+    for student, penalty in rows:
+        found[student] = found.get(student, 0.0) + (penalty or 0.0)
     return found
 
 

@@ -24,6 +24,7 @@ from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.export import QuotedCsv
 from autograder.grading.kept import Evidence
+from autograder.grading.late import Late
 from autograder.grading.prepare import graded_on_real, read_submission, released_notebook
 from autograder.grading.repair import beside
 from autograder.grading.rules import rules_of
@@ -227,6 +228,7 @@ def configure(c: Config) -> None:
     c.ClearSolutions.code_stub = {"python": "raise NotImplementedError"}
     c.OverwriteCells.add_missing_cells = True
     c.ExportApp.plugin_class = QuotedCsv
+    c.AssignLatePenalties.plugin_class = Late
     # For `nbgrader zip_collect`: whole paths, of Moodle's folders and of Canvas's flat files.
     c.FileNameCollectorPlugin.named_regexp = FILE_NAMES
     c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".safetensors", ".zip", ".png", ".csv"]

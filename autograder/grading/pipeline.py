@@ -23,6 +23,7 @@ from autograder.grading.execute import Ran
 from autograder.grading.gradebook import GradebookWriter, open_writer, patiently, set_maxima
 from autograder.grading.journal import Graded, Journal
 from autograder.grading.kept import Evidence
+from autograder.grading.late import set_due_date
 from autograder.grading.prepare import Assignment, Prepared, load_assignment, prepare
 from autograder.grading.repair.submitted import TIMESTAMP, time_of
 from autograder.grading.verdicts import judge_notebook
@@ -59,6 +60,7 @@ def grade(
     if resume:
         todo = (one for one in todo if not journal.has(one, assignment.answers))
     patiently(lambda: set_maxima(folders, assignment.rules))
+    patiently(lambda: set_due_date(folders))
     connected = partial(connect, scheduler, workers, folders.course.config)
     return _grade(assignment, todo, journal, partial(nullcontext, shared) if shared else connected)
 

@@ -12,6 +12,7 @@ from autograder.grading import kept, notebooks
 from autograder.grading.course import AssignmentFolders
 from autograder.grading.gradebook import auto_scores, open_writer, patiently, set_maxima
 from autograder.grading.journal import Journal
+from autograder.grading.late import set_due_date
 from autograder.grading.pipeline import judge_and_process, save, writable
 from autograder.grading.prepare import Assignment, load_assignment
 from autograder.sandbox.client import CAN_FORK
@@ -66,6 +67,7 @@ def regrade(
     students = [one for one in before if not students or one in students]
     if not dry_run:
         patiently(lambda: set_maxima(folders, assignment.rules))
+        patiently(lambda: set_due_date(folders))
     journal = Journal(folders)
     with open_writer(folders) as writer:
         for judged in _judge_all(assignment, students, workers):
@@ -79,6 +81,8 @@ def regrade(
                         save(assignment, judged.student, found, writer)
                         for name, new in judged.notebooks.items():
                             kept.write(assignment.evidence(judged.student, name), new.evidence)
+                    else:
+                        writer.assign_late_penalties(judged.student)
                     journal.judged_again(judged.student, assignment.answers)
             yield _compared(judged, found, before[judged.student])
 

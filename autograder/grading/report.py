@@ -15,7 +15,7 @@ from nbgrader.utils import is_grade, is_task
 
 from autograder.grading.course import AssignmentFolders, CourseError
 from autograder.grading.exercises import QUESTIONS, exercises, sections
-from autograder.grading.gradebook import graded_cells
+from autograder.grading.gradebook import graded_cells, patiently, penalties
 from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
 from autograder.grading.rules import rules_of
 
@@ -44,6 +44,7 @@ class StudentResult:
     total: float
     unmarked: int
     sections: Mapping[str, float] = field(default_factory=dict)  # points by section
+    penalty: float = 0.0  # points that late work has cost; the total is without them
 
     @property
     def main_reason(self) -> str:
@@ -119,7 +120,7 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     section_of, section_maxima = sections(source), dict[str, float]()
     for name, section in section_of.items():
         section_maxima[section] = section_maxima.get(section, 0) + points[name]
-    students = []
+    students, late = [], patiently(lambda: penalties(assignment))
     for student, grades in sorted(graded_cells(assignment).items()):
         by_exercise = dict.fromkeys(maxima, 0.0)
         by_section = dict.fromkeys(section_maxima, 0.0)
@@ -132,9 +133,10 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
                 student=student,
                 checks=verdicts(assignment.autograded(student) / f"{assignment.name}.ipynb"),
                 exercises=by_exercise,
-                total=sum(score for score, _ in grades.values()),
+                total=max(0.0, sum(score for score, _ in grades.values()) - late.get(student, 0.0)),
                 unmarked=sum(unmarked for _, unmarked in grades.values()),
                 sections=by_section,
+                penalty=late.get(student, 0.0),
             )
         )
     if not students:

@@ -26,6 +26,9 @@ def summary(report: ClassReport) -> str:
     ]
     if unmarked := sum(student.unmarked for student in report.students):
         lines.append(f"{_answers(unmarked)} to be marked; they count as 0 until then")
+    if late := [student for student in report.students if student.penalty]:
+        were = "1 student was" if len(late) == 1 else f"{len(late)} students were"
+        lines.append(f"{were} late and lost {sum(s.penalty for s in late):g} points")
     width = max(map(len, report.sections), default=0)
     width = min(width, WIDTH - BAR - 18)
     for section, maximum in report.sections.items():
@@ -48,7 +51,8 @@ def student_lines(report: ClassReport, name: str) -> str:
     if student is None:
         return f"{cut(name, WIDTH - 20)}: not graded yet"
     waiting = f", {_answers(student.unmarked)} to be marked" if student.unmarked else ""
-    lines = [f"{cut(name, NAME)}: {student.total:.4g} of {report.maximum:g} points{waiting}"]
+    late = f", {student.penalty:g} lost because it was late" if student.penalty else ""
+    lines = [f"{cut(name, NAME)}: {student.total:.4g} of {report.maximum:g} points{late}{waiting}"]
     for check, result in student.checks.items():
         if result.points < result.maximum:
             text = f"{check}: {result.points:.4g} of {result.maximum:g}: {reason_of(result)}"
