@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Command] = {
         authors.wheel, authors.publish,
         instructors.collect, instructors.grade, instructors.regrade, instructors.show,
         instructors.report, instructors.export,
+        instructors.doctor,
     )
 }  # fmt: skip
 

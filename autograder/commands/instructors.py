@@ -150,6 +150,21 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes()
+def doctor(options: argparse.Namespace) -> int:
+    """Look for what is wrong with this machine or this course."""
+    from itertools import chain
+
+    from autograder.grading.doctor import course, machine
+
+    wrong = 0
+    for finding in chain(machine(), course(the_course(options))):
+        mark = "ok   " if not finding.wrong else "WRONG" if finding.matters else "look "
+        wrong += bool(finding.wrong and finding.matters)
+        print(f"{mark}  {finding.what}: {finding.wrong or finding.said}")
+    return 1 if wrong else 0
+
+
 def _begin(options: argparse.Namespace) -> None:
     """Start the warm process before anything else, because it takes seconds.
 

@@ -16,10 +16,15 @@ Function = TypeVar("Function", bound=Command)
 
 
 def takes(*names: str, **settings: Any) -> Callable[[Function], Function]:
-    """Add an argument to a command, as `argparse` describes it; the first one is at the top."""
+    """Add an argument to a command, as `argparse` describes it; the first one is at the top.
+
+    Without a name, the command takes nothing.
+    """
 
     def add(command: Function) -> Function:
-        command.__dict__.setdefault("arguments", []).insert(0, (names, settings))
+        arguments = command.__dict__.setdefault("arguments", [])
+        if names:
+            arguments.insert(0, (names, settings))
         return command
 
     return add

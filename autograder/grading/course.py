@@ -111,8 +111,12 @@ class AssignmentFolders:
         """Return the instructor's notebook. Raises CourseError."""
         path = self.source / f"{self.name}.ipynb"
         if not path.exists():
-            known = ", ".join(self.course.assignments()) or "none"
-            raise CourseError(f"{self.named(path)}: no such notebook; there are {known}.")
+            known = self.course.assignments()
+            alike = get_close_matches(self.name, known, 1)
+            meant = f"did you mean {alike[0]}?" if alike else (
+                f"there are {', '.join(known) or 'none'}."
+            )  # fmt: skip
+            raise CourseError(f"{self.named(path)}: no such notebook; {meant}")
         return path
 
     def students(self) -> list[str]:
