@@ -84,7 +84,8 @@ def _assignment(folders: AssignmentFolders, released: bool) -> Iterator[Finding]
     name = folders.name
     notebook, release = folders.notebook(), folders.release / f"{folders.name}.ipynb"
     if not (released and release.is_file()):
-        yield Finding(name, wrong=f"it is not released; run `autograder release {name}`")
+        why = f"it is not released; run `autograder release {name}`"
+        yield Finding(name, wrong=why, matters=False)
         return
     if notebook.stat().st_mtime > release.stat().st_mtime + 1:
         yield Finding(
