@@ -191,6 +191,8 @@ def train_autoencoder(images, steps=500, seed=0, damage=None):
 
 # %% [markdown]
 # **Predict first.** Which type of defect will the autoencoder remove, and which will it redraw? Where will a *good* part have a large error? *My prediction:* …
+#
+# (The next cell trains for one to two minutes on a CPU.)
 
 # %% nbgrader={"grade": false, "grade_id": "train_autoencoder", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
@@ -509,6 +511,8 @@ for most in (0, 4, 8):
 # `resnet_drawn` has learned from labels. **CutPaste** (Li et al. 2021) needs none: cut a piece out of a good image, paste it elsewhere, and train a classifier to tell pasted from good. Then keep the 64 numbers before its last layer, the **embedding**. Your `fit_gaussians` and `mahalanobis` do the rest: an embedding is a feature map of 1 × 1 position. One Gaussian is fitted to the good images, and the distance from it is the score.
 #
 # **Predict first.** The classifier will tell nearly all pasted images from good ones. What is the AUROC of its embeddings for the real defects, against PaDiM's 0.98? *My prediction:* …
+#
+# (Training takes about 20 seconds.)
 
 # %% nbgrader={"grade": false, "grade_id": "cut_paste", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
