@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -82,6 +83,9 @@ def _open_what_is_closed() -> None:
             os.dup2(os.open(os.devnull, os.O_RDWR), fd)
             os.set_inheritable(fd, True)
             setattr(sys, name, os.fdopen(fd, "w" if fd else "r"))
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _fail(*sentences: str) -> int:

@@ -39,7 +39,7 @@ def test_no_home_a_long_place_for_temporary_files_few_files_and_no_encoding(grad
     long.mkdir()
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     said, graded = grade("unset HOME\nulimit -n 64", TMPDIR=str(long), **plain)
-    assert graded == GRADED and "kim" in said and "Error" not in said
+    assert graded == GRADED and "1 student, mean 5.0" in said and "Error" not in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")

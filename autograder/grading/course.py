@@ -112,7 +112,7 @@ class AssignmentFolders:
         path = self.source / f"{self.name}.ipynb"
         if not path.exists():
             known = self.course.assignments()
-            alike = get_close_matches(self.name, known, 1)
+            alike = [] if self.name in known else get_close_matches(self.name, known, 1)
             meant = f"did you mean {alike[0]}?" if alike else (
                 f"there are {', '.join(known) or 'none'}."
             )  # fmt: skip

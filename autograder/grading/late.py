@@ -56,7 +56,12 @@ class Late(LateSubmissionPlugin):
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
-        """Return the points that a submission loses; nbgrader calls this if it is late."""
+        """Return the points that a submission loses; nbgrader calls this if it is late.
+
+        nbgrader's own setting, c.LateSubmissionPlugin.penalty_method = "zero", holds, too.
+        """
+        if self.penalty_method == "zero":
+            return score
         step: Any = self.parent
         root = Path(step.config.CourseDirectory.get("root", "."))
         extensions = read_extensions(root, self.extensions) if self.extensions else {}

@@ -32,6 +32,8 @@ def summary(report: ClassReport) -> str:
     width = max(map(len, report.sections), default=0)
     width = min(width, WIDTH - BAR - 18)
     for section, maximum in report.sections.items():
+        if not section:  # what is graded above the first title
+            continue
         mean = sum(s.sections.get(section, 0.0) for s in report.students) / count
         bar = "█" * min(BAR, round(BAR * mean / maximum)) if maximum else ""
         lines.append(f"  {cut(section, width):{width}} {mean:5.1f} of {maximum:<4g} {bar}".rstrip())

@@ -238,7 +238,8 @@ def begin(settings: Settings) -> WarmProcess:
 
 
 def close() -> None:
-    """End every kernel, and the warm process."""
+    """End every kernel, and the warm process; what can be shown is looked for again."""
+    readable_paths.cache_clear()
     with _turn:
         for process in _started.values():
             process.close()

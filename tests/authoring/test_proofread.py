@@ -67,7 +67,7 @@ def test_a_notebook_that_is_not_what_its_py_says_is_told_both_ways_out(written, 
 
 def test_who_works_in_the_notebook_alone_needs_no_py(written):
     (written.source / f"{NAME}.py").unlink()
-    assert len(proofread(written).cells) == 5
+    assert len(proofread(written).cells) == 6
 
 
 def test_everything_that_is_wrong_is_told_a_sentence_each(written):

@@ -26,9 +26,9 @@ class Pyramid(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        module = pretrained.backbone("resnet_drawn").module
+        network = pretrained.backbone("resnet_drawn")
         levels = {f"layer{level}": str(level) for level in (1, 2, 3)}
-        self.body = feature_extraction.create_feature_extractor(module, levels)
+        self.body = feature_extraction.create_feature_extractor(network.module, levels)
         self.pyramid = FeaturePyramidNetwork([32, 64, 128], WIDTH)
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
