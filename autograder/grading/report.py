@@ -104,7 +104,6 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     """
     source = nbformat.read(assignment.notebook(), 4)
     rules = rules_of(assignment.notebook(), assignment.course.config)
-    exercise_of = exercises(source)
     points = {
         grade_id(cell): float(cell.metadata.nbgrader.points)
         for cell in source.cells
@@ -112,31 +111,24 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     }
     points |= {check: rules.maximum(check) for check in rules.points}
     checks = {check: points[check] for check in rules.points}
-    maxima: dict[str, float] = {}
-    for name, exercise in exercise_of.items():
-        maxima[exercise] = maxima.get(exercise, 0) + points[name]
+    exercise_of, section_of = exercises(source), sections(source)
+    maxima = _sums(exercise_of, points)
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
-    section_of, section_maxima = sections(source), dict[str, float]()
-    for name, section in section_of.items():
-        section_maxima[section] = section_maxima.get(section, 0) + points[name]
-    students, late = [], patiently(lambda: penalties(assignment))
+    late, students = patiently(lambda: penalties(assignment)), []
     for student, grades in sorted(graded_cells(assignment).items()):
-        by_exercise = dict.fromkeys(maxima, 0.0)
-        by_section = dict.fromkeys(section_maxima, 0.0)
-        for name, (score, _) in grades.items():
-            if name in exercise_of:
-                by_exercise[exercise_of[name]] += score
-                by_section[section_of[name]] += score
+        scores = {name: score for name, (score, _) in grades.items()}
+        by_exercise = _sums(exercise_of, scores)
+        penalty = late.get(student, 0.0)
         students.append(
             StudentResult(
                 student=student,
                 checks=verdicts(assignment.autograded(student) / f"{assignment.name}.ipynb"),
-                exercises=by_exercise,
-                total=max(0.0, sum(score for score, _ in grades.values()) - late.get(student, 0.0)),
+                exercises={exercise: by_exercise[exercise] for exercise in maxima},
+                total=max(0.0, sum(scores.values()) - penalty),
                 unmarked=sum(unmarked for _, unmarked in grades.values()),
-                sections=by_section,
-                penalty=late.get(student, 0.0),
+                sections=_sums(section_of, scores),
+                penalty=penalty,
             )
         )
     if not students:
@@ -145,7 +137,17 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
             f"run `autograder grade {assignment.name}` first."
         )
     total = sum(points.values())
-    return ClassReport(assignment.name, maxima, checks, tuple(students), total, section_maxima)
+    return ClassReport(
+        assignment.name, maxima, checks, tuple(students), total, _sums(section_of, points)
+    )
+
+
+def _sums(of: Mapping[str, str], points: Mapping[str, float]) -> dict[str, float]:
+    """Add the points of cells up by what each belongs to, in the order of the notebook."""
+    found: dict[str, float] = {}
+    for name, whole in of.items():
+        found[whole] = found.get(whole, 0.0) + points.get(name, 0.0)
+    return found
 
 
 def verdicts(notebook: Path) -> dict[str, CheckResult]:

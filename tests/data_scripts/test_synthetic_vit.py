@@ -1,12 +1,10 @@
 """The drawn vision transformer: its shapes, its weights, and that they know more than none."""
 
-import numpy as np
 import pytest
 import torch
 
-from data_scripts import train_backbone
 from data_scripts.synthetic.vit import WEIGHTS, ViTDrawn, load_vit_drawn
-from tests.data_scripts.test_synthetic_parts import MEAN, STD, probe_accuracy
+from tests.data_scripts.test_synthetic_resnet import gain
 
 
 @torch.no_grad()
@@ -38,14 +36,5 @@ def test_the_weights_are_small_enough_to_commit_and_those_of_the_network():
     assert loaded["norm.weight"].dtype is torch.float32
 
 
-@torch.no_grad()
 def test_pretrained_features_tell_unseen_textures_apart():
-    batches = [train_backbone.batch(20_000_000 + i * train_backbone.BATCH) for i in range(8)]
-    images = (torch.cat([images for images, _ in batches]) - MEAN) / STD
-    textures = np.concatenate([labels[:, 1] for _, labels in batches])
-    torch.manual_seed(0)
-    trained, untrained = (
-        probe_accuracy(model(images).numpy(), textures)
-        for model in (load_vit_drawn(), ViTDrawn().eval())
-    )
-    assert trained > untrained + 0.2
+    assert gain(load_vit_drawn, ViTDrawn) > 0.2
