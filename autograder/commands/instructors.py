@@ -117,7 +117,10 @@ def export(options: argparse.Namespace) -> int:
     grades = Grades(assignment.name, found.maximum, found.points)
     done = fill(options.file, grades, options.column, options.id)
     path = options.output or options.file.with_name(f"{options.file.stem}-grades.csv")
-    path.write_text(done.text, encoding="utf-8", newline="")
+    try:
+        path.write_text(done.text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name another file with --output.") from None
     print(f"wrote {path}: {len(done.filled)} grades for {done.system}, column {done.column}")
     for what, who in (("no grade", done.without_grade), ("not in the file", done.not_there)):
         if who:

@@ -111,12 +111,13 @@ def utc(text: str) -> datetime:
     """
     match = WHEN.fullmatch(text.strip())
     try:
-        assert match and match[2]
+        if not (match and match[2]):
+            raise ValueError("no date, or no zone")
         zone = UTC if match[2].upper() in ("UTC", "Z") else ZoneInfo(match[2])
         return datetime.fromisoformat(match[1]).replace(tzinfo=zone).astimezone(UTC).replace(
             tzinfo=None
         )  # fmt: skip
-    except (AssertionError, ValueError, ZoneInfoNotFoundError):
+    except (ValueError, ZoneInfoNotFoundError):
         raise CourseError(
             f"c.Late.due: {text!r} is not a date, a time and a time zone; write it like this: "
             '"2026-11-30 23:59 Europe/Berlin".'

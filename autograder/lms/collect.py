@@ -12,7 +12,7 @@ from dateutil import parser as dates
 from autograder.grading.course import AssignmentFolders, CourseError, simple
 from autograder.grading.repair.submitted import TIMESTAMP
 from autograder.lms import downloads
-from autograder.lms.downloads import File
+from autograder.lms.downloads import DownloadUnreadable, File
 from autograder.lms.roster import Person, Roster, slug
 from autograder.sandbox.limits import Limits
 
@@ -49,7 +49,14 @@ def collect(assignment: AssignmentFolders, source: Path, roster: Roster | None =
         if sum(file.size for file in files) > limit or len(files) > most:
             result.left_out.append(f"{person.shown}: more than {limit / 2**20:.0f} MiB")
             continue
-        _put(assignment, student, _contents(files, _when(files, person, roster)), result)
+        try:
+            _put(assignment, student, _contents(files, _when(files, person, roster)), result)
+        except DownloadUnreadable as error:
+            result.left_out.append(f"{person.shown}: {error}")
+        except OSError as error:
+            result.left_out.append(
+                f"{person.shown}: its files cannot be written ({error.strerror})"
+            )
     if roster:
         there = {*result.new, *result.replaced, *result.unchanged}
         result.absent = [s.id for s in roster.students if s.id not in there]
@@ -113,21 +120,22 @@ def _put(
     assignment: AssignmentFolders, student: str, contents: Mapping[str, bytes], result: Collected
 ) -> None:
     folder = assignment.submitted(student)
-    if before := folder.is_dir():
-        if dict(_digests(folder)) == {name: _digest(data) for name, data in contents.items()}:
-            result.unchanged.append(student)
-            return
-        earlier = assignment.course.root / EARLIER / student / assignment.name
-        earlier.mkdir(parents=True, exist_ok=True)
-        shutil.move(folder, earlier / str(1 + sum(1 for _ in earlier.iterdir())))
-    (result.replaced if before else result.new).append(student)
+    before = folder.is_dir()
+    if before and dict(_digests(folder)) == {n: _digest(data) for n, data in contents.items()}:
+        result.unchanged.append(student)
+        return
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     for name, data in contents.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    if before:  # and not sooner: what was there stays until all of the new one is written
+        earlier = assignment.course.root / EARLIER / student / assignment.name
+        earlier.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, earlier / str(1 + sum(1 for _ in earlier.iterdir())))
     part.rename(folder)
+    (result.replaced if before else result.new).append(student)
 
 
 def _digests(folder: Path) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import orjson
@@ -93,7 +95,15 @@ def _entries(source: Path) -> Iterator[Entry]:
         path = PurePosixPath(info.filename.replace("\\", "/"))
         if info.is_dir() or path.is_absolute() or ".." in path.parts:
             continue
-        yield Entry(path.as_posix(), info.file_size, lambda info=info: archive.read(info))
+        yield Entry(path.as_posix(), info.file_size, partial(_unzipped, archive, info))
+
+
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(info)
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+        reason = "it needs a password" if info.flag_bits & 1 else "it is damaged"
+        raise DownloadUnreadable(f"{info.filename}: {reason}; download it again.") from error
 
 
 def _without_wrapping(entries: list[Entry]) -> list[Entry]:
@@ -182,7 +192,8 @@ def _of_hand_in(entry: Entry) -> str:
     try:
         with zipfile.ZipFile(BytesIO(entry.read())) as archive:
             about = orjson.loads(archive.read(ABOUT))
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+    except (DownloadUnreadable, zipfile.BadZipFile, zlib.error, RuntimeError, KeyError,
+            ValueError, OSError):  # fmt: skip
         return ""
     called = PurePosixPath(entry.path).stem.replace(str(about.get("assignment")), "")
     return str(about.get("student") or "") or slug(called.strip("-_ "))

@@ -56,7 +56,7 @@ def fill(path: Path, grades: Grades, column: str = "", named: str = "") -> Fille
     kept += [title] * (title not in kept)
     result, seen = Filled(system, title, ""), set()
     for row in rows:
-        low = {k.strip().casefold(): v or "" for k, v in row.items()}
+        low = {k.strip().casefold(): v or "" for k, v in row.items() if k}
         if low.get("student", "").strip().casefold().startswith(POSSIBLE):
             row[title] = f"{grades.maximum:g}"
             continue

@@ -26,8 +26,8 @@ def mind(shell: Any) -> None:
         from tqdm import tqdm
 
         tqdm.__init__ = partialmethod(tqdm.__init__, file=sys.stdout)
-    if SHORT in os.environ:
-        shorten(int(os.environ[SHORT]))
+    if (times := os.environ.get(SHORT, "")).isdigit() and int(times) > 0:
+        shorten(int(times))
 
 
 def shorten(times: int) -> None:

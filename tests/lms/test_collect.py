@@ -130,3 +130,22 @@ def test_a_download_that_cannot_be_read_changes_nothing(example, tmp_path):
     with pytest.raises(DownloadUnreadable):
         collect(example, tmp_path / "gone.zip")
     assert not (example.course.root / "submitted").exists()
+
+
+def test_a_damaged_file_costs_nobody_else_and_replaces_nothing(example, tmp_path):
+    path = moodle(tmp_path, Jane_Doe="first one", José_Díaz="his")
+    collect(example, path)
+    path = moodle(tmp_path, Jane_Doe="second one", José_Díaz="his second")
+    path.write_bytes(path.read_bytes().replace(b"second one", b"sec0nd one"))  # its sum is wrong
+    done = collect(example, path)
+    assert done.replaced == ["jose_diaz"] and text_of(example, "jane_doe") == "first one"
+    assert done.left_out[0].endswith(".ipynb: it is damaged; download it again.")
+
+
+def test_names_that_no_folder_can_hold_together_are_said_and_nothing_is_lost(example, tmp_path):
+    collect(example, moodle(tmp_path, Jane_Doe="first"))
+    place = "Jane Doe_657737_assignsubmission_file_"
+    clash = zipped(tmp_path / "clash.zip", {f"{place}/a": "a file", f"{place}/a/b": "inside it"})
+    done = collect(example, clash)
+    assert "its files cannot be written (" in done.left_out[0]
+    assert text_of(example, "jane_doe") == "first"

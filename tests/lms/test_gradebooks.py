@@ -100,3 +100,21 @@ def test_the_command_writes_a_file_beside_and_says_who_is_missing(
     assert said.out == f"wrote {path}: 1 grades for canvas, column a1 (771)\n"
     assert said.err == "no grade: jdiaz, 3f2a\nnot in the file: eve\n"
     assert "2.5" in path.read_text() and (tmp_path / "canvas.csv").read_text() == CANVAS
+
+
+def test_a_line_with_too_many_fields_is_no_obstacle(filled):
+    text = CANVAS.replace(
+        '"Doe, Jane",48213,s-1001,jdoe,Monday,,', '"Doe, Jane",48213,s-1001,jdoe,Monday,,,x'
+    )
+    assert filled(text, OF_CANVAS).filled == ["jdoe"]
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence(example, tmp_path, said, monkeypatch):
+    monkeypatch.chdir(example.course.root)
+    worked_example.hand_in(example, "jdoe", RIGHT)
+    worked_example.grade(example)
+    (tmp_path / "c.csv").write_text(CANVAS)
+    gone = str(tmp_path / "gone" / "x.csv")
+    assert said("export", NAME, str(tmp_path / "c.csv"), "--output", gone) == (
+        f"autograder: {gone}: No such file or directory; name another file with --output.\n"
+    )

@@ -78,3 +78,13 @@ def test_loops_with_a_progress_bar_are_shorter_on_request(loop, steps, module, m
     manners.mind(InteractiveShell())
     InteractiveShell.clear_instance()
     assert len(list(eval(loop, names))) == steps
+
+
+@pytest.mark.parametrize("value", ["", "0", "-1", "much"])
+def test_a_wish_that_makes_no_sense_changes_nothing(value, monkeypatch):
+    monkeypatch.setattr(tqdm.tqdm, "__init__", tqdm.tqdm.__init__)
+    monkeypatch.setenv(manners.SHORT, value)
+    monkeypatch.setattr(manners, "find_spec", lambda name: True)
+    manners.mind(InteractiveShell())
+    InteractiveShell.clear_instance()
+    assert len(list(tqdm.tqdm(range(30)))) == 30
