@@ -19,9 +19,9 @@ import nbformat
 import pytest
 
 from autograder.grading import pipeline as grading
-from autograder.grading import report
 from autograder.grading.course import open_course
 from autograder.notebook import cases
+from autograder.reports.results import collect
 from tests import attacks, submissions
 from tests.fixtures import A1, scores
 
@@ -156,7 +156,7 @@ def test_what_stopped_it_is_said(graded, outputs, hostile, student):
 
 
 def test_every_zero_has_a_reason(graded):
-    for student in report.collect(graded.assignment(A1)).students:
+    for student in collect(graded.assignment(A1)).students:
         assert all(check.reason for check in student.checks.values()), student.student
 
 

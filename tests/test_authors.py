@@ -16,10 +16,10 @@ from autograder.authoring import checks
 from autograder.authoring.new import new
 from autograder.authoring.solutions import with_mistake
 from autograder.cli import main
-from autograder.grading import report
 from autograder.grading.course import open_course
 from autograder.grading.pipeline import grade
 from autograder.notebook import cases
+from autograder.reports.results import collect
 from tests import submissions, worked_example
 
 NAME = worked_example.NAME
@@ -69,7 +69,7 @@ def test_the_page_typed_word_for_word_makes_an_exercise_that_is_graded(typed):
     submissions.submit(typed.root, NAME, "right", source)
     submissions.submit(typed.root, NAME, "wrong", with_mistake(source, mistakes[0]))
     assert [graded.error for graded in grade(folders)] == ["", ""]
-    students = {student.student: student for student in report.collect(folders).students}
+    students = {student.student: student for student in collect(folders).students}
     assert students["right"].total == 5
     assert students["wrong"].total == 2.5
     assert "Sum over D, average over N" in students["wrong"].main_reason
@@ -98,7 +98,7 @@ def test_a_course_in_another_folder_has_assignments_lessons_and_a_package_of_its
     folders = open_course(tmp_path).assignment(NAME)
     submissions.submit(tmp_path, NAME, "kim", nbformat.read(folders.notebook(), 4))
     assert [graded.error for graded in grade(folders)] == [""]
-    assert [student.total for student in report.collect(folders).students] == [5]
+    assert [student.total for student in collect(folders).students] == [5]
 
 
 def test_validate_runs_the_public_checks_of_a_student_version(tmp_path):

@@ -10,10 +10,10 @@ import nbformat
 import pytest
 
 from autograder import CHALLENGE_FILE
-from autograder.grading import report
 from autograder.grading.course import Course
 from autograder.grading.notebooks import VERDICT_MIME, grade_id, is_autograded
 from autograder.grading.pipeline import grade
+from autograder.reports.results import StudentResult, collect, html
 from tests import submissions
 from tests.fixtures import A1, grade_all, scores
 from tests.submissions import Student
@@ -33,7 +33,7 @@ class Graded(NamedTuple):
     assignment: str
     course: Course
     students: dict[str, Student]
-    results: dict[str, report.StudentResult]
+    results: dict[str, StudentResult]
 
     def automatic(self, student: str) -> float:
         return automatic(self.course, student, self.assignment)
@@ -48,7 +48,7 @@ def class_of(course_of):
         students = {student.name: student for student in submissions.sample_class(assignment)}
         course = laid_out(course_of, students, "graded", assignment)
         assert set(grade_all(course, assignment).values()) == {""}
-        results = report.collect(course.assignment(assignment)).students
+        results = collect(course.assignment(assignment)).students
         return Graded(assignment, course, students, {one.student: one for one in results})
 
     return graded_class
@@ -126,7 +126,7 @@ def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(sample):
 
 
 def test_the_report_is_one_page_with_every_student(sample):
-    page = report.html(report.collect(sample.course.assignment(sample.assignment)))
+    page = html(collect(sample.course.assignment(sample.assignment)))
     assert all(f"<td>{student}</td>" in page for student in sample.students)
     assert "http" not in page
 

@@ -159,7 +159,8 @@ def test_grading_a_class_loads_nothing_of_the_authors():
         "import autograder.cli as cli\n"
         f"options = cli.parser().parse_args(['grade', {ASSIGNMENTS[0]!r}])\n"
         "assert options.command is cli.COMMANDS['grade']\n"
-        "from autograder.grading import cluster, pipeline, progress, report"
+        "from autograder.grading import cluster, pipeline, progress\n"
+        "from autograder.reports import results"
     )
     assert "autograder.grading.pipeline" in loaded
     authors = {name for name in loaded if name.startswith("autograder.authoring")}

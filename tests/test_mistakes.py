@@ -13,8 +13,8 @@ import pytest
 from autograder.authoring.checks import artifacts, mistakes
 from autograder.authoring.mistakes import Mistake
 from autograder.authoring.solutions import with_mistake
-from autograder.grading import report
 from autograder.notebook.cases import load_references
+from autograder.reports.results import collect
 from tests import submissions
 from tests.fixtures import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
@@ -66,7 +66,7 @@ def results_of(course_of):
         trained = dict.fromkeys(notebooks, artifacts(submissions.folder(assignment)))
         course = course_of(notebooks, f"mistakes-{quick}", assignment, trained)
         assert set(grade_all(course, assignment).values()) == {""}
-        found = {one.student: one for one in report.collect(course.assignment(assignment)).students}
+        found = {one.student: one for one in collect(course.assignment(assignment)).students}
         return {
             mistake.name: found[student].checks
             for student, group in zip(notebooks, groups, strict=True)

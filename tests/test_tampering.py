@@ -11,9 +11,9 @@ import pytest
 
 from autograder import CHALLENGE_FILE
 from autograder.authoring.solutions import with_cells
-from autograder.grading import report
 from autograder.grading.notebooks import grade_id
 from autograder.notebook import cases
+from autograder.reports.results import collect
 from tests import submissions
 from tests.fixtures import A1, grade_all, scores
 
@@ -88,5 +88,5 @@ def test_edited_grade_cells_are_restored_and_an_honest_solution_keeps_its_points
 
 
 def test_every_zero_has_a_reason(graded):
-    for student in report.collect(graded.assignment(A1)).students:
+    for student in collect(graded.assignment(A1)).students:
         assert all(check.reason for check in student.checks.values()), student.student

@@ -144,11 +144,11 @@ def show(options: argparse.Namespace) -> int:
 @takes_assignments("+")
 def report(options: argparse.Namespace) -> int:
     """Write the class report of one assignment or of several."""
-    from autograder.grading import report
+    from autograder.reports import results
 
     for assignment in chosen(options):
         folder = assignment.course.root / "report"
-        path = report.write(report.collect(assignment), folder)
+        path = results.write(results.collect(assignment), folder)
         print(f"wrote {assignment.named(path)}")
     return 0
 
@@ -187,10 +187,10 @@ def _print_class(
 ) -> None:
     from rich.console import Console
 
-    from autograder.grading import report, terminal
     from autograder.grading.gradebook import patiently
+    from autograder.reports import results, terminal
 
-    found = patiently(lambda: report.collect(assignment))
+    found = patiently(lambda: results.collect(assignment))
     if students:
         print(*(terminal.student_lines(found, student) for student in students), sep="\n")
     elif whole_table:

@@ -5,10 +5,11 @@ from datetime import datetime
 import pytest
 from traitlets.config import Config
 
-from autograder.grading import report, terminal
 from autograder.grading.course import CourseError, open_course, quiet
 from autograder.grading.late import Extension, Late, read_extensions, utc
 from autograder.grading.repair.submitted import TIMESTAMP
+from autograder.reports import terminal
+from autograder.reports.results import collect
 from tests import worked_example
 from tests.worked_example import MISTAKEN, NAME, RIGHT
 
@@ -95,7 +96,7 @@ def graded(folders, *lines):
     folders = open_course(folders.course.root).assignment(NAME)
     assert set(worked_example.grade(folders).values()) == {""}
     config.write_text(before)
-    found = report.collect(folders)
+    found = collect(folders)
     return {one.student: (one.total, one.penalty) for one in found.students}, found
 
 

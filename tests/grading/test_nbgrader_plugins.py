@@ -19,7 +19,6 @@ from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from traitlets.config import Config
 
 from autograder.authoring.release import release
-from autograder.grading import report
 from autograder.grading.course import open_course, quiet
 from autograder.grading.execute import Execute
 from autograder.grading.nbgrader_plugins import Judge, SaveGrades, configure
@@ -27,6 +26,7 @@ from autograder.grading.notebooks import VERDICT_MIME, grade_id
 from autograder.grading.prepare import load_assignment
 from autograder.grading.sanitize import SanitizeSubmission
 from autograder.notebook.cases import CasesNotFound
+from autograder.reports.results import collect
 from tests.fixtures import scores
 from tests.worked_example import CHECK, MISTAKEN, NAME, RIGHT, executed, grade, hand_in
 
@@ -361,7 +361,7 @@ def test_feedback_has_the_verdicts_and_no_hidden_test(example):
     with warnings.catch_warnings(action="ignore"):  # nbconvert's
         assert example.course.api.generate_feedback(NAME)["success"]
     page = (example.feedback("bob") / f"{NAME}.html").read_text()
-    ((bob,),) = (report.collect(example).students,)
+    ((bob,),) = (collect(example).students,)
     assert bob.checks[CHECK].hint in page
     assert f"{CHECK}: 2.5 of 5 points" in page
     assert "check.hidden" not in page

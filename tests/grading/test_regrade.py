@@ -7,12 +7,12 @@ import pytest
 
 from autograder.cli import main
 from autograder.grading import regrade as regrading
-from autograder.grading import report
 from autograder.grading.journal import Journal
 from autograder.grading.prepare import load_assignment, prepare
 from autograder.grading.regrade import regrade
 from autograder.notebook import cases
 from autograder.notebook.cases import Tolerance
+from autograder.reports.results import collect, verdicts
 from tests import worked_example
 from tests.fixtures import scores
 from tests.worked_example import CHECK, MISTAKEN, NAME, RIGHT
@@ -75,7 +75,7 @@ def test_another_tolerance_is_said_and_written_unless_it_is_a_dry_run(graded, dr
     assert found["cyd"].points == {CHECK: (0, 5)}
     assert not found["ann"].points and not found["bob"].points
     assert points(graded) == (before if dry_run else {**before, "cyd": 5})
-    shown = report.verdicts(graded.autograded("cyd") / f"{NAME}.ipynb")[CHECK].points
+    shown = verdicts(graded.autograded("cyd") / f"{NAME}.ipynb")[CHECK].points
     assert shown == (0 if dry_run else 5)
     if not dry_run:  # it is the same as grading by these references
         assert not any(one.points or one.other for one in again(graded)[0].values())
@@ -96,7 +96,7 @@ def test_another_share_and_another_hint_are_seen(graded):
     )))  # fmt: skip
     found, _ = again(graded)
     assert (found["bob"].points, found["bob"].other) == ({}, [CHECK])
-    hint = report.verdicts(graded.autograded("bob") / f"{NAME}.ipynb")[CHECK].hint
+    hint = verdicts(graded.autograded("bob") / f"{NAME}.ipynb")[CHECK].hint
     assert hint == "Sum over dim 1 first."
 
 
@@ -105,20 +105,20 @@ def test_another_share_and_another_hint_are_seen(graded):
     ("bonus", {"ann": 5, "bob": 2.5, "cyd": 0}, 0),
 ])  # fmt: skip
 def test_a_rule_changes_points_and_maximum_and_can_be_taken_back(graded, setting, now, maximum):
-    before, whole = points(graded), report.collect(graded).maximum
+    before, whole = points(graded), collect(graded).maximum
     path = graded.course.root / "nbgrader_config.py"
     text = path.read_text()
     rule(graded, f'{setting} = ["{NAME}/squared_error"]')
     _, folders = again(graded)
     assert points(graded) == now
-    assert report.collect(folders).maximum == whole - 5 + maximum
+    assert collect(folders).maximum == whole - 5 + maximum
     with folders.course.gradebook() as gradebook:
         assert gradebook.find_assignment(NAME).max_score == whole - 5 + maximum
     # grading by this rule gives the same
     assert set(worked_example.grade(folders).values()) == {""} and points(graded) == now
     path.write_text(text)
     _, folders = again(graded)
-    assert points(graded) == before and report.collect(folders).maximum == whole
+    assert points(graded) == before and collect(folders).maximum == whole
 
 
 def test_marks_by_hand_stay(graded):

@@ -19,7 +19,7 @@ from autograder.grading.gradebook import graded_cells, patiently, penalties
 from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
 from autograder.grading.rules import rules_of
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html"
+TEMPLATE = Path(__file__).parent / "templates" / "class.html"
 
 
 @dataclass(frozen=True)

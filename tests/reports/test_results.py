@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
-from autograder.grading import report
 from autograder.grading.course import CourseError
 from autograder.grading.notebooks import VERDICT_MIME, grade_id, to_file_bytes
-from autograder.grading.report import CheckResult, ClassReport, StudentResult
+from autograder.reports import results
+from autograder.reports.results import CheckResult, ClassReport, StudentResult
 from tests.grading.test_exercises import GRADED, QUESTION, cell
 from tests.worked_example import CHECK, MISTAKEN, NAME, RIGHT, grade, hand_in
 
@@ -43,7 +43,7 @@ def graded(example):
 
 
 def test_a_class_has_its_points_its_reasons_and_its_order(graded):
-    found = report.collect(graded)
+    found = results.collect(graded)
     assert (found.assignment, found.maximum, found.automatic_maximum) == (NAME, 5, 5)
     assert (found.exercises, found.checks) == ({"squared_error": 5}, {CHECK: 5})
     assert [(one.student, one.total, one.main_reason) for one in found.students] == [
@@ -57,7 +57,7 @@ def test_a_class_has_its_points_its_reasons_and_its_order(graded):
 
 def test_before_anything_is_graded_there_is_no_report(example):
     with pytest.raises(CourseError) as caught:
-        report.collect(example)
+        results.collect(example)
     assert str(caught.value) == (
         f"{NAME}: nothing is graded yet; run `autograder grade {NAME}` first."
     )
@@ -65,7 +65,7 @@ def test_before_anything_is_graded_there_is_no_report(example):
 
 def test_an_assignment_that_is_not_there_is_said_by_its_name(example):
     with pytest.raises(CourseError, match=r"source/a1/a1.ipynb: no such notebook; there are a0_"):
-        report.collect(example.course.assignment("a1"))
+        results.collect(example.course.assignment("a1"))
 
 
 def test_an_assignment_that_was_never_released_is_said_by_its_name(example):
@@ -73,7 +73,7 @@ def test_an_assignment_that_was_never_released_is_said_by_its_name(example):
     notebook.parent.mkdir()
     notebook.write_bytes(example.notebook().read_bytes())
     with pytest.raises(CourseError, match="the gradebook does not know this assignment; run `auto"):
-        report.collect(example.course.assignment("a1"))
+        results.collect(example.course.assignment("a1"))
 
 
 def test_a_score_given_by_hand_counts_and_the_reason_stays(graded):
@@ -81,14 +81,14 @@ def test_a_score_given_by_hand_counts_and_the_reason_stays(graded):
         given = book.find_grade(CHECK, NAME, NAME, "ann")
         given.manual_score, given.needs_manual_grade = 4.0, True
         book.db.commit()
-    (ann, *_) = report.collect(graded).students
+    (ann, *_) = results.collect(graded).students
     assert (ann.total, ann.exercises, ann.unmarked) == (4, {"squared_error": 4}, 1)
     assert ann.main_reason.startswith(f"{CHECK}: not written yet")
 
 
 def test_a_graded_notebook_that_is_gone_costs_its_reasons_and_no_points(graded):
     (graded.autograded("bob") / f"{NAME}.ipynb").unlink()
-    (_, bob, _) = report.collect(graded).students
+    (_, bob, _) = results.collect(graded).students
     assert (bob.total, bob.checks, bob.main_reason) == (2.5, {}, "")
 
 
@@ -128,13 +128,13 @@ def marked(example, points):
 
 def test_questions_come_last_and_wait_for_a_person(example):
     with_another_cell(example, new_markdown_cell, **QUESTION)
-    found = report.collect(example)
+    found = results.collect(example)
     assert list(found.exercises.items()) == [("squared_error", 5), ("questions", 3)]
     assert (found.maximum, found.automatic_maximum) == (8, 5)
     (kim,) = found.students
     assert (kim.exercises, kim.total, kim.unmarked) == ({"squared_error": 5, "questions": 0}, 5, 1)
     marked(example, 2.0)
-    (kim,) = report.collect(example).students
+    (kim,) = results.collect(example).students
     assert (kim.exercises, kim.total, kim.unmarked) == ({"squared_error": 5, "questions": 2}, 7, 0)
 
 
@@ -142,7 +142,7 @@ def test_a_task_of_nbgrader_s_that_a_person_marks_counts_among_what_one_can_have
     task = {"task": True, "grade": False, "solution": False, "locked": True, "points": 3}
     with_another_cell(example, new_markdown_cell, **task)
     marked(example, 3.0)
-    found = report.collect(example)
+    found = results.collect(example)
     (kim,) = found.students
     assert (kim.total, found.maximum) == (8, 8)
     assert sum(kim.exercises.values()) == kim.total
@@ -156,11 +156,11 @@ def test_verdicts_are_those_of_the_checks_and_of_no_other_cell(tmp_path):
     silent.outputs = [new_output("stream", name="stdout", text="5")]
     path = tmp_path / "a0.ipynb"
     path.write_bytes(to_file_bytes(new_notebook(cells=[checked, forged, silent, cell()])))
-    assert report.verdicts(path) == {"loss": CheckResult(2.5, 5, "r", "m", "h")}
+    assert results.verdicts(path) == {"loss": CheckResult(2.5, 5, "r", "m", "h")}
 
 
 def test_without_a_notebook_there_are_no_verdicts(tmp_path):
-    assert report.verdicts(tmp_path / "a0.ipynb") == {}
+    assert results.verdicts(tmp_path / "a0.ipynb") == {}
 
 
 # What is said of a student and of a check
@@ -207,7 +207,7 @@ def test_the_mean_and_the_median_are_those_of_the_totals():
 def test_a_page_has_every_student_check_and_mistake():
     ann = student("ann", 2.5, 1, {"nn_loss": 2.5}, loss=result(2.5, 5, "r", "halved", "Double it."))
     kim = student("kim", 5.0, 0, {"nn_loss": 5}, loss=result(5, 5, "correct"))
-    page = report.html(class_of(ann, kim, exercises={"nn_loss": 5}, checks={"loss": 5}, maximum=8))
+    page = results.html(class_of(ann, kim, exercises={"nn_loss": 5}, checks={"loss": 5}, maximum=8))
     assert "<h1>a0</h1>" in page and "2 submissions" in page
     assert "mean 3.8, median 3.8\nof 8 points, of which 5 are graded automatically" in page
     assert "<td>ann</td>" in page and "<td>kim</td>" in page and "+1?" in page
@@ -215,7 +215,7 @@ def test_a_page_has_every_student_check_and_mistake():
 
 
 def test_a_page_needs_no_other_file_and_no_network():
-    page = report.html(class_of(student()))
+    page = results.html(class_of(student()))
     assert not re.search(r"https?:|<script|<link|<img|@import|url\(", page)
 
 
@@ -223,7 +223,7 @@ def test_markup_in_a_name_or_a_reason_is_no_markup_in_a_page():
     attack = "<script>attack</script>"
     reason = result(0, 5, attack, attack, attack)
     found = class_of(student(attack, loss=reason), exercises={attack: 5}, checks={"loss": 5})
-    page = report.html(replace(found, assignment=attack))
+    page = results.html(replace(found, assignment=attack))
     assert "<script" not in page and page.count("&lt;script&gt;attack") >= 5
 
 
@@ -231,12 +231,12 @@ def test_a_check_without_points_is_no_obstacle():
     """nbgrader lets an author give a check 0 points."""
     found = class_of(student(a=result(0, 0.0, "wrong")), checks={"a": 0.0})
     assert 0 <= found.mean_share("a") <= 1
-    assert "<td>a</td>" in report.html(found)
+    assert "<td>a</td>" in results.html(found)
 
 
 def test_a_report_is_written_into_a_folder_and_over_the_one_before(tmp_path):
     found = class_of(student("ä\u2028"))
     for _ in range(2):
-        path = report.write(found, tmp_path / "report")
+        path = results.write(found, tmp_path / "report")
         assert path == tmp_path / "report" / "a0.html"
-        assert path.read_text(encoding="utf-8") == report.html(found)
+        assert path.read_text(encoding="utf-8") == results.html(found)

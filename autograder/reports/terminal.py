@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.grading.report import CheckResult, ClassReport, StudentResult
+from autograder.reports.results import CheckResult, ClassReport, StudentResult
 
 WIDTH = 80  # columns of a summary
 BAR = 20  # columns of a full bar

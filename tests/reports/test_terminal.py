@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from autograder.cli import main
-from autograder.grading import report, terminal
-from autograder.grading.terminal import cut, student_lines, summary
-from tests.grading.test_report import class_of, graded, result, student
+from autograder.reports import results, terminal
+from autograder.reports.terminal import cut, student_lines, summary
+from tests.reports.test_results import class_of, graded, result, student
 from tests.worked_example import CHECK, NAME
 
 __all__ = ["graded"]
@@ -58,7 +58,7 @@ def test_a_summary_fits_80_columns(length):
 
 
 def test_a_class_without_a_fault_has_nothing_that_cost_points(graded):
-    found = report.collect(graded)
+    found = results.collect(graded)
     assert "what cost most" in summary(found)
     assert "what cost most" not in summary(class_with_sections(student("kim", 25.0)))
     assert summary(found).startswith(f"{NAME}: 3 students, mean 2.5, median 2.5 of 5 points")
@@ -68,7 +68,7 @@ def test_a_class_without_a_fault_has_nothing_that_cost_points(graded):
 
 
 def test_a_student_is_told_what_was_lost_and_why(graded):
-    found = report.collect(graded)
+    found = results.collect(graded)
     assert student_lines(found, "kim") == "kim: 5 of 5 points"
     lines = student_lines(found, "bob").splitlines()
     assert lines[0] == "bob: 2.5 of 5 points"

@@ -1,0 +1,1 @@
+"""A graded class as its readers see it: in a terminal, as pages, as tables."""
