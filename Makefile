@@ -10,8 +10,8 @@ demo: .venv/ready
 	$(BIN)/python -m autograder.authoring.sample_class demo
 	cd demo && ../$(BIN)/autograder release
 	cd demo && ../$(BIN)/autograder grade $(ASSIGNMENTS)
-	cd demo && ../$(BIN)/autograder report $(ASSIGNMENTS)
-	@echo "The course with its classes is in demo/; open a page of demo/report/."
+	cd demo && ../$(BIN)/autograder report
+	@echo "The course with its classes is in demo/; open demo/report/index.html."
 
 # one thread a process: with two, processes side by side on two cores wait for each other; and a
 # third process works while the others wait for a kernel, a clock or a disk

@@ -71,15 +71,25 @@ def wait_for(address: str, seconds: float = 90) -> None:
 
 
 @contextlib.contextmanager
-def opened(notebook: Path, height: int = 1400) -> Iterator[Page]:
-    """Open a notebook in a browser. Yields the page."""
-    with server(notebook.parent) as address, sync_playwright() as playwright:
+def page_at(address: str, width: int = 1280, height: int = 900) -> Iterator[Page]:
+    """Open an address in a browser. Yields the page."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": height})
-        page.goto(f"{address}/lab/tree/{notebook.name}?reset")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(address)
         yield page
         browser.close()
+
+
+@contextlib.contextmanager
+def opened(notebook: Path, height: int = 1400) -> Iterator[Page]:
+    """Open a notebook in a browser. Yields the page."""
+    with (
+        server(notebook.parent) as address,
+        page_at(f"{address}/lab/tree/{notebook.name}?reset", height=height) as page,
+    ):
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
+        yield page
 
 
 def run_all(page: Page, minutes: float = 8) -> None:

@@ -13,7 +13,8 @@ from autograder import CHALLENGE_FILE
 from autograder.grading.course import Course
 from autograder.grading.notebooks import VERDICT_MIME, grade_id, is_autograded
 from autograder.grading.pipeline import grade
-from autograder.reports.results import StudentResult, collect, html
+from autograder.reports.page import html
+from autograder.reports.results import StudentResult, collect
 from tests import submissions
 from tests.fixtures import A1, grade_all, scores
 from tests.submissions import Student
@@ -127,7 +128,7 @@ def test_a_verdict_replaces_every_output_and_quotes_no_expected_value(sample):
 
 def test_the_report_is_one_page_with_every_student(sample):
     page = html(collect(sample.course.assignment(sample.assignment)))
-    assert all(f"<td>{student}</td>" in page for student in sample.students)
+    assert all(f'<th scope="row">{student}</th>' in page for student in sample.students)
     assert "http" not in page
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @takes("--id", default="", metavar="COLUMN", help="the roster's column that names the students")
 def collect(options: argparse.Namespace) -> int:
     """Take the submissions from a download of Moodle, Canvas or Gradescope, or from a folder."""
+    from autograder.grading.gradebook import enrol, patiently
     from autograder.lms import roster
     from autograder.lms.collect import collect
 
@@ -36,6 +37,9 @@ def collect(options: argparse.Namespace) -> int:
     assignment.notebook()  # is there such an assignment?
     people = roster.read(options.roster, options.id) if options.roster else None
     done = collect(assignment, options.source, people)
+    if people:
+        names = {one.id: (one.person.name, one.person.email) for one in people.students}
+        patiently(lambda: enrol(assignment.course, names))
     total = len(done.new) + len(done.replaced) + len(done.unchanged)
     print(
         f"{done.system}: {total} submissions; {len(done.new)} new, {len(done.replaced)} replaced "
@@ -141,15 +145,22 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-@takes_assignments("+")
+@takes_assignments("*")
 def report(options: argparse.Namespace) -> int:
-    """Write the class report of one assignment or of several."""
-    from autograder.reports import results
+    """Write the class report of some assignments; without a name, of all and of the course."""
+    from autograder.reports import course_page, page, results
 
-    for assignment in chosen(options):
-        folder = assignment.course.root / "report"
-        path = results.write(results.collect(assignment), folder)
-        print(f"wrote {assignment.named(path)}")
+    assignments = chosen(options)
+    if not options.assignments:
+        assignments = results.graded(assignments)
+    folder = assignments[0].course.root / "report"
+    course = {} if options.assignments else {"the course": "index.html"}
+    found = []
+    for assignment in assignments:
+        found.append(results.collect(assignment))
+        print(f"wrote {assignment.named(page.write(found[-1], folder, course))}")
+    if course:
+        print(f"wrote {assignments[0].named(course_page.write(found, folder))}")
     return 0
 
 

@@ -279,6 +279,17 @@ def set_maxima(assignment: AssignmentFolders, rules: Rules) -> None:
         gradebook.db.commit()
 
 
+def enrol(course: Course, people: Mapping[str, tuple[str, str]]) -> None:
+    """Let the gradebook know who is in the class: name and address by student."""
+    with course.gradebook() as gradebook:
+        for name, (full_name, email) in people.items():
+            last, comma, first = (part.strip() for part in full_name.partition(","))
+            if not comma:
+                first, _, last = full_name.strip().rpartition(" ")
+            said: dict[str, Any] = {"first_name": first, "last_name": last, "email": email}
+            gradebook.update_or_create_student(name, **{k: v for k, v in said.items() if v})
+
+
 @contextmanager
 def open_writer(assignment: AssignmentFolders) -> Generator[GradebookWriter]:
     """Open the gradebook for the time of a run."""

@@ -1,25 +1,26 @@
-"""A class and its points, read once, and as a page.
+"""A class and its points, read once.
 
 Scores come from the gradebook, reasons from the verdicts in the autograded notebooks.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
 
-import jinja2
 import nbformat
+import orjson
 from nbgrader.utils import is_grade, is_task
 
 from autograder.grading.course import AssignmentFolders, CourseError
 from autograder.grading.exercises import QUESTIONS, exercises, sections
 from autograder.grading.gradebook import graded_cells, patiently, penalties
-from autograder.grading.notebooks import VERDICT_MIME, from_bytes, grade_id, is_autograded
+from autograder.grading.notebooks import VERDICT_MIME, grade_id, is_autograded, node
 from autograder.grading.rules import rules_of
-
-TEMPLATE = Path(__file__).parent / "templates" / "class.html"
+from autograder.reports import people
+from autograder.reports.people import Person
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class StudentResult:
-    """One student: results by check, points by exercise, and the answers still to be marked."""
+    """One student: results by check, points by exercise, and the answers still to be marked.
+
+    Of the `waiting` answers no person has said yet what they are worth; those count as 0.
+    """
 
     student: str
     checks: Mapping[str, CheckResult]
@@ -45,6 +49,8 @@ class StudentResult:
     unmarked: int
     sections: Mapping[str, float] = field(default_factory=dict)  # points by section
     penalty: float = 0.0  # points that late work has cost; the total is without them
+    waiting: tuple[str, ...] = ()  # the answers still to be marked
+    answers: Mapping[str, float] = field(default_factory=dict)  # points of those that are
 
     @property
     def main_reason(self) -> str:
@@ -60,14 +66,21 @@ class StudentResult:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """A graded class. `exercises` and `checks` map names to the points one can have."""
+    """A graded class.
+
+    `exercises`, `checks`, `sections` and `questions` map names to the points one can have.
+    """
 
     assignment: str
     exercises: Mapping[str, float]
     checks: Mapping[str, float]
     students: tuple[StudentResult, ...]
     maximum: float
-    sections: Mapping[str, float] = field(default_factory=dict)  # the points one can have in each
+    sections: Mapping[str, float] = field(default_factory=dict)
+    questions: Mapping[str, float] = field(default_factory=dict)  # what a person marks
+    section_of: Mapping[str, str] = field(default_factory=dict)  # of each check and question
+    exercise_of: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Person] = field(default_factory=dict)  # all, with and without points
 
     @property
     def automatic_maximum(self) -> float:
@@ -83,6 +96,11 @@ class ClassReport:
     def median_total(self) -> float:
         """The median of the students' points."""
         return median(student.total for student in self.students)
+
+    @property
+    def unmarked(self) -> int:
+        """The number of written answers that a person has yet to mark."""
+        return sum(student.unmarked for student in self.students)
 
     def mean_share(self, check: str) -> float:
         """The mean share of a check's points, from 0 to 1."""
@@ -115,20 +133,24 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     maxima = _sums(exercise_of, points)
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
+    questions = {name: points[name] for name in exercise_of if name not in checks}
     late, students = patiently(lambda: penalties(assignment)), []
     for student, grades in sorted(graded_cells(assignment).items()):
         scores = {name: score for name, (score, _) in grades.items()}
         by_exercise = _sums(exercise_of, scores)
         penalty = late.get(student, 0.0)
+        waiting = tuple(name for name, (_, unmarked) in grades.items() if unmarked)
         students.append(
             StudentResult(
                 student=student,
                 checks=verdicts(assignment.autograded(student) / f"{assignment.name}.ipynb"),
                 exercises={exercise: by_exercise[exercise] for exercise in maxima},
                 total=max(0.0, sum(scores.values()) - penalty),
-                unmarked=sum(unmarked for _, unmarked in grades.values()),
+                unmarked=len(waiting),
                 sections=_sums(section_of, scores),
                 penalty=penalty,
+                waiting=waiting,
+                answers={n: scores[n] for n in questions if n in scores and n not in waiting},
             )
         )
     if not students:
@@ -136,10 +158,23 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
             f"{assignment.name}: nothing is graded yet; "
             f"run `autograder grade {assignment.name}` first."
         )
-    total = sum(points.values())
     return ClassReport(
-        assignment.name, maxima, checks, tuple(students), total, _sums(section_of, points)
-    )
+        assignment.name, maxima, checks, tuple(students), sum(points.values()),
+        _sums(section_of, points), questions, section_of, exercise_of,
+        patiently(lambda: people.read(assignment)),
+    )  # fmt: skip
+
+
+def graded(assignments: Iterable[AssignmentFolders]) -> list[AssignmentFolders]:
+    """Return those that have been graded for somebody. Raises CourseError if none has."""
+    found = []
+    for assignment in assignments:
+        with suppress(CourseError):  # it was never released
+            if graded_cells(assignment):
+                found.append(assignment)
+    if not found:
+        raise CourseError("nothing is graded yet; run `autograder grade ASSIGNMENT` first.")
+    return found
 
 
 def _sums(of: Mapping[str, str], points: Mapping[str, float]) -> dict[str, float]:
@@ -155,8 +190,8 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
     if not notebook.exists():
         return {}
     found = {}
-    for cell in from_bytes(notebook.read_bytes()).cells:
-        if is_autograded(cell):
+    for cell in orjson.loads(notebook.read_bytes())["cells"]:
+        if "nbgrader" in cell["metadata"] and is_autograded(cell := node(cell)):
             for output in cell.outputs:
                 if verdict := output.get("data", {}).get(VERDICT_MIME):
                     fields = ("points", "maximum", "reason", "mistake", "hint")
@@ -164,17 +199,3 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
                         *(verdict[field] for field in fields), verdict.get("certain", True)
                     )
     return found
-
-
-def html(report: ClassReport) -> str:
-    """Write the class report as a page that needs no other file."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(TEMPLATE.read_text()).render(report=report)
-
-
-def write(report: ClassReport, folder: Path) -> Path:
-    """Write the class report into a folder. Returns its path."""
-    path = folder / f"{report.assignment}.html"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(html(report))
-    return path

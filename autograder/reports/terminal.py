@@ -24,7 +24,7 @@ def summary(report: ClassReport) -> str:
         f"{report.assignment}: {who}, mean {report.mean_total:.1f}, median "
         f"{report.median_total:.1f} of {report.maximum:g} points"
     ]
-    if unmarked := sum(student.unmarked for student in report.students):
+    if unmarked := report.unmarked:
         lines.append(f"{_answers(unmarked)} to be marked; they count as 0 until then")
     if late := [student for student in report.students if student.penalty]:
         were = "1 student was" if len(late) == 1 else f"{len(late)} students were"
