@@ -8,7 +8,7 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from autograder.grading.notebooks import grade_id
 
 QUESTIONS = "questions"  # the exercise of all that a person marks
-HEAD = re.compile(r"(?m)^## +(.+)$")
+HEAD = re.compile(r"(?m)^(#{2,6}) +(.+)$")
 
 
 def exercises(notebook: NotebookNode) -> dict[str, str]:
@@ -24,12 +24,21 @@ def exercises(notebook: NotebookNode) -> dict[str, str]:
     return found
 
 
+def headings(notebook: NotebookNode) -> dict[str, tuple[str, str]]:
+    """Map each of nbgrader's cells to the heading that it stands under, and to its section's."""
+    title, section, found = "", "", {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and not is_solution(cell):  # an answer is no part of it
+            for level, text in HEAD.findall(cell.source):
+                title = text.strip()
+                section = title if level == "##" else section
+        if name := grade_id(cell):
+            found[name] = title, section
+    return found
+
+
 def sections(notebook: NotebookNode) -> dict[str, str]:
     """Map each graded cell to the section of the notebook that it is in, by the section's title."""
-    title, found = "", {}
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (heads := HEAD.findall(cell.source)):
-            title = heads[-1].strip()
-        if is_task(cell) or is_grade(cell):
-            found[grade_id(cell)] = title
-    return found
+    found = headings(notebook)
+    graded = (cell for cell in notebook.cells if is_task(cell) or is_grade(cell))
+    return {name: found[name][1] for name in map(grade_id, graded)}

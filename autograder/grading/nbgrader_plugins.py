@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
-from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
 from nbgrader.coursedir import CourseDirectory
@@ -244,11 +244,8 @@ def configure(c: Config) -> None:
         SaveGrades,
         nbgrader.AssignLatePenalties,
     ]
-    c.HTMLExporter.preprocessors = [SanitizeSubmission]  # of feedback and of the formgrader
+    c.HTMLExporter.preprocessors = [SanitizeSubmission]  # of the formgrader
     c.HTMLExporter.filters = {"markdown2html": shown}
+    c.GenerateFeedback.exporter_class = "autograder.reports.feedback.FeedbackExporter"
     # nbgrader's feedback shows the source of hidden tests; ours does not.
-    c.GenerateFeedback.preprocessors = [
-        nbgrader.GetGrades,
-        nbgrader.ClearHiddenTests,
-        CSSHTMLHeaderPreprocessor,
-    ]
+    c.GenerateFeedback.preprocessors = [nbgrader.ClearHiddenTests]

@@ -8,9 +8,11 @@ the page that Markdown has become, so that an answer looks as it does in Jupyter
 import html
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+import latex2mathml.converter
 import nh3
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -23,8 +25,21 @@ from autograder.grading.notebooks import is_autograded
 
 PICTURES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+MATH = {  # what latex2mathml writes
+    "math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "mstyle",
+    "msub", "msup", "msubsup", "munder", "mover", "munderover", "mtable", "mtr", "mtd", "mpadded",
+    "mphantom", "menclose", "mmultiscripts", "mprescripts", "none",
+}  # fmt: skip
+ATTRIBUTES_OF_MATH = {
+    "display", "mathvariant", "stretchy", "fence", "form", "separator", "accent", "columnalign",
+    "columnlines", "rowlines", "rowspacing", "columnspacing", "width", "height", "depth", "lspace",
+    "rspace", "linethickness", "minsize", "maxsize", "scriptlevel", "displaystyle", "notation",
+    "movablelimits",
+}  # fmt: skip
+OF_MATH = dict.fromkeys(MATH, ATTRIBUTES_OF_MATH)
 ATTRIBUTES = {
-    "*": {"title", "lang", "dir"}, "a": {"href"}, "img": {"src", "alt", "width", "height"},
+    "*": {"title", "lang", "dir"},
+    "a": {"href"}, "img": {"src", "alt", "width", "height"},
     "ol": {"start"}, "details": {"open"}, "p": {"align"},
     **{cell: {"style", "align", "colspan", "rowspan"} for cell in ("td", "th", "tr")},
     **{tag: {"class"} for tag in ("div", "span", "pre", "code", "table")},
@@ -37,6 +52,9 @@ VALUES = {  # of attributes that could do more than they should
     "style": re.compile(r"text-align: ?(left|right|center);?"),
     "class": re.compile(r"highlight|dataframe|language-\w+|[a-z][a-z0-9]{0,2}"),  # code, and pandas
 }
+LONGEST = 2000  # characters of a formula
+BEGIN, END = "\ue000", "\ue001"  # around the number of a formula, in a page without it
+PLACE = re.compile(f"{BEGIN}([0-9]{{1,6}}){END}")
 SCHEMES = {"http", "https", "mailto", "data"}
 CODE = re.compile(r"(<(?:pre|code)\b.*?</(?:pre|code)>)", re.DOTALL)  # MathJax leaves it alone
 TRIANGLE = "<style>summary { display: list-item }</style>"  # which Bootstrap takes away
@@ -49,16 +67,62 @@ def shown(context: Context, source: str) -> str:
     return to_html(source, context.get("cell", {}).get("attachments", {}))
 
 
-def to_html(source: str, attachments: Mapping[str, Any] | None = None) -> str:
-    """Render Markdown as JupyterLab does, and leave out what a browser would run."""
+class Drawn(IPythonRenderer):
+    """Draws formulas as MathML, which every browser shows without MathJax and without a network.
+
+    They are kept apart until the page has been cleaned: it has no MathML of a student's.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Make a renderer for one text."""
+        super().__init__(**settings)
+        self.drawn: list[str] = []
+
+    def inline_math(self, body: str) -> str:
+        """Draw a formula in a line."""
+        return self._place(body, "inline") or super().inline_math(body)
+
+    def block_math(self, body: str) -> str:
+        """Draw a formula on a line of its own."""
+        return self._place(body, "block") or super().block_math(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """Draw an environment."""
+        text = f"\\begin{{{name}}}{body}\\end{{{name}}}"
+        return self._place(text, "block") or super().latex_environment(name, body)
+
+    def _place(self, formula: str, display: str) -> str:
+        """Keep the place of a formula; empty if it is none that latex2mathml knows, or too long."""
+        if len(formula) > LONGEST:
+            return ""
+        known = re.sub(r"\\(begin|end)\{(aligned|split|gathered)\}", r"\\\1{align*}", formula)
+        with suppress(Exception):  # it has many kinds
+            mathml = latex2mathml.converter.convert(known, display=display)
+            self.drawn.append(nh3.clean(mathml, tags=MATH, attributes=OF_MATH))
+            return f"{BEGIN}{len(self.drawn) - 1}{END}"
+        return ""
+
+    def put_back(self, page: str) -> str:
+        """Put the formulas into a page that has been cleaned."""
+        return PLACE.sub(lambda match: dict(enumerate(self.drawn)).get(int(match[1]), ""), page)
+
+
+def to_html(source: str, attachments: Mapping[str, Any] | None = None, drawn: bool = False) -> str:
+    """Render Markdown as JupyterLab does, and leave out what a browser would run.
+
+    Formulas are left to MathJax, or `drawn` as MathML.
+    """
     pasted = (attachments or {}).items()
     named = {key: picture for name, picture in pasted for key in (name, quote(name))}
-    renderer = IPythonRenderer(escape=False, attachments=named, exclude_anchor_links=True)
+    made = Drawn if drawn else IPythonRenderer
+    renderer = made(escape=False, attachments=named, exclude_anchor_links=True)
     try:
         page = MarkdownWithMath(renderer=renderer).render(source)
     except (InvalidNotebook, RecursionError):  # a picture that is not there
         page = f"<pre>{html.escape(source)}</pre>"
     cleaned = clean(page)
+    if isinstance(renderer, Drawn):
+        return renderer.put_back(cleaned)
     return TRIANGLE + cleaned if "<details>" in cleaned else cleaned
 
 

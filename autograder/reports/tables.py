@@ -29,9 +29,9 @@ def write_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     """Write rows that share their columns; a spreadsheet takes no text of them for a formula."""
     rows = list(rows)
     with path.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(rows[0] if rows else ())
-        lines.writerows([_cell(value) for value in row.values()] for row in rows)
+        table = csv.writer(file)
+        table.writerow(rows[0] if rows else ())
+        table.writerows([_cell(value) for value in row.values()] for row in rows)
     return path
 
 

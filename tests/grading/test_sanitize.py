@@ -9,6 +9,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_ce
 
 from autograder.grading.notebooks import VERDICT_MIME
 from autograder.grading.sanitize import TRIANGLE, SanitizeSubmission, to_html
+from tests.submissions import source_notebook
+from tests.test_notebooks import ASSIGNMENTS
 
 RUNS = re.compile(r"(java|vb)script:|data:text/html", re.IGNORECASE)
 ADDRESSES = {"href", "src", "action", "style"}
@@ -303,3 +305,46 @@ def test_what_a_student_displays_where_a_person_marks_is_no_verdict():
     output = new_output("execute_result", data={"text/html": LIVE_HTML[0]})
     (left,) = sanitized(new_code_cell("1", metadata=marked, outputs=[output])).outputs
     assert live(left.data["text/html"]) == []
+
+
+# Formulas as MathML
+
+
+@pytest.mark.parametrize(("source", "found"), [
+    ("$x^2$", "<msup><mi>x</mi><mn>2</mn></msup>"),
+    ("$$\\begin{aligned}a&=b\\\\c&=d\\end{aligned}$$", "<mtable"),
+    ("\\begin{align}a\\end{align}", "<mtable"),
+    ("| $a|b$ | `$x$` |", "<code>$x$</code>"),
+])  # fmt: skip
+def test_a_formula_is_drawn_and_code_is_not(source, found):
+    assert found in to_html(source, drawn=True)
+
+
+@pytest.mark.parametrize("source", [
+    r"$\href{javascript:attack}{x}$", r"$\text{</math><script>attack</script>}$",
+    r"$\style{background:url(//x)}{x}$", "$<img src=x onerror=attack>$",
+    r"$$\text{<img src=x onerror=attack>}$$", "<math href='javascript:attack'><mi>x</mi></math>",
+])  # fmt: skip
+def test_no_formula_brings_anything_but_mathml(source):
+    page = to_html(source, drawn=True)
+    assert not re.search(r"javascript:|<script|<img|href|style=|onerror=(?!attack&gt;)", page)
+
+
+def test_what_is_no_formula_stays_as_it_was_written():
+    assert "$\\frac{$" in to_html("$\\frac{$", drawn=True)
+    long = "x" * 2001
+    assert f"${long}$" in to_html(f"${long}$", drawn=True)
+    assert to_html("\ue0007\ue001", drawn=True) == "<p></p>\n"
+
+
+def test_every_formula_of_the_course_can_be_drawn():
+    sources = [
+        cell.source
+        for assignment in ASSIGNMENTS
+        for cell in source_notebook(assignment).cells
+        if cell.cell_type == "markdown" and "$" in cell.source
+    ]
+    assert len(sources) > 50
+    for source in sources:
+        page = re.sub(r"<(pre|code).*?</\1>", "", to_html(source, drawn=True), flags=re.DOTALL)
+        assert "$" not in page, source
