@@ -153,6 +153,43 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("--output", type=Path, metavar="FOLDER", help="where to write (default: report/)")
+@takes(
+    "--given",
+    type=Path,
+    action="append",
+    metavar="FILE",
+    help="a notebook or text that all could copy from; may be repeated",
+)
+@takes(
+    "--common",
+    type=positive,
+    metavar="N",
+    help="leave out what more than N students share (default: 10, or 5 %% of the class)",
+)
+@takes("--workers", type=positive, help="processes (default: one per core)")
+def similar(options: argparse.Namespace) -> int:
+    """Show which submissions are alike, side by side; what was given is no evidence."""
+    from autograder.grading.similar import compare, page, read
+
+    assignment = the_course(options).assignment(options.assignment)
+    given = read.given(assignment, options.given or ())
+    class_, unreadable = read.submissions(assignment, options.workers)
+    compared = compare.compare(class_, given, options.common)
+    folder = options.output or assignment.course.root / "report"
+    try:
+        paths = page.write(assignment.name, class_, unreadable, compared, folder)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; name another folder with --output.") from None
+    print(f"compared {len(class_)} submissions; {len(compared.pairs)} pairs are alike")
+    shown = paths[0] if options.output else assignment.named(paths[0])
+    print(f"wrote {shown} and {paths[1].name}: no verdict; read the page first")
+    for one in unreadable:
+        print(f"left out: {one.student}: {one.unreadable}", file=sys.stderr)
+    return 0
+
+
 @takes()
 def doctor(options: argparse.Namespace) -> int:
     """Look for what is wrong with this machine or this course."""
