@@ -130,6 +130,42 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("source", type=Path, metavar="DOWNLOAD")
+@takes("--roster", type=Path, metavar="CSV", help="who is in the class: as for `collect`")
+@takes("--id", default="", metavar="COLUMN", help="the roster's column that names the students")
+@takes("--output", type=Path, metavar="ZIP", help="where to write (default: DOWNLOAD-feedback.zip)")
+def feedback_zip(options: argparse.Namespace) -> int:
+    """Put feedback pages into a zip that Moodle or Canvas takes, named as in its download."""
+    from autograder.lms import feedback, roster
+
+    assignment, source = the_course(options).assignment(options.assignment), options.source
+    people = roster.read(options.roster, options.id) if options.roster else None
+    found = feedback.pages(assignment, source, people)
+    source = source if source.name else source.resolve()  # if it is the current folder
+    path = options.output or source.with_name(f"{source.name.removesuffix('.zip')}-feedback.zip")
+    if path.resolve() == source.resolve():
+        raise UserError(f"{path}: this is the download; name another file with --output.")
+    try:
+        feedback.write(found, path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name another file with --output.") from None
+    size = path.stat().st_size / 1e6
+    print(f"wrote {path}: feedback for {len(found.students)} students, {size:.1f} MB")
+    where = {"moodle": "Upload multiple feedback files in a zip", "canvas": "Upload Submissions"}
+    print(f"upload it in {found.system.title()}: {where[found.system]}")
+    for what, who in (
+        ("no feedback", found.without),
+        ("not in the download", found.not_there),
+        (f"graded since (nbgrader generate_feedback {assignment.name} --force)", found.old),
+    ):
+        if who:
+            print(f"{what}: {', '.join(who)}", file=sys.stderr)
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    return 0
+
+
 @takes("student", metavar="STUDENT")
 @takes("assignment", metavar="ASSIGNMENT")
 @takes("check", metavar="CHECK")

@@ -31,13 +31,17 @@ class DownloadUnreadable(UserError):
 
 @dataclass(frozen=True)
 class File:
-    """One file of a person: its name for them, its size in bytes, and how to read it."""
+    """One file of a person: its name for them, its size in bytes, and how to read it.
+
+    `place` is what Moodle or Canvas put before its name, to know it again.
+    """
 
     person: Person
     name: str
     size: int
     read: Callable[[], bytes]
     when: str = ""  # handed in, if the download says so
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def _named(system: str, pattern: re.Pattern, entries: list[Entry]) -> Download:
     for entry in entries:
         if match := pattern.fullmatch(entry.path):
             person = Person(match["name"].strip(), match["id"])
-            files.append(File(person, match["file"], entry.size, entry.read))
+            place = entry.path[: match.start("file")]
+            files.append(File(person, match["file"], entry.size, entry.read, place=place))
         else:
             left_out.append(entry.path)
     return Download(system, files, left_out)
