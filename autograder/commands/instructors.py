@@ -151,7 +151,7 @@ def feedback_zip(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name another file with --output.") from None
     size = path.stat().st_size / 1e6
-    print(f"wrote {path}: feedback for {len(found.students)} students, {size:.1f} MB")
+    print(f"wrote {path}: {size:.1f} MB, students with feedback: {len(found.students)}")
     where = {"moodle": "Upload multiple feedback files in a zip", "canvas": "Upload Submissions"}
     print(f"upload it in {found.system.title()}: {where[found.system]}")
     for what, who in (
@@ -218,7 +218,7 @@ def similar(options: argparse.Namespace) -> int:
         paths = page.write(assignment.name, class_, unreadable, compared, folder)
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; name another folder with --output.") from None
-    print(f"compared {len(class_)} submissions; {len(compared.pairs)} pairs are alike")
+    print(f"compared {len(class_)} submissions; pairs that are alike: {len(compared.pairs)}")
     shown = paths[0] if options.output else assignment.named(paths[0])
     print(f"wrote {shown} and {paths[1].name}: no verdict; read the page first")
     for one in unreadable:

@@ -254,7 +254,7 @@ def test_the_command_writes_a_page_and_a_table(example, capsys, monkeypatch):
     assert main(["similar", NAME]) == 0
     printed = capsys.readouterr()
     assert printed.out == (
-        "compared 3 submissions; 3 pairs are alike\n"
+        "compared 3 submissions; pairs that are alike: 3\n"
         f"wrote report/{NAME}-similar.html and {NAME}-similar.csv: "
         "no verdict; read the page first\n"
     )

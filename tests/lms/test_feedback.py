@@ -179,7 +179,7 @@ def test_from_a_download_to_a_zip_of_feedback_with_the_documented_commands(
     back = tmp_path / "moodle-feedback.zip"
     size = back.stat().st_size / 1e6
     assert said.out == (
-        f"wrote {back}: feedback for 1 students, {size:.1f} MB\n"
+        f"wrote {back}: {size:.1f} MB, students with feedback: 1\n"
         "upload it in Moodle: Upload multiple feedback files in a zip\n"
     )
     assert said.err == "no feedback: kim_lee\n"
