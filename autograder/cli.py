@@ -16,14 +16,14 @@ from autograder.errors import UserError
 
 FOR_STUDENTS = students.check, students.progress
 COMMANDS: Mapping[str, Command] = {
-    command.__name__: command
+    command.__name__.replace("_", "-"): command
     for command in (
         *FOR_STUDENTS,
         authors.sync, authors.release, authors.reference, authors.mutants, authors.new,
         authors.wheel, authors.publish,
         instructors.collect, instructors.grade, instructors.regrade, instructors.show,
-        instructors.report, instructors.export,
-        instructors.doctor,
+        instructors.report, instructors.similar, instructors.export,
+        instructors.feedback_zip, instructors.doctor,
     )
 }  # fmt: skip
 

@@ -134,7 +134,7 @@ def requirements() -> dict[str, str]:
 
 def test_environment_yml_is_in_step_with_pyproject():
     text = (ROOT / "environment.yml").read_text()
-    conda = dict(re.findall(r"^  - ([\w-]+) >=([\w.,<]+)$", text, re.MULTILINE))
+    conda = dict(re.findall(r"^ +- ([\w-]+) >=([\w.,<]+)$", text, re.MULTILINE))
     python = PYPROJECT["project"]["requires-python"].removeprefix(">=")
     wanted = {CONDA_NAMES.get(name, name): version for name, version in requirements().items()}
     assert conda == wanted | {"python": python}

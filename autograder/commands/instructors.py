@@ -134,6 +134,42 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("source", type=Path, metavar="DOWNLOAD")
+@takes("--roster", type=Path, metavar="CSV", help="who is in the class: as for `collect`")
+@takes("--id", default="", metavar="COLUMN", help="the roster's column that names the students")
+@takes("--output", type=Path, metavar="ZIP", help="where to write (default: DOWNLOAD-feedback.zip)")
+def feedback_zip(options: argparse.Namespace) -> int:
+    """Put feedback pages into a zip that Moodle or Canvas takes, named as in its download."""
+    from autograder.lms import feedback, roster
+
+    assignment, source = the_course(options).assignment(options.assignment), options.source
+    people = roster.read(options.roster, options.id) if options.roster else None
+    found = feedback.pages(assignment, source, people)
+    source = source if source.name else source.resolve()  # if it is the current folder
+    path = options.output or source.with_name(f"{source.name.removesuffix('.zip')}-feedback.zip")
+    if path.resolve() == source.resolve():
+        raise UserError(f"{path}: this is the download; name another file with --output.")
+    try:
+        feedback.write(found, path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; name another file with --output.") from None
+    size = path.stat().st_size / 1e6
+    print(f"wrote {path}: {size:.1f} MB, students with feedback: {len(found.students)}")
+    where = {"moodle": "Upload multiple feedback files in a zip", "canvas": "Upload Submissions"}
+    print(f"upload it in {found.system.title()}: {where[found.system]}")
+    for what, who in (
+        ("no feedback", found.without),
+        ("not in the download", found.not_there),
+        (f"graded since (nbgrader generate_feedback {assignment.name} --force)", found.old),
+    ):
+        if who:
+            print(f"{what}: {', '.join(who)}", file=sys.stderr)
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    return 0
+
+
 @takes("student", metavar="STUDENT")
 @takes("assignment", metavar="ASSIGNMENT")
 @takes("check", metavar="CHECK")
@@ -161,6 +197,43 @@ def report(options: argparse.Namespace) -> int:
         print(f"wrote {assignment.named(page.write(found[-1], folder, course))}")
     if course:
         print(f"wrote {assignments[0].named(course_page.write(found, folder))}")
+    return 0
+
+
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("--output", type=Path, metavar="FOLDER", help="where to write (default: report/)")
+@takes(
+    "--given",
+    type=Path,
+    action="append",
+    metavar="FILE",
+    help="a notebook or text that all could copy from; may be repeated",
+)
+@takes(
+    "--common",
+    type=positive,
+    metavar="N",
+    help="leave out what more than N students share (default: 10, or 5 %% of the class)",
+)
+@takes("--workers", type=positive, help="processes (default: one per core)")
+def similar(options: argparse.Namespace) -> int:
+    """Show which submissions are alike, side by side; what was given is no evidence."""
+    from autograder.grading.similar import compare, page, read
+
+    assignment = the_course(options).assignment(options.assignment)
+    given = read.given(assignment, options.given or ())
+    class_, unreadable = read.submissions(assignment, options.workers)
+    compared = compare.compare(class_, given, options.common)
+    folder = options.output or assignment.course.root / "report"
+    try:
+        paths = page.write(assignment.name, class_, unreadable, compared, folder)
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; name another folder with --output.") from None
+    print(f"compared {len(class_)} submissions; pairs that are alike: {len(compared.pairs)}")
+    shown = paths[0] if options.output else assignment.named(paths[0])
+    print(f"wrote {shown} and {paths[1].name}: no verdict; read the page first")
+    for one in unreadable:
+        print(f"left out: {one.student}: {one.unreadable}", file=sys.stderr)
     return 0
 
 

@@ -33,7 +33,7 @@ from autograder.grading.verdicts import judge_notebook
 from autograder.notebook.cases import load_references
 
 FILE_NAMES = (
-    r".*/(?P<student_id>[^/]+?)(?:_LATE)?_\d+_(?:assignsubmission_file_/?|\d+_)"
+    r".*/(?P<student_id>[^/]+?)(?:_LATE)?_\d+_(?:assignsubmission_file(?:_/?|/)|\d+_)"
     r"(?P<file_id>[^/]+)\.\w+$"
 )
 

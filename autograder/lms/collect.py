@@ -12,7 +12,7 @@ from dateutil import parser as dates
 from autograder.grading.course import AssignmentFolders, CourseError, simple
 from autograder.grading.repair.submitted import TIMESTAMP
 from autograder.lms import downloads
-from autograder.lms.downloads import DownloadUnreadable, File
+from autograder.lms.downloads import Download, DownloadUnreadable, File
 from autograder.lms.roster import Person, Roster, slug
 from autograder.sandbox.limits import Limits
 
@@ -38,14 +38,12 @@ def collect(assignment: AssignmentFolders, source: Path, roster: Roster | None =
     Raises DownloadUnreadable.
     """
     download = downloads.read(source)
-    result = Collected(download.system, left_out=[f"{n}: nobody's" for n in download.left_out])
-    by_person: dict[Person, list[File]] = {}
-    for file in download.files:
-        by_person.setdefault(file.person, []).append(file)
-    students = _students(by_person, roster, result)
+    students, nobody = students_in(download, roster)
+    left_out = [f"{n}: nobody's" for n in download.left_out] + nobody
+    result = Collected(download.system, left_out=left_out)
     limit, most = Limits(config=assignment.course.config).beside
-    for student, person in students.items():
-        files = by_person[person]
+    for student, files in students.items():
+        person = files[0].person
         if sum(file.size for file in files) > limit or len(files) > most:
             result.left_out.append(f"{person.shown}: more than {limit / 2**20:.0f} MiB")
             continue
@@ -63,32 +61,36 @@ def collect(assignment: AssignmentFolders, source: Path, roster: Roster | None =
     return result
 
 
-def _students(
-    people: Mapping[Person, Sequence[File]], roster: Roster | None, result: Collected
-) -> dict[str, Person]:
-    """Find out who the people of a download are, each one's student id."""
+def students_in(
+    download: Download, roster: Roster | None = None
+) -> tuple[dict[str, list[File]], list[str]]:
+    """Find out who the people of a download are: files by student id, and who is left out, why."""
+    people: dict[Person, list[File]] = {}
+    for file in download.files:
+        people.setdefault(file.person, []).append(file)
     found: dict[str, Person] = {}
     twice: set[str] = set()
+    left_out = []
     for person in people:
         student = roster.find(person) if roster else None
         if roster and not student:
-            result.left_out.append(f"{person.shown}: not in the roster, or not the only one there")
+            left_out.append(f"{person.shown}: not in the roster, or not the only one there")
             continue
         name = student.id if student else _name(person)
         try:
             simple(name, "a student")
         except CourseError:
-            result.left_out.append(f"{person.shown}: {name!r} cannot be the name of a folder")
+            left_out.append(f"{person.shown}: {name!r} cannot be the name of a folder")
             continue
         if name in found:
             twice.add(name)
-            result.left_out.append(f"{person.shown}: another {name}; give a roster with --roster")
+            left_out.append(f"{person.shown}: another {name}; give a roster with --roster")
         else:
             found[name] = person
     for name in twice:
-        result.left_out.append(f"{found[name].shown}: another {name}; give a roster with --roster")
+        left_out.append(f"{found[name].shown}: another {name}; give a roster with --roster")
         del found[name]
-    return found
+    return {student: people[person] for student, person in found.items()}, left_out
 
 
 def _name(person: Person) -> str:

@@ -15,9 +15,10 @@ from autograder.errors import UserError
 from autograder.lms.roster import Person, slug
 from autograder.notebook.hand_in import ABOUT
 
-# "Jane Doe_12345_assignsubmission_file_/a1.ipynb", or with the name of the file at the end
-MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file_/?(?P<file>.+)")
-MOODLE_TEXT = re.compile(r"[^/]+?_\d+_assignsubmission_onlinetext_")
+# "Jane Doe_12345_assignsubmission_file/a1.ipynb", before Moodle 4.1 with _ before the slash, or,
+# not in folders, "Jane Doe_12345_assignsubmission_file_a1.ipynb"
+MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file(?:_/?|/)(?P<file>.+)")
+MOODLE_TEXT = re.compile(r"[^/]+?_\d+_assignsubmission_onlinetext[_/]")
 # "doejane_LATE_48213_771234_a1-1.ipynb": the person's number, the file's, and its name
 CANVAS = re.compile(r"(?P<name>[^/_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>[^/]+)")
 GRADESCOPE = "submission_metadata.yml"
@@ -30,13 +31,17 @@ class DownloadUnreadable(UserError):
 
 @dataclass(frozen=True)
 class File:
-    """One file of a person: its name for them, its size in bytes, and how to read it."""
+    """One file of a person: its name for them, its size in bytes, and how to read it.
+
+    `place` is what Moodle or Canvas put before its name, to know it again.
+    """
 
     person: Person
     name: str
     size: int
     read: Callable[[], bytes]
     when: str = ""  # handed in, if the download says so
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def _named(system: str, pattern: re.Pattern, entries: list[Entry]) -> Download:
     for entry in entries:
         if match := pattern.fullmatch(entry.path):
             person = Person(match["name"].strip(), match["id"])
-            files.append(File(person, match["file"], entry.size, entry.read))
+            place = entry.path[: match.start("file")]
+            files.append(File(person, match["file"], entry.size, entry.read, place=place))
         else:
             left_out.append(entry.path)
     return Download(system, files, left_out)

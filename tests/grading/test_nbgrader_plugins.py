@@ -372,6 +372,7 @@ def test_feedback_has_the_verdicts_and_no_hidden_test(example):
 
 
 @pytest.mark.parametrize(("path", "student", "file"), [
+    ("/d/Jane Doe_657737_assignsubmission_file/a1.ipynb", "Jane Doe", "a1"),
     ("/d/Jane Doe_657737_assignsubmission_file_/a1.ipynb", "Jane Doe", "a1"),
     ("/d/Jane Doe_657737_assignsubmission_file_net_1.safetensors", "Jane Doe", "net_1"),
     ("/d/doejane_LATE_48213_771_a1-1.ipynb", "doejane", "a1-1"),
