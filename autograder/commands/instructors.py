@@ -218,7 +218,7 @@ def report(options: argparse.Namespace) -> int:
 @takes("--workers", type=positive, help="processes (default: one per core)")
 def similar(options: argparse.Namespace) -> int:
     """Show which submissions are alike, side by side; what was given is no evidence."""
-    from autograder.grading.similar import compare, page, read
+    from autograder.reports.similar import compare, page, read
 
     assignment = the_course(options).assignment(options.assignment)
     given = read.given(assignment, options.given or ())

@@ -12,9 +12,9 @@ from copydetect import CodeFingerprint, compare_files
 from copydetect.utils import highlight_overlap
 from markupsafe import Markup
 
-from autograder.grading.similar import compare
-from autograder.grading.similar.compare import Compared, Pair
-from autograder.grading.similar.read import LONGEST, Submission, Text
+from autograder.reports.similar import compare
+from autograder.reports.similar.compare import Compared, Pair
+from autograder.reports.similar.read import LONGEST, Submission, Text
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "similar.html"
 MOST = 50  # groups on the page; all pairs are in the table

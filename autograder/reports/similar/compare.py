@@ -14,7 +14,7 @@ import numpy as np
 from copydetect.utils import hashed_kgrams
 from scipy.sparse import csr_matrix
 
-from autograder.grading.similar.read import Submission
+from autograder.reports.similar.read import Submission
 
 PASSAGE = 25  # characters: some two lines of code without names, or five words
 SHORT = 40  # passages: with fewer of their own, a cell is no evidence

@@ -9,8 +9,8 @@ from copydetect.utils import hashed_kgrams
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.cli import main
-from autograder.grading.similar import compare, page, read
-from autograder.grading.similar.read import ELSEWHERE, Submission, text
+from autograder.reports.similar import compare, page, read
+from autograder.reports.similar.read import ELSEWHERE, Submission, text
 from tests.submissions import ROOT
 from tests.worked_example import NAME, RIGHT, hand_in
 
