@@ -166,7 +166,7 @@ def test_who_shares_with_only_one_of_two_is_not_in_their_group():
 
 def test_another_process_says_the_same():
     code = (
-        "from tests.grading.test_similar import *\n"
+        "from tests.reports.test_similar import *\n"
         "found = compare.compare(class_of(a=LOOPS + TWO, b=OTHER + RENAMED, c=TWO + OTHER), [])\n"
         "print([(p.students, p.alike, p.share) for p in found.pairs])"
     )
