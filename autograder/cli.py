@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, Command] = {
         authors.sync, authors.release, authors.reference, authors.mutants, authors.new,
         authors.wheel, authors.publish,
         instructors.collect, instructors.grade, instructors.regrade, instructors.show,
-        instructors.report, instructors.export,
+        instructors.report, instructors.export, instructors.gradescope,
         instructors.doctor,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from statistics import mean, median
 
 import jinja2
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_task
 
 from autograder.grading.course import AssignmentFolders, CourseError
@@ -152,10 +153,13 @@ def _sums(of: Mapping[str, str], points: Mapping[str, float]) -> dict[str, float
 
 def verdicts(notebook: Path) -> dict[str, CheckResult]:
     """Read the verdicts in an autograded notebook, by check; none if there is no notebook."""
-    if not notebook.exists():
-        return {}
+    return verdicts_in(from_bytes(notebook.read_bytes())) if notebook.exists() else {}
+
+
+def verdicts_in(notebook: NotebookNode) -> dict[str, CheckResult]:
+    """Read the verdicts in a notebook that was judged, by check."""
     found = {}
-    for cell in from_bytes(notebook.read_bytes()).cells:
+    for cell in notebook.cells:
         if is_autograded(cell):
             for output in cell.outputs:
                 if verdict := output.get("data", {}).get(VERDICT_MIME):
