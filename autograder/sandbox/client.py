@@ -170,9 +170,7 @@ class WarmProcess:
             request = {"sandbox": self.order["sandbox"], "user": user, "limits": dict(limits)}
             if not self.order["sandbox"]:
                 folder = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
-                if user:
-                    os.chown(folder, user, -1)
-                request["folder"] = folder
+                request["folder"] = other_user.folder_in(folder, user) if user else folder
             fds = [speaks.fileno(), tar.fileno(), tells.fileno()]
             data, handles = b"", []
             with suppress(OSError):

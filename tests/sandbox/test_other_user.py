@@ -101,6 +101,15 @@ def test_it_has_no_network(behind, family):
     assert behind("import socket; print(len(socket.socketpair()))") == ["2"]
 
 
+def test_its_folder_cannot_be_swapped_for_a_link(behind):
+    swap = """
+import os
+here = os.getcwd()
+os.rename(here, here + "_moved")
+"""
+    assert behind(swap, "import os; os.symlink('/etc', '../link')") == ["PermissionError"] * 2
+
+
 def test_it_can_signal_nobody_else(behind):
     code = "import os, signal\nfor process in ({}, os.getppid(), 1): os.kill(process, 9)"
     assert behind(code.format(os.getpid())) == ["PermissionError"]
