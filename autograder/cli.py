@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, Command] = {
         authors.wheel, authors.publish,
         instructors.collect, instructors.grade, instructors.regrade, instructors.show,
         instructors.report, instructors.similar, instructors.export,
-        instructors.feedback_zip, instructors.doctor,
+        instructors.feedback_zip, instructors.gradescope, instructors.doctor,
     )
 }  # fmt: skip
 

@@ -70,7 +70,8 @@ def test_the_sandbox_shows_what_is_in_the_wheel_but_for_what_an_instructor_uses(
 def test_the_wheel_of_a_course_has_what_a_new_course_is_made_from_too(wheel, tmp_path):
     built, _ = build(ROOT / "source", tmp_path)
     project = {f"autograder/authoring/project/{name}" for name in
-               ("pyproject.toml", "README.md", "LICENSE", "nbgrader_config.py")}  # fmt: skip
+               ("pyproject.toml", "README.md", "LICENSE", "nbgrader_config.py",
+                "constraints.txt")}  # fmt: skip
     assert files_in(built) == files_in(wheel) | project
 
 

@@ -16,6 +16,7 @@ from autograder.sandbox import package
 BESIDE = ("pyproject.toml", "README.md", "LICENSE")  # what the build needs
 PROJECT = "autograder/authoring/project"  # where a wheel keeps them, and a course's configuration
 CONFIG = "nbgrader_config.py"
+CONSTRAINTS = "constraints.txt"
 VERSION = re.compile(r'(?m)^__version__ = ".*"$')
 INIT = "autograder/__init__.py"
 
@@ -63,7 +64,7 @@ def build(source: Path, target: Path) -> tuple[Path, Path]:
 def contents(source: Path) -> dict[str, bytes]:
     """Return what the wheel of a course holds, by name."""
     files = package.distributed(source)
-    files |= {f"{PROJECT}/{name}": of_project(name) for name in (*BESIDE, CONFIG)}
+    files |= {f"{PROJECT}/{name}": of_project(name) for name in (*BESIDE, CONFIG, CONSTRAINTS)}
     return {name: file.read_bytes() for name, file in sorted(files.items())}
 
 

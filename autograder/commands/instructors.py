@@ -170,6 +170,29 @@ def feedback_zip(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("--output", type=Path, metavar="ZIP", help="default: dist/ASSIGNMENT-gradescope.zip")
+def gradescope(options: argparse.Namespace) -> int:
+    """Write an assignment's autograder as a zip for Gradescope."""
+    from autograder.authoring import gradescope
+    from autograder.grading.rules import rules_of
+    from autograder.lms.gradescope import visibility, written_answers
+
+    course = the_course(options)
+    assignment = course.assignment(options.assignment)
+    answers, shown = written_answers(assignment), visibility(course.config)
+    print_out_of_date(assignment)
+    path = options.output or course.root / "dist" / f"{assignment.name}-gradescope.zip"
+    gradescope.write(assignment, path)
+    rules = rules_of(assignment.notebook(), course.config)
+    points = sum(rules.maximum(check) for check in rules.points)
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB; it holds the answers")
+    print(f"Autograder Points: {points:g}; students see their results: {shown}")
+    for name, worth in answers.items():
+        print(f"a question to mark by hand: {name}, {worth:g} points")
+    return 0
+
+
 @takes("student", metavar="STUDENT")
 @takes("assignment", metavar="ASSIGNMENT")
 @takes("check", metavar="CHECK")

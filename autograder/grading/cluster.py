@@ -52,7 +52,8 @@ def connect(
         return
     if config is not None and execute.warm:
         kernels.begin(execute.settings)
-    count = workers or os.cpu_count() or 1
+    alone = execute.user and not execute.sandbox  # kernels of one user could reach each other
+    count = 1 if alone else workers or os.cpu_count() or 1
     executor = ThreadPoolExecutor(count, "submission")
     try:
         yield Workers(executor, count)

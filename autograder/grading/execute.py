@@ -142,6 +142,10 @@ class Execute(LoggingConfigurable):
     sandbox = Bool(True, help="run kernels in a sandbox; without it, they have your rights").tag(
         config=True
     )
+    user = Integer(
+        0, min=0, help="without a sandbox, the number of the Unix user that kernels run as, one at "
+        "a time, if root grades; 0: whoever grades",
+    ).tag(config=True)  # fmt: skip
     warm = Bool(client.CAN_FORK, help="fork kernels from a warm process, if the system can").tag(
         config=True
     )
@@ -163,7 +167,8 @@ class Execute(LoggingConfigurable):
         """What kernels are started with."""
         return client.settings(
             Path(self.source), self.assignments,
-            sandbox=self.sandbox, fork=self.warm, modules=self.preload, hidden=self.hidden,
+            sandbox=self.sandbox, user=self.user, fork=self.warm, modules=self.preload,
+            hidden=self.hidden,
         )  # fmt: skip
 
     def __call__(

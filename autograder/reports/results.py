@@ -12,6 +12,7 @@ from statistics import mean, median
 
 import nbformat
 import orjson
+from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_task
 
 from autograder.grading.course import AssignmentFolders, CourseError
@@ -189,13 +190,18 @@ def verdicts(notebook: Path) -> dict[str, CheckResult]:
     """Read the verdicts in an autograded notebook, by check; none if there is no notebook."""
     if not notebook.exists():
         return {}
+    cells = orjson.loads(notebook.read_bytes())["cells"]
+    return verdicts_in(node(cell) for cell in cells if "nbgrader" in cell["metadata"])
+
+
+def verdicts_in(cells: Iterable[NotebookNode]) -> dict[str, CheckResult]:
+    """Read the verdicts in cells that were judged, by check."""
     found = {}
-    for cell in orjson.loads(notebook.read_bytes())["cells"]:
-        if "nbgrader" in cell["metadata"] and is_autograded(cell := node(cell)):
-            for output in cell.outputs:
-                if verdict := output.get("data", {}).get(VERDICT_MIME):
-                    fields = ("points", "maximum", "reason", "mistake", "hint")
-                    found[grade_id(cell)] = CheckResult(
-                        *(verdict[field] for field in fields), verdict.get("certain", True)
-                    )
+    for cell in filter(is_autograded, cells):
+        for output in cell.outputs:
+            if verdict := output.get("data", {}).get(VERDICT_MIME):
+                fields = ("points", "maximum", "reason", "mistake", "hint")
+                found[grade_id(cell)] = CheckResult(
+                    *(verdict[field] for field in fields), verdict.get("certain", True)
+                )
     return found

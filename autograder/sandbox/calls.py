@@ -82,6 +82,7 @@ CALLS = {
 # To these the answer is that it may not, not that there is no such call: shutil.copy2 goes on then.
 FORGIVEN = {"setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7)}
 FAMILIES = 1, 2, 10, 16  # of sockets: local, IPv4, IPv6 and netlink; others lead out of a sandbox
+LOCAL = 1, 16  # of those, the ones that lead nowhere even where the network is the machine's
 SHARED_WITHOUT_FILE = 0x21  # MAP_SHARED and MAP_ANONYMOUS: memory that no process is charged for
 
 # <linux/audit.h>, <linux/filter.h>, <linux/seccomp.h>
@@ -95,9 +96,9 @@ PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 Instruction = tuple[int, int, int, int]  # what to do; how many to skip if so, and if not; a number
 
 
-def allow_only_these() -> None:
+def allow_only_these(families: tuple[int, ...] = FAMILIES) -> None:
     """Let this process, and all that come from it, make no other calls. Raises OSError."""
-    program = filter_for(platform.machine())
+    program = filter_for(platform.machine(), families)
     text = ctypes.create_string_buffer(program)
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text))
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -113,15 +114,15 @@ def allowed(machine: str) -> dict[str, int]:
 
 
 @cache
-def filter_for(machine: str) -> bytes:
+def filter_for(machine: str, families: tuple[int, ...] = FAMILIES) -> bytes:
     """Return the filter for a machine: instructions of the classic BPF."""
     numbers = allowed(machine)
-    known = len(FAMILIES)
+    known = len(families)
     instructions: list[Instruction] = [
         (LOAD, 0, 0, ARCH), (IF_EQUAL, 1, 0, AUDIT_ARCH[machine]), (RETURN, 0, 0, UNKNOWN),
         (LOAD, 0, 0, NUMBER),
         (IF_EQUAL, 0, known + 3, numbers["socket"]), (LOAD, 0, 0, FIRST_ARGUMENT),
-        *[(IF_EQUAL, known - place, 0, family) for place, family in enumerate(FAMILIES)],
+        *[(IF_EQUAL, known - place, 0, family) for place, family in enumerate(families)],
         (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW),
         (IF_EQUAL, 0, 5, numbers["mmap"]),
         (LOAD, 0, 0, FOURTH_ARGUMENT), (AND, 0, 0, SHARED_WITHOUT_FILE),

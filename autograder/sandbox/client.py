@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import SandboxError
-from autograder.sandbox import package
+from autograder.sandbox import other_user, package
 
 PATIENCE = 5  # seconds for a kernel to end by itself
 CAN_FORK = sys.platform == "linux"
@@ -74,6 +74,7 @@ class Settings:
     fork: bool  # from a warm process, or each in a process of its own
     preload: tuple[str, ...]  # import statements
     source: Path  # the folder of the course's assignments
+    user: int = 0  # without a sandbox, the Unix user that kernels run as; 0: this one
     # what of the course no submission may read: it only says which settings are refused
     hidden: tuple[str, ...] = field(default=(), compare=False)
 
@@ -129,7 +130,11 @@ class WarmProcess:
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         """Start it; it is warm seconds later."""
-        self.order = order
+        self._own = ExitStack()
+        if order.get("user"):
+            course = self._own.enter_context(other_user.readable(order["package"]))
+            order = {**order, "course": course}
+        self.order: Mapping[str, Any] = order
         self.process, self.control = _started_on(order, "/")
         self._warm, self._turn = False, threading.Lock()
         atexit.register(self.close)
@@ -161,9 +166,11 @@ class WarmProcess:
                 given.enter_context(theirs)
             for ours in (line, told):
                 own.enter_context(ours)
-            request = {"sandbox": self.order["sandbox"], "limits": dict(limits)}
+            user = self.order.get("user", 0)
+            request = {"sandbox": self.order["sandbox"], "user": user, "limits": dict(limits)}
             if not self.order["sandbox"]:
-                request["folder"] = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
+                folder = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
+                request["folder"] = other_user.folder_in(folder, user) if user else folder
             fds = [speaks.fileno(), tar.fileno(), tells.fileno()]
             data, handles = b"", []
             with suppress(OSError):
@@ -194,6 +201,7 @@ class WarmProcess:
         self.control.close()
         self.process.kill()
         self.process.wait()
+        self._own.close()
 
 
 def settings(
@@ -201,6 +209,7 @@ def settings(
     assignments: Iterable[str] = (),
     *,
     sandbox: bool = True,
+    user: int = 0,
     fork: bool = CAN_FORK,
     modules: Iterable[str] = (),
     hidden: Iterable[str] = (),
@@ -208,7 +217,8 @@ def settings(
     """Return the settings for notebooks of some assignments, or of all in a course's folder."""
     notebooks = package.imports(source, tuple(assignments))
     also = (f"import {module}" for module in modules)
-    return Settings(sandbox, fork, (*IMPORTS, *notebooks, *also), source, tuple(hidden))
+    imports, user = (*IMPORTS, *notebooks, *also), 0 if sandbox else user
+    return Settings(sandbox, fork, imports, source, user, tuple(hidden))
 
 
 def start(settings: Settings, files: bytes, limits: Mapping[str, int]) -> Kernel:
@@ -228,6 +238,8 @@ def begin(settings: Settings) -> WarmProcess:
     clone = [str(package.CLONE)] if package.is_clone() else []  # else Python's folder of packages
     hidden = *clone, str(settings.source), *settings.hidden
     paths = readable_paths(hidden) if settings.sandbox else ()
+    if settings.user:
+        other_user.require(settings.user, hidden)
     with _turn:
         for others, process in list(_started.items()):  # nobody can ask for them any more
             if others != settings or not process.alive:
@@ -254,7 +266,7 @@ _turn = threading.RLock()
 
 
 def _start_fresh(settings: Settings, files: bytes) -> Kernel:
-    if settings.sandbox:
+    if settings.sandbox or settings.user:
         raise _no_sandbox("it needs Linux")
     with ExitStack() as own:
         folder = own.enter_context(tempfile.TemporaryDirectory("-kernel"))
@@ -330,6 +342,7 @@ def _order(settings: Settings, paths: Sequence[str]) -> dict[str, Any]:
         environment = environment | dict.fromkeys(("HOME", "MPLCONFIGDIR", "TMPDIR"), SCRATCH)
     return {
         "sandbox": settings.sandbox,
+        "user": settings.user,
         "fork": settings.fork,
         "paths": paths,
         "package": {name: str(file) for name, file in files.items()},

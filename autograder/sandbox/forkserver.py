@@ -20,7 +20,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.sandbox import calls, kernel, namespaces
+from autograder.sandbox import calls, kernel, namespaces, other_user
 
 NO_REQUEST = ValueError, KeyError, TypeError, RecursionError
 INTERVAL = 0.1  # seconds between two looks at the memory of a kernel
@@ -35,6 +35,7 @@ class Kernel:
     line: socket.socket
     before: int  # bytes it shares with the process it was forked from
     most: int  # bytes it may use
+    user: int = 0  # whose it is, if another user is its wall
     peak: int = 0
     reason: str = ""  # why it was killed, if it was
 
@@ -46,6 +47,8 @@ class Kernel:
     def bury(self) -> None:
         """Tell how it ended."""
         status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        if self.user:
+            other_user.end_all(self.user)
         ended = {"status": status, "reason": self.reason, "peak_memory": self.peak}
         with suppress(OSError):  # nobody listens any more
             self.line.sendall(json.dumps(ended).encode() + b"\n")
@@ -108,6 +111,7 @@ def fork(message: bytes, fds: list[int]) -> Kernel:
             given.callback(os.close, fd)
         request, (speaks, folder, line) = json.loads(message), fds
         most, sandbox = request["limits"]["memory"] + 0, request["sandbox"]
+        user = request.get("user", 0) + 0
         process = _fork(sandbox)
         if process == 0:
             become_kernel(request, speaks, folder)
@@ -118,7 +122,7 @@ def fork(message: bytes, fds: list[int]) -> Kernel:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
             raise
-    return Kernel(process, handle, own, _anonymous("self"), most)
+    return Kernel(process, handle, own, _anonymous("self"), most, user)
 
 
 def _fork(sandbox: bool) -> int:
@@ -148,11 +152,13 @@ def become_kernel(request: Mapping, speaks: int, folder: int) -> None:
         if request["sandbox"]:
             namespaces.enter_kernel(request["limits"])
             calls.allow_only_these()
+        elif request.get("user"):
+            other_user.enter(request["user"])
         with open(folder, "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             os.makedirs(start, exist_ok=True)
             tar.extractall(start, filter="data")
         os.chdir(start)
-        if request["sandbox"]:
+        if request["sandbox"] or request.get("user"):
             namespaces.limit(request["limits"])
         kernel.run(socket.socket(fileno=speaks))
         os._exit(0)
@@ -165,7 +171,8 @@ def watch(running: Kernel) -> int:
     family = list(descendants(running.process))
     used = sum(_anonymous(process) - running.before for process in family)
     if used > running.peak and len(family) > 1:  # what they share was counted more than once
-        used = sum(map(_proportional, family)) - running.before // 2
+        shared = sum(map(_proportional, family))  # 0 where a container forbids to look
+        used = shared - running.before // 2 if shared else used
     running.peak = max(running.peak, used)
     return used
 

@@ -274,7 +274,7 @@ def warm_up(order: Mapping[str, Any]) -> str:
     """Import what an order names, and make the shell. Returns what went wrong, or nothing."""
     gc.disable()  # what is imported stays: to look for garbage in it takes a tenth of the time
     os.environ.update(order["environment"])
-    if not order["sandbox"]:  # inside, they are a part of the package
+    if not (order["sandbox"] or order.get("user")):  # behind a wall, they are a part of the package
         assignments.use(Path(order["source"]))
     if error := preload(order["preload"]):
         return error

@@ -59,7 +59,7 @@ def test_it_has_the_files_of_the_package_byte_for_byte_but_for_the_version(built
     root, path, _ = built
     found = files_in(path)
     expected = {n: p.read_bytes() for n, p in package.distributed(root / "source").items()}
-    names = "pyproject.toml", "README.md", "LICENSE", "nbgrader_config.py"
+    names = "pyproject.toml", "README.md", "LICENSE", "nbgrader_config.py", "constraints.txt"
     project = {f"{wheel.PROJECT}/{name}": (package.CLONE / name).read_bytes() for name in names}
     assert set(found) == {*expected, *project}
     init = "autograder/__init__.py"

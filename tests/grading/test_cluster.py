@@ -254,3 +254,10 @@ def test_if_a_run_is_cut_off_its_kernels_end_and_nothing_new_begins(error, monke
         waits = found.executor.submit(ran.append, "next")
         raise error
     assert waits.cancelled() and ran == [True]
+
+
+@pytest.mark.parametrize("sandbox, count", [(False, 1), (True, 3)])
+def test_kernels_that_share_a_user_run_one_at_a_time(sandbox, count):
+    execute = {"user": 61009, "sandbox": sandbox, "warm": False}
+    with cluster.connect(None, 3, Config({"Execute": execute})) as found:
+        assert found.count == found.executor._max_workers == count

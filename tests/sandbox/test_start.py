@@ -17,7 +17,7 @@ ORDER = {
 }  # fmt: skip
 
 
-def started(order) -> tuple[str, int, str]:
+def started(order, waits=True) -> tuple[str, int, str]:
     """Start the process as `client` does, and end it: its first line, status and complaints."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -27,8 +27,10 @@ def started(order) -> tuple[str, int, str]:
         )
         theirs.close()
         ours.sendall(json.dumps(order).encode() + b"\n")
+        line = ""
         with ours.makefile() as answers:
-            line = answers.readline()
+            if waits:
+                line = answers.readline()
     _, complaints = process.communicate(timeout=30)
     return line, process.returncode, complaints
 
@@ -36,6 +38,10 @@ def started(order) -> tuple[str, int, str]:
 @pytest.mark.parametrize(("sandbox", "fork"), [(True, True), (False, True), (False, False)])
 def test_it_says_that_it_is_ready_and_ends_when_nobody_listens(sandbox, fork):
     assert started(ORDER | {"sandbox": sandbox, "fork": fork}) == ('{"error": ""}\n', 0, "")
+
+
+def test_it_ends_without_a_word_if_nobody_waited_until_it_was_ready():
+    assert started(ORDER, waits=False) == ("", 0, "")
 
 
 def test_what_it_imports_of_the_course_is_the_student_s_package_alone():
