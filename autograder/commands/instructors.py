@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from autograder.commands.shared import (
     chosen,
     positive,
+    print_notices,
     print_out_of_date,
     runs_notebooks,
     takes,
@@ -86,6 +87,7 @@ def grade(options: argparse.Namespace) -> int:
             _print_class(assignment, options.student or (), options.table)
             if not options.student and (left_out := assignment.left_out()):
                 print(left_out, file=sys.stderr)
+    print_notices(assignments)
     return 1 if failed else 0
 
 

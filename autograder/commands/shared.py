@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,3 +71,13 @@ def print_out_of_date(assignment: "AssignmentFolders") -> None:
     with suppress(UserError):  # whoever needs what is missing says so
         if said := out_of_date(assignment):
             print(said, file=sys.stderr)
+
+
+def print_notices(assignments: "Sequence[AssignmentFolders]") -> None:
+    """Say on standard error what else may be wrong with what was graded."""
+    from autograder.grading import notices
+
+    with suppress(UserError):
+        for said in (*map(notices.of_release, assignments), notices.of_cases(assignments)):
+            if said:
+                print(said, file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from autograder.errors import UserError
-from autograder.grading import kept
+from autograder.grading import kept, notices
 from autograder.grading.course import AssignmentFolders, Course
 from autograder.grading.late import utc
 from autograder.grading.recorded import out_of_date
@@ -87,41 +86,18 @@ def _assignment(folders: AssignmentFolders, released: bool) -> Iterator[Finding]
         why = f"it is not released; run `autograder release {name}`"
         yield Finding(name, wrong=why, matters=False)
         return
-    if notebook.stat().st_mtime > release.stat().st_mtime + 1:
-        yield Finding(
-            name, wrong=f"its notebook is newer than the student version; run `autograder release "
-            f"{name}`", matters=False,
-        )  # fmt: skip
     try:
         rules_of(notebook, folders.course.config)
         cases.load_references(folders.source)
-        old = out_of_date(folders)
+        old, stale = out_of_date(folders), notices.of_release(folders)
         yield Finding(name, "released, with references", old)
     except UserError as error:
         yield Finding(name, wrong=error.sentences[0])
         return
-    if _as_published(folders.source / cases.REFERENCES):
-        yield Finding(
-            name,
-            wrong="its hidden cases are those of the repository, which everybody can read; if the "
-            f"class counts, `autograder reference {name} --seed` with a number of your own",
-            matters=False,
-        )
+    for said in filter(None, (stale, notices.of_cases([folders]))):
+        yield Finding(name, wrong=said.removeprefix(f"{name}: "), matters=False)
     if said := folders.course.config.Late.get("due", {}).get(name):
         yield Finding(name, f"due {utc(said):%Y-%m-%d %H:%M} UTC")
     evidence = folders.course.root / kept.FOLDER
     if evidence.is_dir():
         yield Finding(name, f"evidence of {len([*evidence.glob(f'*/{name}')])} submissions")
-
-
-def _as_published(references: Path) -> bool:
-    """Say whether a file is in a git repository, just as it is here."""
-    git = ["git", "-C", str(references.parent)]
-    try:
-        known = subprocess.run([*git, "ls-files", "--error-unmatch", references.name],
-                               capture_output=True).returncode == 0  # fmt: skip
-        same = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", references.name],
-                              capture_output=True).returncode == 0  # fmt: skip
-    except OSError:  # there is no git
-        return False
-    return known and same

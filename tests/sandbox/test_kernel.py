@@ -129,6 +129,7 @@ def test_a_thread_that_goes_on_prints_in_the_next_cell(speaker):
                "import asyncio; await asyncio.sleep(60)", "while True: display(1)"],
 )  # fmt: skip
 def test_an_interrupt_ends_a_cell_between_two_records(speaker, source):
+    speaker.run("import asyncio, time")  # an interrupt in the middle of an import breaks it
     for _ in range(3):
         speaker.begin(source)
         time.sleep(0.1)
