@@ -50,6 +50,7 @@ def test_it_holds_one_assignment_and_the_scripts_at_the_top(zipped):
     assert stat.S_IMODE(zipped.stat().st_mode) == 0o600  # it holds the answers
 
 
+@pytest.mark.slow
 def test_no_student_is_in_it(example, tmp_path):
     with quiet(), example.course.gradebook() as gradebook:
         gradebook.add_student("anna")
@@ -109,17 +110,20 @@ def test_a_student_version_that_differs_is_said_and_nothing_is_written(example, 
     assert not list(tmp_path.glob("*.zip*")) and not list(tmp_path.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_said(example, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CourseError, match=r"file/a\.zip: .*; name another file with --output"):
         gradescope.write(example, tmp_path / "file" / "a.zip")
 
 
+@pytest.mark.slow
 def test_without_a_release_there_is_no_zip(linked_course, said):
     assert said("gradescope", A1).startswith(f"autograder: {A1}: the gradebook does not know this")
     assert said("gradescope", "a1_two_layer").endswith(f"did you mean {A1}?\n")
 
 
+@pytest.mark.slow
 def test_the_command_says_what_to_type_into_gradescope(example, capsys, monkeypatch):
     monkeypatch.chdir(example.course.root)
     assert main(["gradescope", NAME]) == 0

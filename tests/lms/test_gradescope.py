@@ -128,6 +128,7 @@ def test_what_cannot_be_graded_has_no_points_and_a_sentence(hand_in, files, said
         assert test["status"] == "failed" and said.rstrip(".") in test["output"]
 
 
+@pytest.mark.slow
 def test_the_notebook_of_another_assignment_is_called_that(hand_in):
     other = nbformat.writes(submissions.released_notebook("a2_cifar10_debugging"))
     results = gradescope.grade(hand_in({"net.ipynb": other}), 0)
@@ -148,6 +149,7 @@ def test_a_notebook_of_another_assignment_beside_the_right_one_is_not_mentioned(
     assert gradescope.of_another(tmp_path, A1) == ""
 
 
+@pytest.mark.slow
 def test_the_zip_of_hand_in_is_unpacked_and_so_is_what_gradescope_unpacked(hand_in, solved_text):
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
@@ -158,11 +160,13 @@ def test_the_zip_of_hand_in_is_unpacked_and_so_is_what_gradescope_unpacked(hand_
     assert f"What was handed in was unpacked from {A1}.zip." in results["output"]
 
 
+@pytest.mark.slow
 def test_what_gradescope_unpacked_into_a_folder_is_found(hand_in, solved_text):
     root = hand_in({f"hand in/{NAME}": solved_text, f"hand in/{ABOUT}": "{}"})
     assert points(gradescope.grade(root, 0)) == AUTOMATIC
 
 
+@pytest.mark.slow
 def test_settings_of_the_course_hold_and_its_due_dates_do_not(hand_in, solved_text):
     root = hand_in({NAME: solved_text, "timestamp.txt": "2026-12-24 12:00 UTC"})
     config = root / gradescope.COURSE / "nbgrader_config.py"

@@ -164,6 +164,7 @@ def test_who_shares_with_only_one_of_two_is_not_in_their_group():
     assert [students for _, students in compare.groups(found.pairs, 10)] == [["a", "b"], ["a", "c"]]
 
 
+@pytest.mark.slow
 def test_another_process_says_the_same():
     code = (
         "from tests.reports.test_similar import *\n"
