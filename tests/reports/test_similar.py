@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import nbformat
+import pytest
 from copydetect.utils import hashed_kgrams
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
