@@ -50,7 +50,7 @@ def server(folder: Path) -> Iterator[str]:
             path.write_text(settings)
         environment = os.environ | {"JUPYTER_CONFIG_DIR": home, "JUPYTERLAB_SETTINGS_DIR": home}
         with open(Path(home) / "log", "w") as log:
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(address)
