@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASSIGNMENTS := $(notdir $(patsubst %/,%,$(sort $(wildcard source/*/))))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-all bench check-links lab notebooks lint wheel clean
+.PHONY: demo test test-all bench check-links lab notebooks docs lint wheel clean
 
 demo: .venv/ready
 	$(BIN)/python -m autograder.authoring.sample_class demo
@@ -19,7 +19,7 @@ test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 	    -m "not slow"
 
-test-all: lint
+test-all: lint .venv/docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # the figures of docs/results.md, in about 20 minutes; leave the machine alone meanwhile
@@ -39,6 +39,10 @@ notebooks: .venv/ready
 	$(BIN)/autograder release
 	$(BIN)/python -m pytest tests/test_notebooks.py -k "same_notebook or student_version"
 
+# the documentation as a site, to be read with or without a server: site/index.html
+docs: .venv/docs
+	$(BIN)/python -m website
+
 # style, types, and that data flows one way
 lint: .venv/ready
 	$(BIN)/ruff check --quiet .
@@ -51,7 +55,7 @@ wheel: .venv/ready
 	$(BIN)/autograder wheel
 
 clean:
-	rm -rf .venv demo dist build
+	rm -rf .venv demo dist build site
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,4 +65,9 @@ clean:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt --editable '.[instructor,dev]'
+	touch $@
+
+.venv/docs: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt --editable '.[docs]'
 	touch $@

@@ -125,11 +125,12 @@ def test_the_student_s_package_works_alone(wheel, tmp_path):
     assert done.returncode == 1
 
 
-def requirements() -> dict[str, str]:
-    """Return the lower bounds of pyproject.toml by name, but for what is only wanted by choice."""
+def requirements(*by_choice: str) -> dict[str, str]:
+    """Return the bounds of pyproject.toml by name, without extras that one adds by choice."""
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    every = chain(project["dependencies"], extras["instructor"], extras["dev"])
+    chosen = (extras[name] for name in ("instructor", "dev", *by_choice))
+    every = chain(project["dependencies"], *chosen)
     return dict(re.fullmatch(r"([\w-]+)>=([\w.,<]+)", line).groups() for line in every)
 
 
@@ -148,7 +149,7 @@ def test_constraints_pin_every_requirement_within_its_range():
     def number(version):
         return tuple(int(part) for part in re.findall(r"\d+", version))
 
-    for name, range_ in requirements().items():
+    for name, range_ in requirements("docs", "timm").items():
         lowest, _, beyond = range_.partition(",<")
         assert number(pins[name]) >= number(lowest), name
         assert not beyond or number(pins[name]) < number(beyond), name
