@@ -254,7 +254,7 @@ def test_a_mark_is_taken_back_and_what_was_typed_is_forgotten(desk, address):
 @with_browser
 def test_of_two_pages_the_later_is_told_and_replaces_only_if_asked_again(desk, address):
     with lab.page_at(question(address)) as page:
-        other = page.context.new_page()
+        other = page.context.browser.new_page()
         other.goto(question(address))
         for key in ("1", "Enter"):
             page.keyboard.press(key)
