@@ -21,8 +21,8 @@ COMMANDS: Mapping[str, Command] = {
         *FOR_STUDENTS,
         authors.sync, authors.release, authors.reference, authors.mutants, authors.new,
         authors.wheel, authors.publish,
-        instructors.collect, instructors.grade, instructors.regrade, instructors.show,
-        instructors.report, instructors.similar, instructors.export,
+        instructors.collect, instructors.grade, instructors.regrade, instructors.mark,
+        instructors.show, instructors.report, instructors.similar, instructors.export,
         instructors.feedback_zip, instructors.gradescope, instructors.doctor,
     )
 }  # fmt: skip

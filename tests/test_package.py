@@ -46,6 +46,7 @@ def test_the_package_is_folders_and_nothing_else(wheel):
         "autograder/commands",
         "autograder/grading",
         "autograder/lms",
+        "autograder/marking",
         "autograder/reports",
         "data_scripts",
     )
@@ -64,7 +65,7 @@ def test_the_sandbox_shows_what_is_in_the_wheel_but_for_what_an_instructor_uses(
     held, shown = files_in(wheel), set(package.contents())
     assert set(package.distributed()) == held and shown < held
     rooms = {name.split("/")[1] for name in held - shown}
-    assert rooms == {"grading", "authoring", "commands", "lms", "reports"}
+    assert rooms == {"grading", "authoring", "commands", "lms", "marking", "reports"}
 
 
 def test_the_wheel_of_a_course_has_what_a_new_course_is_made_from_too(wheel, tmp_path):

@@ -195,6 +195,33 @@ def gradescope(options: argparse.Namespace) -> int:
     return 0
 
 
+@takes("assignment", metavar="ASSIGNMENT")
+@takes("--port", type=int, default=0, help="where the page is (default: any free port)")
+@takes("--no-browser", action="store_true", help="only print the page's address")
+@takes("--seed", type=int, default=0, metavar="N", help="another random order of the answers")
+@takes("--marker", default="", metavar="NAME", help="an order of your own, if several mark at once")
+def mark(options: argparse.Namespace) -> int:
+    """Mark written answers on a page of this machine: question by question, without names."""
+    import asyncio
+    import webbrowser
+
+    from autograder.marking.desk import Desk
+    from autograder.marking.server import serve
+
+    assignment = the_course(options).assignment(options.assignment)
+    desk = Desk(assignment, options.seed, options.marker)
+
+    def ready(address: str) -> None:
+        print(f"marking {assignment.name}: {address}\nCtrl-C ends it.", flush=True)
+        if not options.no_browser:
+            webbrowser.open(address)
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(desk, options.port, ready))
+    print("\nended; every mark is in the gradebook.")
+    return 0
+
+
 @takes("student", metavar="STUDENT")
 @takes("assignment", metavar="ASSIGNMENT")
 @takes("check", metavar="CHECK")

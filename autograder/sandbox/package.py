@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 CLONE = Path(__file__).parents[2]  # or, if the engine was installed, the folder of packages
 FOLDERS = "autograder/notebook", "autograder/sandbox", "data_scripts"
-ROOMS = "grading", "authoring", "commands", "lms", "reports"
+ROOMS = "grading", "authoring", "commands", "lms", "marking", "reports"
 ENGINE = tuple(f"autograder/{room}" for room in ROOMS)
 LESSONS, PUBLIC = "lesson", "public.safetensors"  # of an assignment's folder
 ADAPTERS = f"{LESSONS}/adapters.py"  # which checks import

@@ -1,10 +1,13 @@
 """What an instructor types."""
 
+import webbrowser
+
 import pytest
 
 from autograder.cli import main
 from autograder.grading import cluster
 from autograder.grading import pipeline as grading
+from autograder.marking import server
 from tests import submissions
 from tests.fixtures import A1
 
@@ -44,3 +47,25 @@ def test_several_assignments_share_their_workers(linked_course, capsys, monkeypa
     assert capsys.readouterr().out.count("1 graded in ") == 2
     assert main(["report", A1, other]) == 0
     assert {path.stem for path in (linked_course / "report").glob("*.html")} == {A1, other}
+
+
+@pytest.mark.parametrize("ends", [[], ["--no-browser"]])
+def test_marking_shows_its_address_until_ctrl_c(linked_course, capsys, monkeypatch, ends):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+
+    async def serve(desk, port, ready):
+        assert (desk.seed, desk.marker, port) == (3, "ann", 0) and len(desk.questions) == 3
+        ready("http://127.0.0.1:1/?token=t")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server, "serve", serve)
+    assert main(["mark", A1, "--seed", "3", "--marker", "ann", *ends]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"marking {A1}: http://127.0.0.1:1/?token=t\nCtrl-C ends it.\n")
+    assert out.endswith("ended; every mark is in the gradebook.\n")
+    assert opened == ([] if ends else ["http://127.0.0.1:1/?token=t"])
+
+
+def test_marking_an_assignment_that_is_not_there_is_said(linked_course, said):
+    assert "did you mean" in said("mark", "a1_two_layer_nets", "--no-browser")

@@ -1,0 +1,1 @@
+"""Marking written answers: a page on this machine, question by question."""
