@@ -8,11 +8,11 @@ import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from socket import SO_REUSEADDR, SOL_SOCKET
 from socket import socket as Socket
 from typing import Any, TypeVar
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from autograder.errors import UserError
@@ -167,7 +167,13 @@ async def serve(
 def _listen(port: int) -> Socket:
     if not 0 <= port <= LAST_PORT:
         raise PortTaken(f"port {port}: ports are 0 to {LAST_PORT}; name another one with --port.")
+    found = Socket()
     try:
-        return bind_sockets(port, HOST)[0]
+        found.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        found.bind((HOST, port))
+        found.listen()
     except OSError as error:
+        found.close()  # tornado's own `bind_sockets` leaves it open
         raise PortTaken(f"port {port}: {error.strerror}; name another one with --port.") from None
+    found.setblocking(False)
+    return found
