@@ -182,3 +182,16 @@ def drawn(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: figures.append(plt.gcf()))
     yield figures
     plt.close("all")
+
+
+@pytest.fixture
+def git(example):
+    """Return a function that runs git in the folder of the worked example, a repository now."""
+
+    def run(*command):
+        who = "-c", "user.name=a", "-c", "user.email=a@b"
+        subprocess.run(["git", "-C", example.course.root, *who, *command], check=True,
+                       capture_output=True)  # fmt: skip
+
+    run("init")
+    return run

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from autograder.reports.page import templates
 
 LINES = 12  # of an output that are shown
 WIDTH = 200  # characters of a line
+REMEMBERED = 1024  # texts: those of the course are the same in every notebook of a class
 PICTURE = re.compile(
     r"!\[([^\]]*)\]\((?:attachment:|data:)[^)]*\)|<img\b[^>]*?src=[\"'](?:attachment|data):[^>]*>"
 )
@@ -194,15 +196,14 @@ def _verdict(cell: NotebookNode) -> Mapping[str, Any]:
 
 def _cells(nb: NotebookNode, marks: Marks) -> Iterator[dict[str, Any]]:
     """Yield what the page shows of each cell."""
-    highlight = Highlight2HTML(pygments_lexer="ipython3")
     for cell in nb.cells:
         name = grade_id(cell)
         shown: dict[str, Any] = {
             "name": name, "grade": marks.grades.get(name), "kind": cell.cell_type,
-            "comment": Markup(to_html(marks.comments.get(name) or "", drawn=True)),
+            "comment": _rendered(marks.comments.get(name) or ""),
         }  # fmt: skip
         if cell.cell_type == "markdown":
-            shown["text"] = Markup(to_html(_without_pictures(cell.source), drawn=True))
+            shown["text"] = _rendered(cell.source)
             shown["is_answer"] = is_grade(cell) or is_task(cell)
         elif is_autograded(cell):
             shown["kind"] = "check"
@@ -210,7 +211,7 @@ def _cells(nb: NotebookNode, marks: Marks) -> Iterator[dict[str, Any]]:
             texts = (one["text/html"] for one in data if VERDICT_MIME in one)
             shown["verdict"] = Markup(next(texts, "This check left nothing."))
         elif cell.cell_type == "code":
-            shown["code"] = Markup(highlight(cell.source))
+            shown["code"] = _highlighted(cell.source)
             shown["lines"] = cell.source.count("\n") + 1
             shown["is_answer"] = is_solution(cell)
             shown["skipped"] = not runs_when_graded(cell)
@@ -218,6 +219,16 @@ def _cells(nb: NotebookNode, marks: Marks) -> Iterator[dict[str, Any]]:
         else:
             shown["code"] = cell.source
         yield shown
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _rendered(source: str) -> Markup:
+    return Markup(to_html(_without_pictures(source), drawn=True))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _highlighted(source: str) -> Markup:
+    return Markup(Highlight2HTML(pygments_lexer="ipython3")(source))
 
 
 def _without_pictures(source: str) -> str:

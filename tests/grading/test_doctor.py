@@ -1,7 +1,6 @@
 """What is wrong with a machine or a course is said before a class depends on it."""
 
 import os
-import subprocess
 from types import SimpleNamespace
 
 import psutil
@@ -85,13 +84,7 @@ def test_references_that_are_missing_or_out_of_date_are_said(example):
     assert "no such file; record it" in dict(wrong(of_course(example)))[NAME]
 
 
-def test_hidden_cases_that_everybody_can_read_are_said(example):
-    def git(*command):
-        who = "-c", "user.name=a", "-c", "user.email=a@b"
-        subprocess.run(["git", "-C", example.course.root, *who, *command], check=True,
-                       capture_output=True)  # fmt: skip
-
-    git("init")
+def test_hidden_cases_that_everybody_can_read_are_said(example, git):
     assert not wrong(of_course(example))
     git("add", "source")
     git("commit", "-m", "published")

@@ -1,7 +1,5 @@
 """An instructor hears of a wrong student version, and of hidden cases that everybody can read."""
 
-import subprocess
-
 import nbformat
 import pytest
 
@@ -10,19 +8,6 @@ from autograder.grading.notebooks import grade_id
 from autograder.grading.notices import of_cases, of_release
 from autograder.notebook import cases
 from tests.worked_example import CHECK, NAME
-
-
-@pytest.fixture
-def git(example):
-    """A repository around the course."""
-
-    def run(*command):
-        who = "-c", "user.name=a", "-c", "user.email=a@b"
-        subprocess.run(["git", "-C", example.course.root, *who, *command], check=True,
-                       capture_output=True)  # fmt: skip
-
-    run("init")
-    return run
 
 
 def changed(path, change):
