@@ -135,35 +135,57 @@ def collect(assignment: AssignmentFolders) -> ClassReport:
     if QUESTIONS in maxima:  # they stand all over the notebook; in a table they come last
         maxima[QUESTIONS] = maxima.pop(QUESTIONS)
     questions = {name: points[name] for name in exercise_of if name not in checks}
-    late, students = patiently(lambda: penalties(assignment)), []
-    for student, grades in sorted(graded_cells(assignment).items()):
-        scores = {name: score for name, (score, _) in grades.items()}
-        by_exercise = _sums(exercise_of, scores)
-        penalty = late.get(student, 0.0)
-        waiting = tuple(name for name, (_, unmarked) in grades.items() if unmarked)
-        students.append(
-            StudentResult(
-                student=student,
-                checks=verdicts(assignment.autograded(student) / f"{assignment.name}.ipynb"),
-                exercises={exercise: by_exercise[exercise] for exercise in maxima},
-                total=max(0.0, sum(scores.values()) - penalty),
-                unmarked=len(waiting),
-                sections=_sums(section_of, scores),
-                penalty=penalty,
-                waiting=waiting,
-                answers={n: scores[n] for n in questions if n in scores and n not in waiting},
-            )
+    late = patiently(lambda: penalties(assignment))
+    students = tuple(
+        _student(
+            assignment,
+            name,
+            grades,
+            late.get(name, 0.0),
+            exercise_of,
+            section_of,
+            maxima,
+            questions,
         )
+        for name, grades in sorted(graded_cells(assignment).items())
+    )
     if not students:
         raise CourseError(
             f"{assignment.name}: nothing is graded yet; "
             f"run `autograder grade {assignment.name}` first."
         )
     return ClassReport(
-        assignment.name, maxima, checks, tuple(students), sum(points.values()),
+        assignment.name, maxima, checks, students, sum(points.values()),
         _sums(section_of, points), questions, section_of, exercise_of,
         patiently(lambda: people.read(assignment)),
     )  # fmt: skip
+
+
+def _student(
+    assignment: AssignmentFolders,
+    name: str,
+    grades: Mapping[str, tuple[float, bool]],
+    penalty: float,
+    exercise_of: Mapping[str, str],
+    section_of: Mapping[str, str],
+    exercises: Iterable[str],
+    questions: Iterable[str],
+) -> StudentResult:
+    """Add up what one student has; `grades` are of cells, each with whether it is to be marked."""
+    scores = {cell: score for cell, (score, _) in grades.items()}
+    waiting = tuple(cell for cell, (_, unmarked) in grades.items() if unmarked)
+    by_exercise = _sums(exercise_of, scores)
+    return StudentResult(
+        student=name,
+        checks=verdicts(assignment.autograded(name) / f"{assignment.name}.ipynb"),
+        exercises={exercise: by_exercise[exercise] for exercise in exercises},
+        total=max(0.0, sum(scores.values()) - penalty),
+        unmarked=len(waiting),
+        sections=_sums(section_of, scores),
+        penalty=penalty,
+        waiting=waiting,
+        answers={n: scores[n] for n in questions if n in scores and n not in waiting},
+    )
 
 
 def graded(assignments: Iterable[AssignmentFolders]) -> list[AssignmentFolders]:
