@@ -754,7 +754,7 @@ show({
 }, test.y)  # fmt: skip
 
 # %% [markdown]
-# In five draws of 600 faces, augmentation changed accuracy by −5 to +6 points, mirror images by −1 to +2, a second network by 0 to +3; together by +4 on average. How much of your table is noise? Each row is one training run, and another seed may move it by several points. The test faces are the same in all rows, so a difference depends only on those that the two rows answer differently: if there are 60 of them and 36 speak for one row, that is 1.5 points, and 36 of 60 tosses of a coin are nothing unusual.
+# In five draws of 600 faces, augmentation changed accuracy by −5 to +6 points, mirror images by −1 to +2, a second network by −1 to +3; together by +4 on average. (Two networks together were better than the average of the two in every draw; than the first alone, they need not be.) How much of your table is noise? Each row is one training run, and another seed may move it by several points. The test faces are the same in all rows, so a difference depends only on those that the two rows answer differently: if there are 60 of them and 36 speak for one row, that is 1.5 points, and 36 of 60 tosses of a coin are nothing unusual.
 
 # %% [markdown]
 # ## 8 · The network that you hand in
