@@ -249,7 +249,7 @@ def observe_call(
     inputs = {name: _fresh(value) for name, value in case.inputs.items()}
     guard = by_hand() if hand else nullcontext()
     try:
-        with _own_random_numbers(), guard:
+        with _own_state(), guard:
             returned = function(*inputs.values())
     except (Exception, SystemExit) as error:
         return Outcome(raised=_in_words(error))
@@ -298,8 +298,12 @@ def _in_words(error: BaseException) -> str:
 
 
 @contextmanager
-def _own_random_numbers() -> Generator[None]:
-    """Start torch's CPU generator afresh, and leave the notebook's as it was."""
+def _own_state() -> Generator[None]:
+    """Start torch's CPU generator afresh, and leave what torch keeps globally as it was.
+
+    A function that switches gradients off for good must not cost the next exercise its points.
+    """
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     generator = torch.default_generator  # torch.manual_seed takes 2 ms: it seeds every device
     state = generator.get_state()
     generator.manual_seed(0)
@@ -307,6 +311,8 @@ def _own_random_numbers() -> Generator[None]:
         yield
     finally:
         generator.set_state(state)
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
 
 
 @lru_cache(maxsize=1)

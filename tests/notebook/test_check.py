@@ -313,6 +313,16 @@ def test_random_numbers_of_a_check_are_the_same_each_time_and_leave_the_notebook
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_what_a_function_sets_for_all_of_torch_is_put_back_for_the_next_exercise():
+    def careless(X):
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        raise ValueError(X)
+
+    outcome(careless, {"X": X})
+    assert torch.is_grad_enabled() and torch.get_default_dtype() is torch.float32
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_result_on_cuda_is_recorded_with_its_device():
     assert outcome(lambda X: X.cuda(), {"X": X}).leaves["x"].device == "cuda"

@@ -378,6 +378,30 @@ def test_two_leaves_are_the_same_in_form_and_numbers(wanted, found, same):
     assert same_leaf(observe(wanted), observe(found), FLOAT64) is same
 
 
+@pytest.mark.parametrize("dtype, rounded", [(torch.float32, 1e-5), (torch.float64, 2e-14)])
+def test_a_small_difference_of_large_numbers_is_the_same_however_it_was_rounded(dtype, rounded):
+    """A mistake may cancel digits; another processor leaves others, and the hint is still true."""
+    strict = Tolerance(1e-12, 0)
+    wanted = torch.tensor([[325.0, 0.0], [325.0, 0.2]], dtype=dtype)
+    moved = wanted.clone()
+    moved[1, 1] += rounded * 325  # 80 times the resolution of the largest entry
+    assert same_leaf(observe(wanted), observe(moved), strict)
+    moved[1, 1] += 20 * rounded * 325
+    assert not same_leaf(observe(wanted), observe(moved), strict)
+    assert not same_leaf(observe(wanted[1, 1]), observe(wanted[1, 1] + rounded * 325), strict)
+    endless = torch.tensor([torch.inf, 0.2], dtype=dtype)
+    assert not same_leaf(observe(endless), observe(endless + rounded * 325), strict)
+
+
+def test_what_went_through_float32_is_the_same_however_it_was_rounded_there():
+    strict, wanted = Tolerance(1e-9, 0), torch.tensor([0.1, 2.7, 3.3]).double()
+    rounded = (wanted.float() * (1 + 3e-7)).double()
+    assert same_leaf(observe(wanted), observe(rounded), strict)
+    assert not same_leaf(observe(wanted), observe(wanted * (1 + 3e-7)), strict)  # 1e-8 was added
+    short = torch.tensor([0.5, 2.0, 3.25]).double()
+    assert not same_leaf(observe(short), observe(short + 2**-12), strict)
+
+
 def test_what_was_not_recorded_is_the_same_as_nothing():
     assert not same_leaf(observe(RIGHT), None, FLOAT64)
 

@@ -121,6 +121,6 @@ def nearest(
 ) -> Answers:
     """Sort the table of all distances."""
     every = table(queries, bank)
-    order = np.argsort(every, axis=1)[:, :k]
+    order = np.argsort(every, axis=1, kind="stable")[:, :k]
     distances = torch.tensor(np.take_along_axis(every, order, axis=1)).to(queries.dtype)
     return {"distances": distances, "indices": torch.tensor(order), "within_memory": 1}
