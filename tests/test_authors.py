@@ -63,6 +63,7 @@ def typed(clone):
     return open_course(clone)
 
 
+@pytest.mark.slow
 def test_the_page_typed_word_for_word_makes_an_exercise_that_is_graded(typed):
     folders = typed.assignment(NAME)
     mistakes, source = checks.mistakes(folders.source), worked_example.notebook()
@@ -75,6 +76,7 @@ def test_the_page_typed_word_for_word_makes_an_exercise_that_is_graded(typed):
     assert "Sum over D, average over N" in students["wrong"].main_reason
 
 
+@pytest.mark.slow
 def test_only_the_notebook_of_the_new_exercise_is_released(typed):
     assert [path.name for path in typed.assignment(NAME).release.iterdir()] == [f"{NAME}.ipynb"]
 

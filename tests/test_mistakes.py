@@ -20,7 +20,7 @@ from tests.fixtures import grade_all
 from tests.submissions import ROOT, in_release, source_notebook
 from tests.test_notebooks import ASSIGNMENTS
 
-QUICK = 5  # notebooks of an assignment
+QUICK = 3  # notebooks of an assignment
 KNOWN = {name: {m.name: m for m in mistakes(submissions.folder(name))} for name in ASSIGNMENTS}
 
 

@@ -106,7 +106,10 @@ QUIET = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["autograder grade", "nbgrader autograde"])
+NBGRADER = pytest.param("nbgrader autograde", marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["autograder grade", NBGRADER])
 def graded(request, course_of, solved):
     """The class, graded through one of the two doors, and the scores."""
     names = [*WHOLE, *NOTHING, "whole"]

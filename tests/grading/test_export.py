@@ -73,18 +73,11 @@ def test_what_a_field_holds_stays_in_it(gradebook, tmp_path):
     assert {line["max_score"] for line in read} == {"5.0"}
 
 
-def test_nbgrader_s_program_writes_it(tmp_path):
+def test_nbgrader_s_program_writes_it(tmp_path, gradebook):
     """Also where no environment is activated."""
     (tmp_path / "nbgrader_config.py").symlink_to(submissions.ROOT / "nbgrader_config.py")
-
-    def nbgrader(*arguments):
-        command = [sys.executable, "-m", "nbgrader", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
-        )
-        assert done.returncode == 0, done.stderr
-
-    nbgrader("db", "assignment", "add", "a1")
-    nbgrader("db", "student", "add", "doe, jane", "--first-name", "Ωμέγα")
-    nbgrader("export")
+    gradebook.add_student("doe, jane", first_name="Ωμέγα")
+    command = [sys.executable, "-m", "nbgrader", "export"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
     assert '"doe, jane",,Ωμέγα' in Path(tmp_path, "grades.csv").read_text("utf-8")
