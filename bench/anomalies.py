@@ -4,22 +4,17 @@
 """
 
 import argparse
-import io
 import resource
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-import nbformat
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.grading.notebooks import grade_id
+from bench.notebooks import Notebook
 from data_scripts import mvtec_ad
 
-NOTEBOOK = Path(__file__).parents[1] / "source/a5_anomaly_detection/a5_anomaly_detection.ipynb"
 CELLS = (
     "setup", "patch_features", "fit_gaussians", "mahalanobis", "greedy_coreset",
     "nearest_patches", "image_scores", "area_under_curve", "measures",
@@ -63,7 +58,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 @torch.no_grad()
 def methods(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each method's name and what was measured of it."""
-    given = functions()
+    settings = {"DEVICE": options.device, "BACKBONE": options.backbone, "STAGES": options.stages}
+    given = Notebook("a5_anomaly_detection", REAL=options.real, **settings)
+    given.run(*CELLS)
     train, _, _ = load(options, "train")
     test, masks, is_defect = load(options, "test")
     times: dict[str, float] = {}
@@ -101,16 +98,6 @@ def methods(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]
         yield f"PatchCore, {share:.0%}: {size:,} patches", result(maps, times["fit"], bank.nbytes)
 
 
-def functions() -> dict[str, Callable]:
-    """Run the cells of the source notebook that define what is measured."""
-    names: dict[str, Any] = {}
-    with redirect_stdout(io.StringIO()):  # the set-up says what it works with
-        for cell in nbformat.read(NOTEBOOK, 4).cells:
-            if grade_id(cell) in CELLS or "BACKBONE =" in cell.source:
-                exec(TransformerManager().transform_cell(cell.source), names)
-    return names
-
-
 def load(
     options: argparse.Namespace, split: str
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -121,7 +108,7 @@ def load(
 
 
 def measured(
-    given: dict[str, Callable], maps: torch.Tensor, masks: torch.Tensor, is_defect: torch.Tensor
+    given: Mapping[str, Callable], maps: torch.Tensor, masks: torch.Tensor, is_defect: torch.Tensor
 ) -> tuple[float, float, float]:
     """Measure image AUROC, pixel AUROC at full size, and PRO at SIDE × SIDE places."""
     image = given["auroc"](given["image_scores"](maps), is_defect)
@@ -133,7 +120,7 @@ def measured(
 
 
 @contextmanager
-def timed(times: dict[str, float], name: str) -> Iterator[None]:
+def timed(times: dict[str, float], name: str) -> Generator[None]:
     """Put the seconds that something takes into `times`."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

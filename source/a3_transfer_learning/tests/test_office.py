@@ -2,12 +2,10 @@
 
 import pytest
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.assignments.a3_transfer_learning.lesson import office
-from autograder.grading.notebooks import grade_id
+from bench.notebooks import Notebook
 from data_scripts import pretrained
-from tests.submissions import source_notebook
 
 SHUFFLED, HONEST = (
     ("all images shuffled", "frames shuffled"),
@@ -35,30 +33,15 @@ def test_an_office_is_the_same_for_the_same_seed_and_no_frame_in_use_was_recorde
     assert len(both.unique(dim=0)) == len(both)
 
 
-@pytest.fixture(scope="module")
-def cells():
-    found = {grade_id(c): c.source for c in source_notebook("a3_transfer_learning").cells}
-    return lambda name: TransformerManager().transform_cell(found[name])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_shuffled_dev_lies_and_photographs_before_recordings_are_best_in_use(
-    seed, cells, monkeypatch
-):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # no pictures
-    names = {"backbone": pretrained.backbone(), "SIZE": 64, "DEVICE": "cpu"}
-    for name in (
-        "setup",
-        "imagenet_statistics",
-        "preprocess",
-        "extract_features",
-        "split_by_domain",
-    ):
-        exec(cells(name), names)
+def test_shuffled_dev_lies_and_photographs_before_recordings_are_best_in_use(seed):
+    settings = {"backbone": pretrained.backbone(), "SIZE": 64, "DEVICE": "cpu"}
+    names = Notebook("a3_transfer_learning", **settings)
+    names.run("setup", "imagenet_statistics", "preprocess", "extract_features", "split_by_domain")
     names["at"] = lambda size: lambda batch: names["preprocess"](batch, size)
-    exec(cells("office_features").replace("seed=0", f"seed={seed}"), names)
-    exec(cells("office_ways").replace("manual_seed(0)", f"manual_seed({seed})"), names)
+    names.run("office_features", change={"seed=0": f"seed={seed}"})
+    names.run("office_ways", change={"manual_seed(0)": f"manual_seed({seed})"})
     found = names["found"]
     for way in SHUFFLED:
         dev, in_use = found[way]

@@ -2,11 +2,9 @@
 
 import pytest
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
 
-from autograder.grading.notebooks import grade_id
+from bench.notebooks import Notebook
 from data_scripts import cifar10, pretrained
-from tests.submissions import source_notebook
 
 CELLS = (
     "setup", "imagenet_statistics", "preprocess", "Classifier", "make_classifier", "freeze",
@@ -14,20 +12,13 @@ CELLS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def cells():
-    found = {grade_id(c): c.source for c in source_notebook("a3_transfer_learning").cells}
-    return lambda name: TransformerManager().transform_cell(found[name])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_from_scratch_is_worse_than_frozen_and_frozen_than_fine_tuned(seed, cells, monkeypatch):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")  # no pictures
-    names = {"REAL": False, "DEVICE": "cpu", "SIZE": 64, "BACKBONE": "resnet_drawn"}
-    for name in CELLS:
-        exec(cells(name), names)
-    exec(cells("load_images").split("def load_images")[0], names)
+def test_from_scratch_is_worse_than_frozen_and_frozen_than_fine_tuned(seed):
+    settings = {"REAL": False, "DEVICE": "cpu", "SIZE": 64, "BACKBONE": "resnet_drawn"}
+    names = Notebook("a3_transfer_learning", **settings)
+    names.run(*CELLS)
+    names.run("load_images", until="def load_images")
     X, y = cifar10.load("train")
     X_test, y_test = cifar10.load("test")
     order = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed)).split(200)
@@ -40,7 +31,7 @@ def test_from_scratch_is_worse_than_frozen_and_frozen_than_fine_tuned(seed, cell
     )
     names["plots"] = type("Plots", (), {"__getattr__": lambda *_: lambda *_, **__: None})()
     for name in ("fine_tune", "compare"):
-        exec(cells(name).replace("manual_seed(0)", f"manual_seed({seed})"), names)
+        names.run(name, change={"manual_seed(0)": f"manual_seed({seed})"})
     right = names["right"]
     print(right)
     assert right["from scratch"] + 30 < right["frozen, 64 px"]

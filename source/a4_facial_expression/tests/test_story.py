@@ -5,11 +5,9 @@ Five draws of 600 faces, each with a seed of its own for the network and its bat
 
 import pytest
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
 
 from autograder.assignments.a4_facial_expression.lesson import training
-from autograder.grading.notebooks import grade_id
-from tests.submissions import source_notebook
+from bench.notebooks import Notebook
 
 CELLS = (
     "setup", "load_faces", "SmallCNN", "make_augmentation", "save_run", "load_run", "train_net",
@@ -22,13 +20,10 @@ DISGUST = 1
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """Accuracy, macro-F1 and recall of disgust on the test faces, for each seed and way."""
-    cells = {grade_id(c): c.source for c in source_notebook("a4_facial_expression").cells}
-    names = {"REAL": False, "DEVICE": "cpu", "RUNS": tmp_path_factory.mktemp("runs")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NBGRADER_EXECUTION", "autograde")  # no pictures
-        for name in CELLS:
-            exec(TransformerManager().transform_cell(cells[name]), names)
-    exec(cells["ablation"].split("\n\nsecond")[0], names)  # two_looks
+    runs = tmp_path_factory.mktemp("runs")
+    names = Notebook("a4_facial_expression", REAL=False, DEVICE="cpu", RUNS=runs)
+    names.run(*CELLS)
+    names.run("ablation", until="\n\nsecond")  # two_looks
     return [one_draw(names, seed) for seed in SEEDS]
 
 

@@ -47,7 +47,7 @@ def score_cases(rng: Draws) -> Iterator[Sketch]:
 
 def labelled(rng: Draws, scores: np.ndarray, defective: int) -> tuple[np.ndarray, np.ndarray]:
     """Call some of the scores defective: large ones more often than small ones."""
-    likely = 1.0 + scores.argsort(kind="stable").argsort(kind="stable")
+    likely = 1.0 + scores.argsort(kind="stable").argsort()
     chosen = rng.choice(len(scores), defective, replace=False, p=likely / likely.sum())
     return scores, np.isin(np.arange(len(scores)), chosen)
 

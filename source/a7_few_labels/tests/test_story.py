@@ -1,13 +1,9 @@
 """The story of section 2, on the drawn capsules that every student has."""
 
 import pytest
-import torch
-from IPython.core.inputtransformer2 import TransformerManager
-from sklearn.model_selection import train_test_split
 
-from autograder.grading.notebooks import grade_id
-from data_scripts import pretrained
-from tests.submissions import source_notebook
+from bench.notebooks import Notebook
+from data_scripts import mvtec_ad, pretrained
 
 CELLS = (
     "setup", "load_parts", "ResidualBlock", "SmallResNet", "prepare_images", "train_resnet",
@@ -19,13 +15,9 @@ CHANCE = 11  # of 66
 @pytest.fixture(scope="module")
 def names():
     """What the notebook defines, with the capsules loaded and described by a pretrained network."""
-    cells = {grade_id(c): c.source for c in source_notebook("a7_few_labels").cells}
-    found = {"REAL": False, "CATEGORY": "capsule", "SIZE": 192, "DEVICE": "cpu"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NBGRADER_EXECUTION", "autograde")  # no pictures
-        for name in CELLS:
-            exec(TransformerManager().transform_cell(cells[name]), found)
-    exec(cells["fine_tune"].split("\n\nruns[")[0], found)
+    found = Notebook("a7_few_labels", REAL=False, CATEGORY="capsule", SIZE=192, DEVICE="cpu")
+    found.run(*CELLS)
+    found.run("fine_tune", until="\n\nruns[")
     found["described"] = {}
     for name in ("resnet_drawn", "vit_drawn"):
         network = pretrained.backbone(name)
@@ -38,10 +30,7 @@ def names():
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_own_network_is_better_than_chance_and_worse_than_pretrained_ones(seed, names):
-    y = names["test"].y
-    split = {"test_size": 0.5, "stratify": y, "random_state": seed}
-    halves = train_test_split(range(len(y)), **split)
-    names["learn"], names["held_out"] = (torch.tensor(sorted(half)) for half in halves)
+    names["learn"], names["held_out"] = mvtec_ad.halves(names["test"].y, seed)
     runs = {
         "own": names["train_resnet"](seed),
         "frozen": names["linear_probe"](names["described"]["resnet_drawn"]),

@@ -1,0 +1,1 @@
+"""The figures of the seeds, measured: each by an experiment that can be stopped and continued."""

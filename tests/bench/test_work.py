@@ -1,0 +1,52 @@
+"""Experiments step by step, stopped and continued."""
+
+import pytest
+import torch
+
+from bench.figures.work import Work
+
+
+def never():
+    raise AssertionError("done before")
+
+
+def test_a_step_is_done_once(tmp_path):
+    assert Work(tmp_path).numbers("sum", lambda: [1 + 1, 0.5]) == [2, 0.5]
+    assert Work(tmp_path).numbers("sum", never) == [2, 0.5]
+    kept = Work(tmp_path).tensors("weights", lambda: {"w": torch.arange(6).reshape(2, 3).T})
+    again = Work(tmp_path).tensors("weights", never)
+    assert torch.equal(kept["w"], again["w"]) and again["w"].shape == (3, 2)
+
+
+def test_a_step_that_was_stopped_is_done_again(tmp_path):
+    def stopped():
+        raise KeyboardInterrupt
+
+    work = Work(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        work.numbers("sum", stopped)
+    (tmp_path / "sum.json.part").write_text("[1, ")  # what a killed process leaves
+    assert work.numbers("sum", lambda: 3) == 3
+
+
+def test_seconds_are_those_of_all_processes_up_to_what_was_saved(tmp_path, monkeypatch):
+    clock = iter([0, 10, 100, 130, 135])
+    monkeypatch.setattr("bench.figures.work.time.monotonic", lambda: next(clock))
+
+    def killed(work):
+        work.tick()  # an epoch was saved after 10 s
+        raise KeyboardInterrupt
+
+    work = Work(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        work.numbers("train", lambda: killed(work))
+    assert work.seconds() == 10
+    again = Work(tmp_path)
+    again.numbers("train", again.tick)
+    assert again.seconds() == again.seconds("train") == 10 + 30 + 5
+
+
+def test_a_step_inside_a_step_is_refused(tmp_path):
+    work = Work(tmp_path)
+    with pytest.raises(RuntimeError, match=r"inner\.json is asked for inside the step outer"):
+        work.numbers("outer", lambda: work.numbers("inner", lambda: 1))
