@@ -60,7 +60,13 @@ def known(name, monkeypatch, **changes):
     monkeypatch.setitem(ARCHITECTURES, name, changed)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+LARGE = "vit_b_16", "resnet50"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in ARCHITECTURES],
+)
 def test_a_backbone_is_the_network_without_its_head(name, tmp_path, monkeypatch):
     module, path = weights_of(name, tmp_path, monkeypatch)
     PRETRAINED.prepare(root=tmp_path / "root", given=path)

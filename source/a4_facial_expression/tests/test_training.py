@@ -17,7 +17,9 @@ PREDICTED = predictions.faces_accuracy, predictions.faces_macro_f1
 DECLARED = (training.resumed, *PREDICTED)
 
 
-@pytest.fixture(scope="module", params=(0, 1, 2))
+@pytest.fixture(
+    scope="module", params=[0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def checks(request):
     return {one.check.name: one.drawn(request.param) for one in DECLARED}
 

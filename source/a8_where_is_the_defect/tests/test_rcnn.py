@@ -1,5 +1,6 @@
 """The detector that is fine-tuned on boxes."""
 
+import pytest
 import torch
 from torchvision.ops import box_iou
 
@@ -19,6 +20,7 @@ def test_mirroring_moves_boxes_with_what_they_surround():
     assert seen == {(12, 3), (2, 3), (12, 13), (2, 13)}
 
 
+@pytest.mark.slow
 def test_it_learns_its_training_images():
     """Eight noisy images with a bright square, which an untrained detector misses."""
     generator = torch.Generator().manual_seed(0)
