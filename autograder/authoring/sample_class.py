@@ -1,6 +1,6 @@
-"""The sample class of an assignment: student versions, each filled in by one kind of student.
+"""The sample class of an assignment: student versions, each filled in by one type of student.
 
-Three kinds of student: a *style* is a right solution in another style, a *mistake* is the
+Three types of student: a *style* is a right solution in another style, a *mistake* is the
 instructor's solution with one known mistake, and a file in the assignment's `submissions/`
 holds cells as one student left them. A folder there holds a notebook that a person solved in
 a browser, just as the browser saved it.
@@ -9,6 +9,7 @@ a browser, just as the browser saved it.
 course in this folder.
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from autograder.authoring.solutions import (
 from autograder.grading.course import AssignmentFolders, Course, open_course
 from autograder.grading.notebooks import grade_id
 
+# marks around a solution, and the marking scheme at the end of a model answer
+FOR_TEACHERS = re.compile(r"(?m)^ *### (?:BEGIN|END) SOLUTION *$\n?|^\*\*Marking\.\*\*[^\n]*\n?")
 LEFT_OVER = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
 
@@ -108,9 +111,12 @@ def sample_class(assignment: AssignmentFolders) -> list[Student]:
 
 
 def in_release(released: NotebookNode, solved: NotebookNode) -> NotebookNode:
-    """Put the solution cells of a notebook into the student version."""
+    """Put the solution cells of a notebook into the student version, as a student would write them.
+
+    So there are no marks around a solution, and no marking scheme below an answer.
+    """
     answers = {
-        grade_id(cell): cell.source
+        grade_id(cell): FOR_TEACHERS.sub("", cell.source).strip("\n")
         for cell in solved.cells
         if cell.metadata.get("nbgrader", {}).get("solution")
     }

@@ -10,6 +10,7 @@ from autograder.authoring.solutions import CellNotFound
 from autograder.errors import UserError
 from autograder.grading.course import open_course
 from autograder.grading.notebooks import grade_id
+from tests.submissions import released_notebook, source_notebook
 from tests.worked_example import NAME
 
 KIM = """\
@@ -53,6 +54,14 @@ def class_of(folders) -> dict[str, Student]:
 
 def solution(student) -> str:
     return next(c.source for c in student.notebook.cells if grade_id(c) == "squared_error")
+
+
+def test_a_student_s_cells_have_no_marks_and_no_marking_scheme():
+    for assignment in ("a1_two_layer_net", "a7_few_labels"):
+        solved = in_release(released_notebook(assignment), source_notebook(assignment))
+        text = "\n".join(cell.source for cell in solved.cells)
+        assert "SOLUTION" not in text and "**Marking.**" not in text
+        assert "**Model answer.**" in text and "raise NotImplementedError" not in text
 
 
 def test_there_is_a_student_for_each_style_mistake_and_file(folders):
