@@ -103,13 +103,13 @@ def table(work: Work, category: str) -> Found:
     """Compare an own ResNet, pretrained networks frozen and trained on, in five splits."""
     defects, missing = Defects(work, category, size=256), []
     ways: dict[str, Callable[[int], Any]] = {}
-    for network in NETWORKS:
+    for network in ("resnet_drawn",) if work.small else NETWORKS:
         try:
             described = defects.descriptions(network)
         except DataNotFound:
             missing.append(network)
             continue
-        if network in TUNED:
+        if network in TUNED or work.small:
             ways[f"{network}, fine-tuned"] = partial(defects.fine_tuned, network)
         for how, x in described.items():
             ways[f"{network}, frozen, {how}"] = partial(defects.probe, x)
