@@ -272,11 +272,16 @@ def totals(assignment: AssignmentFolders) -> Totals:
 def set_maxima(assignment: AssignmentFolders, rules: Rules) -> None:
     """Let the gradebook know what each check adds to the points that one can have."""
     with assignment.course.gradebook() as gradebook:
-        for notebook in gradebook.find_assignment(assignment.name).notebooks:
-            for cell in notebook.grade_cells:
-                if cell.name in rules.points and cell.max_score != rules.maximum(cell.name):
-                    cell.max_score = rules.maximum(cell.name)
-        gradebook.db.commit()
+        write_maxima(gradebook, assignment.name, rules)
+
+
+def write_maxima(gradebook: Gradebook, assignment: str, rules: Rules) -> None:
+    """Do so in a gradebook that is open."""
+    for notebook in gradebook.find_assignment(assignment).notebooks:
+        for cell in notebook.grade_cells:
+            if cell.name in rules.points and cell.max_score != rules.maximum(cell.name):
+                cell.max_score = rules.maximum(cell.name)
+    gradebook.db.commit()
 
 
 def enrol(course: Course, people: Mapping[str, tuple[str, str]]) -> None:

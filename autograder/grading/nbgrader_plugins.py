@@ -8,6 +8,7 @@ import glob
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nbconvert.exporters import NotebookExporter
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader
+from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Config
@@ -23,6 +25,7 @@ from autograder.grading import kept, notebooks, released
 from autograder.grading.course import CourseError, places
 from autograder.grading.execute import Execute
 from autograder.grading.export import QuotedCsv
+from autograder.grading.gradebook import write_maxima
 from autograder.grading.kept import Evidence
 from autograder.grading.late import Late
 from autograder.grading.prepare import graded_on_real, read_submission, released_notebook
@@ -47,7 +50,7 @@ class Judge(NbGraderPreprocessor):
         """Judge a notebook that `Execute` has run. Raises CasesNotFound."""
         source = resources["source"]
         references, executed = load_references(source), notebooks.to_bytes(nb)
-        rules = rules_of(source / f"{source.name}.ipynb", self.config)
+        rules = rules_of(_of_instructor(resources), self.config)
         verdicts = judge_notebook(nb, references, rules)
         if path := resources.get("kept"):
             digests = kept.asked(references), kept.by(references)
@@ -55,13 +58,31 @@ class Judge(NbGraderPreprocessor):
         return nb, resources
 
 
+class OverwriteCells(nbgrader.OverwriteCells):
+    """Restore cells as released: with the points that a check has without any rule.
+
+    nbgrader takes them from the gradebook, and the checksum of a cell covers them.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Restore the cells of a notebook."""
+        released = replace(rules_of(_of_instructor(resources), self.config), of={})
+        with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
+            write_maxima(gradebook, resources["nbgrader"]["assignment"], released)
+        return super().preprocess(nb, resources)
+
+
 class SaveGrades(nbgrader.SaveAutoGrades):
     """Save grades; what a person marked is marked for another look only if it changed."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Save the grades of a notebook."""
+        """Save the grades of a notebook, and what its checks add to the points one can have."""
         self._answers = notebooks.answers(nb)
-        return super().preprocess(nb, resources)
+        saved = super().preprocess(nb, resources)
+        rules = rules_of(_of_instructor(resources), self.config)
+        with Gradebook(self.db_url) as gradebook:
+            write_maxima(gradebook, self.assignment_id, rules)
+        return saved
 
     def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         name = cell.metadata.nbgrader.grade_id
@@ -73,6 +94,11 @@ class SaveGrades(nbgrader.SaveAutoGrades):
         if grade.manual_score is not None and before[:2] == now:
             grade.needs_manual_grade = before[2]
             self.gradebook.db.commit()
+
+
+def _of_instructor(resources: dict[str, Any]) -> Path:
+    source = resources["source"]
+    return source / f"{source.name}.ipynb"
 
 
 class Kept:
@@ -234,7 +260,7 @@ def configure(c: Config) -> None:
     c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".safetensors", ".zip", ".png", ".csv"]
     # What else nbgrader does before and after is done by repair: no outputs, one cell an id,
     # the released kernel and metadata.
-    c.Autograde.sanitize_preprocessors = [nbgrader.OverwriteCells]
+    c.Autograde.sanitize_preprocessors = [OverwriteCells]
     c.Autograde.autograde_preprocessors = [
         Execute,
         Judge,

@@ -1,5 +1,7 @@
 """A class is judged again without running: by another reference, share, hint or rule."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import nbformat
@@ -119,6 +121,23 @@ def test_a_rule_changes_points_and_maximum_and_can_be_taken_back(graded, setting
     path.write_text(text)
     _, folders = again(graded)
     assert points(graded) == before and collect(folders).maximum == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("setting", "now"), [
+    ("drop", {"ann": 0, "bob": 0, "cyd": 0}), ("full_marks", {"ann": 5, "bob": 5, "cyd": 5}),
+    ("bonus", {"ann": 5, "bob": 2.5, "cyd": 0}),
+])  # fmt: skip
+def test_nbgrader_autograde_follows_a_rule_too(graded, setting, now):
+    whole = collect(graded).maximum
+    rule(graded, f'{setting} = ["{NAME}/squared_error"]')
+    command = [sys.executable, "-m", "nbgrader", "autograde", NAME, "--force"]
+    done = subprocess.run(command, cwd=graded.course.root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert points(graded) == now
+    with graded.course.gradebook() as gradebook:
+        maximum = whole if setting == "full_marks" else whole - 5
+        assert gradebook.find_assignment(NAME).max_score == maximum
 
 
 def test_marks_by_hand_stay(graded):
