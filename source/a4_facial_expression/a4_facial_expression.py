@@ -820,7 +820,7 @@ check.hidden("faces_macro_f1", SmallCNN, average_probabilities, adjust_logits)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **The long run.** With a GPU and `REAL = True`, this cell trains the network of the report five times. What can be had without one: on a single processor core, three networks of seven convolutions, trained with the functions of this notebook for 28 epochs each, had 68.0 % of the private test right together, where the report had 65.3 % (`docs/results.md`).
+# **The long run.** With a GPU and `REAL = True`, this cell trains the network of the report five times. What can be had without one: on a single processor core, three networks of seven convolutions, trained with the functions of this notebook for 28 epochs each, had 68.0 % of the private test right together, where the report had 65.3 % (`python -m bench.figures faces` in the course's repository).
 
 # %% nbgrader={"grade": false, "grade_id": "long_run", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded
