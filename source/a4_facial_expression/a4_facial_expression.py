@@ -144,7 +144,7 @@ train = Faces(train.X[keep], train.y[keep])  # without those that are in val or 
 # %% [markdown]
 # In the real FER2013 we counted 288 of the 3,589 test images in the training split too (in 22 pairs the two labels differ). On a test image that it has seen, a large network repeats the label it was given, so the test measures memory. Nearly every published result includes these images. The cell above removed the copies from the *training set*: the test set is still the official one, and all of its images are new.
 #
-# The 28,709 training images are only 27,473 different ones. The report validated on a random 12 % of them, so many a validation face had its twin in training. It measured up to 70 % there, and got 65.3 % on the private test.
+# The 28,709 training images are only 27,473 different ones. The report validated on a random 12 % of them, so many a validation face had its twin in training. It measured up to 70 % there, and got 65.3 % on the private test. Are the twins to blame? In a run of ours, 66.3 % of a random 12 % were right, and 65.4 % of those without a twin in training: the twins explain one point of the five (`python -m bench.figures faces_validation`).
 #
 # **What it must not be used for.** The labels are what strangers read into a face, not what the person felt; the faces were taken from the web without asking; and a model that learned from them works unequally well for different groups of people. In the European Union, article 5 of the AI Act has prohibited systems that infer emotions at work and in education since February 2025, except for medical or safety reasons.
 
