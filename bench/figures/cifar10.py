@@ -1,7 +1,7 @@
 """CIFAR-10: the two-layer net with the functions of a2, pretrained backbones with those of a3."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -17,7 +17,13 @@ CELLS = (
     "extract_features", "train_epoch", "race", "parameter_groups", "Monitor", "fit",
 )  # fmt: skip
 VALIDATION = 5_000  # the last of the training images
-Split = tuple[torch.Tensor, torch.Tensor]  # images (N, 3, 32, 32), uint8, and their labels (N,)
+
+
+class Split(NamedTuple):
+    """Images (N, 3, 32, 32), uint8, or their features (N, D), and their labels (N,)."""
+
+    X: torch.Tensor
+    y: torch.Tensor
 
 
 def load(work: Work) -> tuple[Split, Split, Split]:
@@ -25,9 +31,10 @@ def load(work: Work) -> tuple[Split, Split, Split]:
     X, y = cifar10.load("train", real=not work.small)
     X_test, y_test = cifar10.load("test", real=not work.small)
     if work.small:
-        return (X[:400], y[:400]), (X[-200:], y[-200:]), (X_test[:200], y_test[:200])
-    train = X[:-VALIDATION], y[:-VALIDATION]
-    return train, (X[-VALIDATION:], y[-VALIDATION:]), (X_test, y_test)
+        return Split(X[:400], y[:400]), Split(X[-200:], y[-200:]), Split(X_test[:200], y_test[:200])
+    last = slice(len(X) - VALIDATION, None)
+    train, val = Split(X[:-VALIDATION], y[:-VALIDATION]), Split(X[last], y[last])
+    return train, val, Split(X_test, y_test)
 
 
 def device() -> str:
@@ -159,7 +166,7 @@ class Transfer:
 
         def compute() -> dict[str, torch.Tensor]:
             history = self.names["fit"](
-                head, ((train, labels[0]), (val, labels[1])),
+                head, (Split(train, labels[0]), Split(val, labels[1])),
                 [{"params": head.parameters(), "lr": 1e-3}], self.names["as_is"],
                 epochs=3 if self.work.small else 40,
             )  # fmt: skip
