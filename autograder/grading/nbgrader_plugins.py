@@ -61,28 +61,29 @@ class Judge(NbGraderPreprocessor):
 class OverwriteCells(nbgrader.OverwriteCells):
     """Restore cells as released: with the points that a check has without any rule.
 
-    nbgrader takes them from the gradebook, and the checksum of a cell covers them.
+    nbgrader takes them from the gradebook, and the checksum of a cell covers them. After that the
+    gradebook has what each check adds to the points that one can have.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Restore the cells of a notebook."""
-        released = replace(rules_of(_of_instructor(resources), self.config), of={})
+        rules = rules_of(_of_instructor(resources), self.config)
+        assignment = resources["nbgrader"]["assignment"]
         with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
-            write_maxima(gradebook, resources["nbgrader"]["assignment"], released)
-        return super().preprocess(nb, resources)
+            write_maxima(gradebook, assignment, replace(rules, of={}))
+            try:
+                return super().preprocess(nb, resources)
+            finally:
+                write_maxima(gradebook, assignment, rules)
 
 
 class SaveGrades(nbgrader.SaveAutoGrades):
     """Save grades; what a person marked is marked for another look only if it changed."""
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Save the grades of a notebook, and what its checks add to the points one can have."""
+        """Save the grades of a notebook."""
         self._answers = notebooks.answers(nb)
-        saved = super().preprocess(nb, resources)
-        rules = rules_of(_of_instructor(resources), self.config)
-        with Gradebook(self.db_url) as gradebook:
-            write_maxima(gradebook, self.assignment_id, rules)
-        return saved
+        return super().preprocess(nb, resources)
 
     def _add_score(self, cell: NotebookNode, resources: Any) -> None:
         name = cell.metadata.nbgrader.grade_id

@@ -9,7 +9,9 @@ import pytest
 
 from autograder.cli import main
 from autograder.grading import regrade as regrading
+from autograder.grading.course import open_course
 from autograder.grading.journal import Journal
+from autograder.grading.nbgrader_plugins import OverwriteCells
 from autograder.grading.prepare import load_assignment, prepare
 from autograder.grading.regrade import regrade
 from autograder.notebook import cases
@@ -44,8 +46,6 @@ def rule(folders, text):
 
 
 def again(folders, *, dry_run=False):
-    from autograder.grading.course import open_course
-
     folders = open_course(folders.course.root).assignment(NAME)
     return {one.student: one for one in regrade(folders, dry_run=dry_run)}, folders
 
@@ -53,6 +53,11 @@ def again(folders, *, dry_run=False):
 def tolerant(check):
     loose = Tolerance(rtol=0.1, atol=0)
     return replace(check, cases=tuple(replace(case, tolerance=loose) for case in check.cases))
+
+
+def most(folders):
+    with folders.course.gradebook() as gradebook:
+        return gradebook.find_assignment(NAME).max_score
 
 
 def points(folders):
@@ -113,9 +118,7 @@ def test_a_rule_changes_points_and_maximum_and_can_be_taken_back(graded, setting
     rule(graded, f'{setting} = ["{NAME}/squared_error"]')
     _, folders = again(graded)
     assert points(graded) == now
-    assert collect(folders).maximum == whole - 5 + maximum
-    with folders.course.gradebook() as gradebook:
-        assert gradebook.find_assignment(NAME).max_score == whole - 5 + maximum
+    assert collect(folders).maximum == most(folders) == whole - 5 + maximum
     # grading by this rule gives the same
     assert set(worked_example.grade(folders).values()) == {""} and points(graded) == now
     path.write_text(text)
@@ -135,9 +138,24 @@ def test_nbgrader_autograde_follows_a_rule_too(graded, setting, now):
     done = subprocess.run(command, cwd=graded.course.root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert points(graded) == now
-    with graded.course.gradebook() as gradebook:
-        maximum = whole if setting == "full_marks" else whole - 5
-        assert gradebook.find_assignment(NAME).max_score == maximum
+    assert most(graded) == (whole if setting == "full_marks" else whole - 5)
+
+
+def test_the_gradebook_has_the_rules_even_if_a_submission_cannot_be_graded(graded, monkeypatch):
+    def broken(self, nb, resources):
+        assert most(graded) == whole
+        raise RuntimeError("this submission cannot be graded")
+
+    rule(graded, f'drop = ["{NAME}/squared_error"]')
+    whole, resources = most(graded), {
+        "source": graded.source,
+        "nbgrader": {"assignment": NAME, "db_url": graded.course.coursedir.db_url},
+    }  # fmt: skip
+    monkeypatch.setattr("nbgrader.preprocessors.OverwriteCells.preprocess", broken)
+    cells = OverwriteCells(config=open_course(graded.course.root).config)
+    with pytest.raises(RuntimeError, match="cannot be graded"):
+        cells.preprocess(nbformat.v4.new_notebook(), resources)
+    assert most(graded) == whole - 5
 
 
 def test_marks_by_hand_stay(graded):
