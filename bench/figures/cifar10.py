@@ -14,7 +14,7 @@ from data_scripts import cifar10, pretrained
 
 CELLS = (
     "setup", "imagenet_statistics", "preprocess", "Classifier", "make_classifier",
-    "extract_features", "train_epoch", "race", "parameter_groups", "Monitor", "fit",
+    "freeze", "extract_features", "train_epoch", "race", "parameter_groups", "Monitor", "fit",
 )  # fmt: skip
 VALIDATION = 5_000  # the last of the training images
 
@@ -87,14 +87,7 @@ def two_layers(work: Work) -> Found:
             schedule.step()
         return names["measure"](net, prepared[1], labels[1])[1]
 
-    def compute() -> dict[str, torch.Tensor]:
-        parts = {"net": net, "sgd": sgd, "schedule": schedule}
-        history = work.epochs("net", parts, epochs, one)
-        return {"history": torch.tensor(history), **net.state_dict()}
-
-    kept = work.tensors("net", compute)
-    history = kept.pop("history")
-    net.load_state_dict(kept)
+    history = work.trained("net", net, {"sgd": sgd, "schedule": schedule}, epochs, one)
     with torch.no_grad():
         right = [(net.eval()(X).argmax(dim=1) == y).cpu()
                  for X, y in zip(prepared[1:], labels[1:], strict=True)]  # fmt: skip
@@ -104,7 +97,7 @@ def two_layers(work: Work) -> Found:
         "epochs. Images are moved by up to two pixels and mirrored. Settings were chosen on the "
         "validation images; the test images were looked at once."
     )
-    return Found(rows, {"two-layer net": [100 * v for v in history.tolist()]},
+    return Found(rows, {"two-layer net": [100 * accuracy for accuracy in history]},
                  "validation accuracy, per cent", text)  # fmt: skip
 
 
@@ -196,9 +189,13 @@ def text(transfer: Transfer) -> str:
     return f"{train:,} images to train on, {val:,} to choose the epoch by, {test:,} to test once."
 
 
-def fine_tuned(work: Work, backbone: str, size: int) -> Found:
-    """Train all layers of a backbone on, from a head that was trained on its frozen features."""
-    size, epochs = (64, 2) if work.small else (size, 5)
+def fine_tuned(work: Work, backbone: str, size: int, unchanged: int = 0) -> Found:
+    """Train a backbone on, all but some blocks, from a head that its frozen features taught.
+
+    The first `unchanged` blocks stay as they are: their maps are the largest, and most of the time
+    would go into their gradients.
+    """
+    size, epochs = (64, 2) if work.small else (size, 4)
     transfer = Transfer(work, backbone)
     (X, y), val, test = transfer.splits
     row, _, head = transfer.probe(size)
@@ -206,7 +203,10 @@ def fine_tuned(work: Work, backbone: str, size: int) -> Found:
     torch.manual_seed(0)
     model = names["make_classifier"](transfer.backbone, 10)
     model.head.load_state_dict(head.state_dict())
-    whole = HalfPrecision(model).to(transfer.device).to(memory_format=torch.channels_last)
+    for block in list(getattr(model.backbone, "features", ()))[:unchanged]:
+        names["freeze"](block)
+    whole = HalfPrecision(model) if transfer.device == "cuda" else model
+    whole.to(transfer.device).to(memory_format=torch.channels_last)
     groups = names["parameter_groups"](model, 5e-4, 1e-3)
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
     steps = epochs * -(-len(y) // 50)
@@ -223,18 +223,13 @@ def fine_tuned(work: Work, backbone: str, size: int) -> Found:
         _, right = names["evaluate"](whole, *val, prepare, transfer.device)
         return right / len(val[1])
 
-    def compute() -> dict[str, torch.Tensor]:
-        parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-        history = work.epochs("tuned", parts, epochs, one)
-        return {"accuracy": torch.tensor(history), **model.state_dict()}
-
-    kept = work.tensors("tuned", compute)
-    history = kept.pop("accuracy")
-    model.load_state_dict(kept)
+    others = {"optimiser": optimiser, "schedule": schedule}
+    history = work.trained("tuned", model, others, epochs, one)
     answers = names["extract_features"](whole, test[0], prepare, device=transfer.device)
     tuned = share(f"{transfer.name}, fine-tuned, {size} pixels", answers.argmax(dim=1) == test[1])
-    curves = {"fine-tuned": [100 * accuracy for accuracy in history.tolist()]}
-    return Found([tuned, row], curves, "validation accuracy, per cent", text(transfer))
+    curves = {"fine-tuned": [100 * accuracy for accuracy in history]}
+    more = f" {epochs} epochs; the first {unchanged} blocks are as ImageNet left them."
+    return Found([tuned, row], curves, "validation accuracy, per cent", text(transfer) + more)
 
 
 FIGURES = (
@@ -242,7 +237,7 @@ FIGURES = (
     Figure("transfer_frozen", "CIFAR-10, MobileNetV2 frozen at 224 pixels (a3)", "86.7 %", 60,
            partial(frozen, backbone="mobilenet_v2")),
     Figure("transfer_tuned", "CIFAR-10, MobileNetV2 fine-tuned (a3)", "78 %, target 94 %", 120,
-           partial(fine_tuned, backbone="mobilenet_v2", size=128)),
+           partial(fine_tuned, backbone="mobilenet_v2", size=128, unchanged=4)),
     Figure("transfer_dinov2", "CIFAR-10, DINOv2 fine-tuned (a3; a GPU, weights need a network)",
            "target 97 %", 600, partial(fine_tuned, backbone="dinov2_small", size=224)),
     Figure("transfer_xception", "CIFAR-10, Xception frozen (a3; weights need a network)", "86.7 %",

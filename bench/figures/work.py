@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 
 class Stateful(Protocol):
@@ -76,6 +77,25 @@ class Work:
             print(f"{time.strftime('%H:%M')} {name}, epoch {len(history)} of {count}: "
                   f"{history[-1]:.4g}", flush=True)  # fmt: skip
         path.unlink(missing_ok=True)
+        return history
+
+    def trained(
+        self,
+        name: str,
+        net: nn.Module,
+        others: Mapping[str, Stateful],
+        count: int,
+        one: Callable[[int], float],
+    ) -> list[float]:
+        """Train a network in a step of that name, or read it. Returns what each epoch returned."""
+
+        def compute() -> dict[str, torch.Tensor]:
+            history = self.epochs(name, {"net": net, **others}, count, one)
+            return {"history": torch.tensor(history), **net.state_dict()}
+
+        kept = self.tensors(name, compute)
+        history = kept.pop("history").tolist()
+        net.load_state_dict(kept)
         return history
 
     def tick(self) -> None:

@@ -7,9 +7,11 @@ import sys
 import time
 
 import pytest
+import torch
 
 from bench.figures import __main__ as command
 from bench.figures.registry import FIGURES
+from bench.figures.screws import on_part
 from tests.submissions import ROOT
 
 
@@ -62,3 +64,13 @@ def test_a_killed_experiment_continues_and_finds_what_it_would_have_found(tmp_pa
     same = ("rows", "curves")
     killed, undisturbed = found(tmp_path / "killed", name), found(tmp_path / "whole", name)
     assert {key: killed[key] for key in same} == {key: undisturbed[key] for key in same}
+
+
+def test_positions_on_a_screw_are_found_and_their_neighbours():
+    images = torch.full((2, 3, 64, 64), 200, dtype=torch.uint8)
+    images[0, :, 24:40, 24:40] = 90
+    images[1, :, 10, 10] = 150  # dust
+    images[1, :, 16:24, 16:48] = 220  # a shadow
+    found = on_part(images, 8)
+    assert found[0].nonzero().tolist() == [[i, j] for i in range(2, 6) for j in range(2, 6)]
+    assert not found[1].any()
