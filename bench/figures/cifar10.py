@@ -195,7 +195,7 @@ def fine_tuned(work: Work, backbone: str, size: int, unchanged: int = 0) -> Foun
     The first `unchanged` blocks stay as they are: their maps are the largest, and most of the time
     would go into their gradients.
     """
-    size, epochs = (64, 2) if work.small else (size, 4)
+    size, epochs, unchanged = (64, 2, 0) if work.small else (size, 4, unchanged)
     transfer = Transfer(work, backbone)
     (X, y), val, test = transfer.splits
     row, _, head = transfer.probe(size)
@@ -203,7 +203,7 @@ def fine_tuned(work: Work, backbone: str, size: int, unchanged: int = 0) -> Foun
     torch.manual_seed(0)
     model = names["make_classifier"](transfer.backbone, 10)
     model.head.load_state_dict(head.state_dict())
-    for block in list(getattr(model.backbone, "features", ()))[:unchanged]:
+    for block in list(model.backbone.features)[:unchanged] if unchanged else ():
         names["freeze"](block)
     whole = HalfPrecision(model) if transfer.device == "cuda" else model
     whole.to(transfer.device).to(memory_format=torch.channels_last)

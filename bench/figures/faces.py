@@ -92,7 +92,7 @@ class Faces:
     def row(self, what: str, found: torch.Tensor, y: torch.Tensor) -> Row:
         """Measure logits or probabilities (N, 7) as the notebook does."""
         _, macro, disgust = self.names["measured"](found, y)
-        more = {"macro-F1": f"{macro:.3f}", "recall of disgust": f"{disgust:.0%}"}
+        more = {"macro-F1": f"{macro:.3f}", "recall of disgust": f"{100 * disgust:.0f} %"}
         return share(what, found.argmax(dim=1) == y, **more)
 
 

@@ -33,6 +33,7 @@ TUNED = "mobilenet_v2", "resnet18", "vit_b_16"
 
 SPLITS = range(3)  # each with its own seed, too; the first is the notebook's
 OWN = "own ResNet, from scratch"
+AXIS = "right of the images that were measured on, per cent"
 
 
 class Defects:
@@ -115,14 +116,15 @@ def table(work: Work, category: str) -> Found:
             ways[f"{network}, frozen, {how}"] = partial(defects.probe, x)
     rows = compared(defects, {**ways, OWN: defects.own})
     text = f"Not measured here: {', '.join(missing)}." if missing else ""
-    return Found(rows, text=f"{described_data(defects)} {text}".strip())
+    return Found(rows, axis=AXIS, text=f"{described_data(defects)} {text}".strip())
 
 
 def attempts(work: Work, category: str) -> Found:
     """Repeat the four attempts of the report about bottles with the own network."""
     defects = Defects(work, category, size=256)
     ways = {name: partial(defects.own, **change) for name, change in ATTEMPTS.items()}
-    return Found(compared(defects, {**ways, OWN: defects.own}), text=described_data(defects))
+    rows = compared(defects, {**ways, OWN: defects.own})
+    return Found(rows, axis=AXIS, text=described_data(defects))
 
 
 def compared(defects: Defects, ways: Mapping[str, Callable[[int], Any]]) -> list[Row]:
@@ -134,13 +136,15 @@ def compared(defects: Defects, ways: Mapping[str, Callable[[int], Any]]) -> list
     for name, runs in found.items():
         first = runs[0]["right"]
         counts = ", ".join(str(int(run["right"].sum())) for run in runs)
-        epochs = sorted(int(run["converged"]) for run in runs)
+        converged = sorted(int(run["converged"]) for run in runs)
+        epochs = sorted(int(run["epochs"]) for run in runs)
+        of = f" of {epochs[0]}" if epochs != converged else ""  # a probe stops by itself
         seconds = sum(float(run["seconds"]) for run in runs) / len(runs)
         _, _, p = defects.names["paired_difference"](found[OWN][0]["right"], first)
         more = {
             f"right of {len(first)}, {len(runs)} splits": counts,
             "p": f"{p:.1g}" if name != OWN else "",
-            "converged in epoch": f"{epochs[0]}–{epochs[-1]} of {int(runs[0]['epochs'])}",
+            "converged in epoch": f"{converged[0]}–{converged[-1]}{of}",
             "training": f"{seconds:.1f} s",
         }
         rows.append(share(name, first, **more))

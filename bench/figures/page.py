@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 
 from bench.figures.figure import DOCS, KEPT, Figure, record
 
@@ -21,9 +23,8 @@ def write(figures: Mapping[str, Figure]) -> None:
     path = DOCS / "results.md"
     path.write_text(with_section(path.read_text(), section(figures)))
     for name in figures:
-        found = record(name)
-        if found and found["curves"]:
-            draw(found["curves"], found["axis"], KEPT / f"{name}.svg")
+        if found := record(name):
+            draw(found, KEPT / f"{name}.svg")
 
 
 def with_section(text: str, made: str) -> str:
@@ -56,9 +57,7 @@ def block(figure: Figure, found: Mapping[str, Any]) -> str:
     parts = [f"### {figure.title}", rows(found["rows"])]
     if found["text"]:
         parts.insert(1, found["text"])
-    if found["curves"]:
-        said = f"{found['axis']} by epoch: {', '.join(found['curves'])}"
-        parts.append(f"![{said}](figures/{figure.name}.svg)")
+    parts.append(f"![{described(found)}](figures/{figure.name}.svg)")
     parts.append(f"{duration(found['seconds']).capitalize()} on {found['device']}; {versions}.")
     return "\n\n".join(parts)
 
@@ -100,16 +99,47 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def draw(curves: Mapping[str, Sequence[float]], axis: str, path: Path) -> None:
-    """Draw values by epoch, a line for each training run, and save them as SVG."""
+def described(found: Mapping[str, Any]) -> str:
+    """Say what the picture shows."""
+    if found["curves"]:
+        return f"{found['axis']} by epoch: {', '.join(found['curves'])}"
+    return (
+        f"{found['axis']}, with 95 % intervals: {', '.join(row['what'] for row in found['rows'])}"
+    )
+
+
+def draw(found: Mapping[str, Any], path: Path) -> None:
+    """Draw the curves, or the rows if there are none, and save them as SVG."""
     with rc_context(STYLE):
-        drawing = Drawing(figsize=(7, 3.2))
+        height = 3.2 if found["curves"] else 0.8 + 0.3 * len(found["rows"])
+        drawing = Drawing(figsize=(7, height))
         axes = drawing.add_subplot()
-        for number, (name, values) in enumerate(curves.items()):
-            epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, label=name, color=COLOURS[number % len(COLOURS)])
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(axis)
-        axes.legend(frameon=False)
+        if found["curves"]:
+            draw_curves(axes, found["curves"])
+            axes.set_ylabel(found["axis"])
+        else:
+            draw_rows(axes, found["rows"])
+            axes.set_xlabel(found["axis"])
         drawing.tight_layout()
         drawing.savefig(path, format="svg", metadata={"Date": None})
+
+
+def draw_curves(axes: Axes, curves: Mapping[str, Sequence[float]]) -> None:
+    """Draw values by epoch, a line for each training run."""
+    for number, (name, values) in enumerate(curves.items()):
+        epochs = range(1, len(values) + 1)
+        axes.plot(epochs, values, label=name, color=COLOURS[number % len(COLOURS)])
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False)
+
+
+def draw_rows(axes: Axes, found: Sequence[Mapping[str, Any]]) -> None:
+    """Draw each row as a point with its interval, the first on top."""
+    for place, row in enumerate(found):
+        scale = 100 if row["percent"] else 1
+        low, high = row["interval"] or (row["value"], row["value"])
+        axes.plot([scale * low, scale * high], [place, place], color=COLOURS[0])
+        axes.plot(scale * row["value"], place, "o", color=COLOURS[0])
+    axes.set_yticks(range(len(found)), [row["what"] for row in found])
+    axes.invert_yaxis()

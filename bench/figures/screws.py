@@ -20,7 +20,7 @@ NETWORKS = (  # and the pixels a side of the images that they see; the first is 
     ("mobilenet_v2", 256),
     ("efficientnet_lite0", 512),
 )
-DRAWN, CORESET = 0.3, 0.03  # shares of the patches of good parts: looked through, and kept
+DRAWN, CORESET = 30, 3  # per cent of the patches of good parts: looked through, and kept
 DIRECTIONS = 32  # random ones, in which the coreset is searched
 SMOOTHED = 3  # positions a side over which distances are averaged
 CONTRAST = 30  # gray levels between a part and the photograph's frame
@@ -34,11 +34,11 @@ def patch_core(work: Work) -> Found:
         f"160 test images; maps of a network's stages {STAGES[0]} and {STAGES[1]}. Positions that "
         f"look like the frame of the photograph (within {CONTRAST} gray levels), as do their "
         "neighbours, are left out. Of the other patches of 320 good screws, "
-        f"{CORESET:.0%} are kept, chosen greedily among {DRAWN:.0%}. Distances to the nearest are "
+        f"{CORESET} % are kept, chosen greedily among {DRAWN} %. Distances to the nearest are "
         f"averaged over {SMOOTHED} × {SMOOTHED} positions. The rows were compared on the test "
         "images themselves."
     )
-    return Found(rows, text=text)
+    return Found(rows, axis="image AUROC", text=text)
 
 
 def measured(work: Work, backbone: str, size: int) -> Row:
@@ -58,10 +58,10 @@ def measured(work: Work, backbone: str, size: int) -> Row:
         train, _ = mvtec_ad.load_parts(category, "train", real=not work.small, size=size)
         good, _ = patches(train.X)
         generator = torch.Generator().manual_seed(0)
-        some = good[torch.randperm(len(good), generator=generator)[: round(DRAWN * len(good))]]
+        some = good[torch.randperm(len(good), generator=generator)[: len(good) * DRAWN // 100]]
         directions = torch.randn(good.shape[1], DIRECTIONS, generator=generator)
         return {
-            "bank": some[names["greedy_coreset"](some @ directions, round(CORESET * len(good)), 0)]
+            "bank": some[names["greedy_coreset"](some @ directions, len(good) * CORESET // 100, 0)]
         }
 
     kept = work.tensors(f"bank_{name}", bank)["bank"]

@@ -41,12 +41,14 @@ def test_what_was_measured_stands_beside_the_seed_s_figure(kept):
     assert "![accuracy, per cent by epoch: own](figures/done.svg)" in made
 
 
-def test_a_picture_is_drawn_of_the_curves_and_is_the_same_each_time(kept):
-    found, path = record("done", kept[1]), kept[1] / "done.svg"
-    page.draw(found["curves"], found["axis"], path)
+@pytest.mark.parametrize("curves", [{"own": [20.0, 50.0, 74.0]}, {}], ids=["curves", "rows"])
+def test_a_picture_is_drawn_of_the_curves_or_rows_and_is_the_same_each_time(kept, curves):
+    found, path = {**record("done", kept[1]), "curves": curves}, kept[1] / "done.svg"
+    page.draw(found, path)
     first = path.read_bytes()
-    page.draw(found["curves"], found["axis"], path)
-    assert path.read_bytes() == first and b"accuracy" in first
+    page.draw(found, path)
+    assert path.read_bytes() == first and b"accuracy" in first and b"own" in first
+    assert (b"epoch" in first) == bool(curves) and (b"area" in first) != bool(curves)
 
 
 def test_only_what_is_between_the_marks_is_made_anew():
