@@ -123,7 +123,7 @@ def attempts(work: Work, category: str) -> Found:
     """Repeat the four attempts of the report about bottles with the own network."""
     defects = Defects(work, category, size=256)
     ways = {name: partial(defects.own, **change) for name, change in ATTEMPTS.items()}
-    rows = compared(defects, {**ways, OWN: defects.own})
+    rows = compared(defects, {OWN: defects.own, **ways})
     return Found(rows, axis=AXIS, text=described_data(defects))
 
 
