@@ -26,11 +26,19 @@ PLACE = Path(os.environ.get("ENVIRONMENTS") or submissions.ROOT / ".environments
 COLAB = {"COLAB_RELEASE_TAG": "a release", "PYTHONPATH": str(HERE / "google_stub")}
 
 
+def on_path(name):
+    """Return where a Python is; a launcher that has no such version to start is none."""
+    found = shutil.which(name)
+    if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
+        return found
+    return None
+
+
 VERSIONS = {  # by name of the environment: the file of its versions, and its Python
     "colab": ("colab.txt", sys.executable),
     "oldest": ("oldest.txt", sys.executable),
-    "python3.12": ("newest.txt", shutil.which("python3.12")),
-    "python3.13": ("newest.txt", shutil.which("python3.13")),
+    "python3.12": ("newest.txt", on_path("python3.12")),
+    "python3.13": ("newest.txt", on_path("python3.13")),
 }
 
 

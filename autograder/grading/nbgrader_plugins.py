@@ -61,8 +61,8 @@ class Judge(NbGraderPreprocessor):
 class OverwriteCells(nbgrader.OverwriteCells):
     """Restore cells as released: with the points that a check has without any rule.
 
-    nbgrader takes them from the gradebook, and the checksum of a cell covers them. After that the
-    gradebook has what each check adds to the points that one can have.
+    nbgrader takes them from the gradebook, and the checksum of a cell covers them. Afterwards,
+    the gradebook holds the maxima under the rules again.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:

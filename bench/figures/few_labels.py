@@ -33,7 +33,7 @@ TUNED = "mobilenet_v2", "resnet18", "vit_b_16"
 
 SPLITS = range(3)  # each with its own seed, too; the first is the notebook's
 OWN = "own ResNet, from scratch"
-AXIS = "right of the images that were measured on, per cent"
+AXIS = "held-out images named correctly, per cent"
 
 
 class Defects:
@@ -157,9 +157,10 @@ def described_data(defects: Defects) -> str:
     guess = int(y.bincount().max())
     return (
         f"{len(defects.names['learn'])} images of the test set to learn from, {len(y)} to measure "
-        f"on, {len(defects.names['DEFECTS'])} classes; the commonest class is {guess} of them. "
+        f"on, {len(defects.names['DEFECTS'])} classes; the largest class has {guess} of these. "
         "Accuracy, interval and p (exact paired test against the own network) are those of the "
-        f"notebook's split; {defects.names['SIZE']} pixels."
+        f"notebook's split; {defects.names['SIZE']} pixels. Training is timed on a core that did "
+        "other work, too, and for a frozen network without computing its features."
     )
 
 
@@ -168,8 +169,8 @@ FIGURES = (
            "74.2, 86.4, 89.4 % (capsules)", 60, partial(table, category="screw")),
     Figure("few_labels_capsule", "Six classes of capsules, the same (a7; photographs needed)",
            "74.2, 86.4, 89.4 %", 60, partial(table, category="capsule")),
-    Figure("four_attempts", "Four attempts to improve the own network, screws (a7)",
+    Figure("four_attempts", "The own network before four attempts to improve it, screws (a7)",
            "31–65 % (bottles)", 30, partial(attempts, category="screw")),
-    Figure("four_attempts_bottle", "Four attempts, bottles (a7; photographs needed)",
+    Figure("four_attempts_bottle", "The same four attempts, bottles (a7; photographs needed)",
            "31–65 %", 30, partial(attempts, category="bottle")),
 )  # fmt: skip

@@ -40,13 +40,15 @@ def share(what: str, right: torch.Tensor, **more: str) -> Row:
 class Found:
     """What an experiment found. The first row stands in the table of all figures.
 
-    `curves` are values by epoch, by the name of the training run; `axis` says of what.
+    `curves` are values by epoch, by the name of the training run; `axis` says of what. `on_cpu`
+    says that a GPU was not used, even if there is one.
     """
 
     rows: Sequence[Row]
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     axis: str = ""
     text: str = ""
+    on_cpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Figure:
 def run(figure: Figure, work: Work, kept: Path) -> Path:
     """Run or continue an experiment, and write NAME.json into `kept`."""
     found = figure.measure(work)
+    about = asdict(found)
+    computed_by = device(about.pop("on_cpu"))
     record = {
-        **asdict(found),
+        **about,
         "seconds": round(work.seconds()),
-        "device": device(),
+        "device": computed_by,
         "versions": {"python": platform.python_version(), **{n: version(n) for n in LIBRARIES}},
     }
     kept.mkdir(parents=True, exist_ok=True)
@@ -75,9 +79,9 @@ def run(figure: Figure, work: Work, kept: Path) -> Path:
     return path
 
 
-def device() -> str:
+def device(on_cpu: bool = False) -> str:
     """Name what computes: a GPU, or the processor with its number of threads."""
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not on_cpu:
         return torch.cuda.get_device_name()
     try:
         info = Path("/proc/cpuinfo").read_text()

@@ -102,10 +102,9 @@ def duration(seconds: float) -> str:
 def described(found: Mapping[str, Any]) -> str:
     """Say what the picture shows."""
     if found["curves"]:
-        return f"{found['axis']} by epoch: {', '.join(found['curves'])}"
-    return (
-        f"{found['axis']}, with 95 % intervals: {', '.join(row['what'] for row in found['rows'])}"
-    )
+        return f"{found['axis']} by epoch: {'; '.join(found['curves'])}"
+    drawn = "; ".join(row["what"] for row in found["rows"])
+    return f"{found['axis']}, with 95 % intervals: {drawn}"
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -27,7 +28,8 @@ class Work:
     """An experiment's folder: results of its steps, unfinished training runs, seconds spent.
 
     `small` asks for the experiment in small, on data that everybody has: minutes, no result
-    worth writing down.
+    worth writing down. Of several processes in one folder, one does a step, and the others wait
+    for it. A step is known by its name only: if settings change, delete the folder.
     """
 
     def __init__(self, folder: Path, small: bool = False) -> None:
@@ -67,16 +69,17 @@ class Work:
             for key, part in parts.items():
                 part.load_state_dict(saved[key])
             torch.set_rng_state(saved["random"])
+            torch.cuda.set_rng_state_all(saved["random on GPUs"])
             history = saved["history"]
         while len(history) < count:
             history.append(one(len(history)))
             state: dict[str, Any] = {key: part.state_dict() for key, part in parts.items()}
-            state |= {"random": torch.get_rng_state(), "history": history}
+            state |= {"random": torch.get_rng_state(), "history": history,
+                      "random on GPUs": torch.cuda.get_rng_state_all()}  # fmt: skip
             _whole(path, lambda part, state=state: torch.save(state, part))
             self.tick()
             print(f"{time.strftime('%H:%M')} {name}, epoch {len(history)} of {count}: "
                   f"{history[-1]:.4g}", flush=True)  # fmt: skip
-        path.unlink(missing_ok=True)
         return history
 
     def trained(
@@ -94,6 +97,7 @@ class Work:
             return {"history": torch.tensor(history), **net.state_dict()}
 
         kept = self.tensors(name, compute)
+        (self.folder / f"{name}.unfinished").unlink(missing_ok=True)
         history = kept.pop("history").tolist()
         net.load_state_dict(kept)
         return history
@@ -120,14 +124,19 @@ class Work:
         if not path.exists():
             if self._step:
                 raise RuntimeError(f"{name} is asked for inside the step {self._step}")
-            print(f"{time.strftime('%H:%M')} {name}", flush=True)
-            self._step, self._since = path.stem, time.monotonic()
-            try:
-                _whole(path, write)
-                self.tick()
-            finally:
-                self._step = ""
+            with FileLock(self.folder / f"{name}.lock"):
+                if not path.exists():
+                    self._do(path, write)
         return path
+
+    def _do(self, path: Path, write: Callable[[Path], Any]) -> None:
+        print(f"{time.strftime('%H:%M')} {path.name}", flush=True)
+        self._step, self._since = path.stem, time.monotonic()
+        try:
+            _whole(path, write)
+            self.tick()
+        finally:
+            self._step = ""
 
 
 def _whole(path: Path, write: Callable[[Path], Any]) -> None:
