@@ -237,7 +237,7 @@ def fine_tuned(work: Work, backbone: str, size: int, frozen: Sequence[str] = ())
     curves = {"fine-tuned": [100 * accuracy for accuracy in history]}
     more = f" Fine-tuning takes {epochs} epochs, and the last one is tested."
     if frozen:
-        more += f" {len(frozen)} of the first blocks are not trained."
+        more += f" The first {len(frozen)} blocks are not trained."
     return Found([tuned, row], curves, "validation accuracy, per cent", text(transfer) + more)
 
 

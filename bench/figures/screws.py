@@ -84,7 +84,7 @@ def measured(work: Work, backbone: str, size: int) -> Row:
         "per-region overlap": f"{overlap:.3f}",
         "ms an image": f"{1000 * found['seconds']:.0f}",
         "MB": f"{kept.nbytes / 1e6:.1f}",
-        "fit": f"{work.seconds(f'bank_{name}') / 60:.0f} min",
+        "fit": f"{work.seconds(f'bank_{name}'):.0f} s",
     }
     interval = bootstrapped(names["image_scores"](found["maps"]), is_defect)
     return Row(f"{backbone}, {size} pixels", image, interval, more, percent=False)

@@ -1020,6 +1020,8 @@ plots.templates(best_net.first.weight[heard])
 # %% [markdown]
 # ## What you have now
 #
+# **How far can one hidden layer go?** With 2,048 units, dropout, mirrored images that are moved by up to two pixels, and 60 epochs, your `TwoLayerNet` gets 61.9 % of the 10,000 real test images right (95 % interval 60.9 to 62.8 %; 24 minutes on one processor core). A student's report on the same task reached 55.1 %, the teaching staff 56 %.
+#
 # **What the field does today.** The experiments are the same, only larger. A big model is tuned on small ones first, and the settings are carried over by rules for how they scale with width and batch size. Searches are random or Bayesian rather than on a grid, and bad runs are stopped early. Every run is logged with its settings, its seed and its curves. Swish, as SiLU, is in many current language models and detectors.
 #
 # - [A recipe for training neural networks](https://karpathy.github.io/2019/04/25/recipe/) (Karpathy 2019): this notebook's list, from somebody who has needed it often.

@@ -1062,9 +1062,9 @@ print("labels, seed, frozen, fine-tuned\n" + Path("runs.csv").read_text())
 # - **Split parts, not photographs**, and compare image by image. The best of five attempts is too good by chance.
 # - **With few labels, begin with a network that others have trained**, and tune the ordinary loss before you buy a remedy.
 #
-# **On real screws** we did the same with photographs of 256 pixels: six classes, 80 images to learn from and 80 to measure on. We took three seeds, each with a split of its own:
+# **On real screws**, in three splits: 256 pixels, six classes, 80 images to learn from, 80 to measure on.
 #
-# | | right of 80 | p against the own ResNet, first split |
+# | | right of 80 | p against the own, first split |
 # |---|---|---|
 # | own ResNet | 44, 44, 44 | |
 # | … without augmentation | 39, 43, 41 | 0.4 |
@@ -1072,11 +1072,11 @@ print("labels, seed, frozen, fine-tuned\n" + Path("runs.csv").read_text())
 # | … trained twice as long | 50, 47, 43 | 0.2 |
 # | … at half the size | 41, 40, 38 | 0.6 |
 # | `vit_drawn`, frozen, means | 45, 47, 45 | 1 |
-# | MobileNetV2 of ImageNet, frozen, means | 46, 45, 41 | 0.8 |
+# | MobileNetV2, frozen, means | 46, 45, 41 | 0.8 |
 # | … frozen, against good | 37, 40, 38 | 0.3 |
 # | … fine-tuned | 60, 60, 51 | 0.002 |
 #
-# Frozen features brought nothing clear here, unlike on the drawn capsules; fine-tuning did. Eighty images are too few to tell whether any of the four attempts helped.
+# Here, frozen features brought nothing clear; fine-tuning did. Eighty images are too few to judge the four attempts.
 #
 # **What the field does today.** With few labels one takes a frozen foundation model (CLIP, DINOv2) and a linear classifier or nearest neighbours: your probe, with a better backbone. For long tails such models are fine-tuned lightly; heavy fine-tuning hurts the rare classes. Careful comparisons vary seeds *and* splits. Where defects are too rare for any classifier, one learns from good parts alone: that is a5.
 #
