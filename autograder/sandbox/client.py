@@ -239,7 +239,7 @@ def begin(settings: Settings) -> WarmProcess:
     hidden = *clone, str(settings.source), *settings.hidden
     paths = readable_paths(hidden) if settings.sandbox else ()
     if settings.user:
-        other_user.require(settings.user, hidden)
+        other_user.require(settings.user, hidden, package.LIBRARIES)
     with _turn:
         for others, process in list(_started.items()):  # nobody can ask for them any more
             if others != settings or not process.alive:

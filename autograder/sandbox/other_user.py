@@ -40,29 +40,37 @@ def end_all(user: int) -> None:
     os.waitpid(child, 0)
 
 
-def require(user: int, hidden: Iterable[str]) -> None:
-    """Raise SandboxError unless kernels can run as this user, who can read nothing `hidden`."""
+def require(user: int, hidden: Iterable[str], needed: Iterable[str] = ()) -> None:
+    """Raise SandboxError unless kernels can run as this user.
+
+    The user can read nothing `hidden`, and all that is `needed`.
+    """
     if not hasattr(os, "pidfd_open") or os.geteuid() != 0:
         raise SandboxError("submissions can run as another user only if root grades, on Linux.")
-    if open_to := _readable(user, list(hidden)):
+    if open_to := _first(user, list(hidden), readable=True):
         raise SandboxError(
             f"{open_to} must be hidden from submissions, but the user they run as (number {user}) "
             f"can read it; run `chmod go-rwx {open_to}`."
         )
+    if closed := _first(user, list(needed), readable=False):
+        raise SandboxError(
+            f"submissions run as the user number {user}, who cannot read {closed}; install Python "
+            "and its packages where everybody can read them."
+        )
 
 
-def _readable(user: int, paths: list[str]) -> str:
-    """Return the first path that a user can read or pass through, or nothing."""
+def _first(user: int, paths: list[str], *, readable: bool) -> str:
+    """Return the first path that a user can read or pass through, or cannot, or nothing."""
     child = os.fork()
     if child == 0:
-        found = len(paths)  # not even asked: as if none was hidden
+        found = len(paths)  # not even asked: as if none was as it should be
         try:
             os.setgroups([])
             os.setresgid(*[namespaces.NOBODY] * 3)
             os.setresuid(user, user, user)
-            ways = os.R_OK, os.X_OK
-            seen = (n for n, p in enumerate(paths) if any(os.access(p, way) for way in ways))
-            found = next(seen, 255)
+            ways, enough = (os.R_OK, os.X_OK), any if readable else all
+            can = [enough(os.access(path, way) for way in ways) for path in paths]
+            found = can.index(readable) if readable in can else 255
         finally:
             os._exit(found)
     found = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -4,11 +4,13 @@ import ast
 import hashlib
 import json
 import re
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePath
 
 CLONE = Path(__file__).parents[2]  # or, if the engine was installed, the folder of packages
+LIBRARIES = {sysconfig.get_path(name) for name in ("purelib", "platlib")}  # Python's folders
 FOLDERS = "autograder/notebook", "autograder/sandbox", "data_scripts"
 ROOMS = "grading", "authoring", "commands", "lms", "marking", "reports"
 ENGINE = tuple(f"autograder/{room}" for room in ROOMS)

@@ -28,7 +28,16 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def behind(monkeypatch, tmp_path):
+def installed():
+    """Skip the test if this clone and its packages lie where the other user cannot read them."""
+    try:
+        other_user.require(USER, [], package.LIBRARIES)
+    except SandboxError as closed:
+        pytest.skip(str(closed))
+
+
+@pytest.fixture
+def behind(monkeypatch, tmp_path, installed):
     """Return a function that runs cells as the other user, and returns what they printed."""
     monkeypatch.setattr(package, "is_clone", lambda: False)  # everybody may read this one
     monkeypatch.setattr(client, "_started", {})
@@ -154,7 +163,7 @@ def test_where_a_container_forbids_to_look_shared_memory_counts_for_each_process
         child.kill()
 
 
-def test_answers_that_the_user_could_read_stop_the_grading(tmp_path, monkeypatch):
+def test_answers_that_the_user_could_read_stop_the_grading(tmp_path, monkeypatch, installed):
     monkeypatch.setattr(client, "_started", {})
     chosen = client.Settings(False, True, (), tmp_path, USER)
     with pytest.raises(SandboxError, match=rf"^{ROOT} must be hidden .*\(number {USER}\)"):
@@ -172,6 +181,21 @@ def test_only_what_is_closed_to_others_is_hidden(mode, hidden):
         else:
             with pytest.raises(SandboxError, match=f"chmod go-rwx {place}`"):
                 other_user.require(USER, places)
+
+
+@pytest.mark.parametrize("mode, needed", [(0o755, True), (0o711, False), (0o700, False)])
+def test_packages_that_the_user_cannot_read_stop_the_grading(mode, needed):
+    with tempfile.TemporaryDirectory() as place:
+        packages = Path(place, "packages")
+        packages.mkdir()
+        Path(place).chmod(0o755)
+        packages.chmod(mode)
+        if needed:
+            other_user.require(USER, [], [place, str(packages)])
+        else:
+            said = rf"{USER}, who cannot read {packages}; install Python and its packages"
+            with pytest.raises(SandboxError, match=said):
+                other_user.require(USER, [], [place, str(packages)])
 
 
 def test_only_root_can_have_this_wall(monkeypatch):
