@@ -1004,7 +1004,7 @@ plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, 
 #
 # **It depends on the number of labels.** With 1,000 training images the network from scratch (44 to 52 %) overtakes the frozen backbone (43 %): now it can learn what the backbone has never seen. Fine-tuning is still ahead, at 60 %. Try `SUBSET = (1_000, 500, 1_000)`.
 #
-# **With all of CIFAR-10** (45,000 images to train on, 10,000 to test), MobileNetV2 and your functions, on one processor core:
+# **With all of the real CIFAR-10** (45,000 images to train on, 10,000 to test), MobileNetV2 and your functions, on one processor core:
 #
 # | | right | 95 % interval | time |
 # |---|---|---|---|
