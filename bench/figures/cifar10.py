@@ -242,10 +242,10 @@ def fine_tuned(work: Work, backbone: str, size: int, frozen: Sequence[str] = ())
 
 
 FIGURES = (
-    Figure("two_layers", "CIFAR-10, one hidden layer (a2)", "55.1 %", 60, two_layers),
-    Figure("transfer_frozen", "CIFAR-10, MobileNetV2 frozen at 224 pixels (a3)", "86.7 %", 60,
+    Figure("two_layers", "CIFAR-10, one hidden layer (a2)", "55.1 %", 25, two_layers),
+    Figure("transfer_frozen", "CIFAR-10, MobileNetV2 frozen at 224 pixels (a3)", "86.7 %", 30,
            partial(frozen, backbone="mobilenet_v2")),
-    Figure("transfer_tuned", "CIFAR-10, MobileNetV2 fine-tuned (a3)", "78 %, target 94 %", 120,
+    Figure("transfer_tuned", "CIFAR-10, MobileNetV2 fine-tuned (a3)", "78 %, target 94 %", 80,
            partial(fine_tuned, backbone="mobilenet_v2", size=128,
                    frozen=[f"features.{i}" for i in range(4)])),
     Figure("transfer_dinov2", "CIFAR-10, DINOv2 fine-tuned (a3; on a GPU, after a download)",

@@ -166,11 +166,11 @@ def described_data(defects: Defects) -> str:
 
 FIGURES = (
     Figure("few_labels", "Six classes of screws, an own and pretrained networks (a7)",
-           "74.2, 86.4, 89.4 % (capsules)", 60, partial(table, category="screw")),
+           "74.2, 86.4, 89.4 % (capsules)", 40, partial(table, category="screw")),
     Figure("few_labels_capsule", "Six classes of capsules, the same (a7; photographs needed)",
-           "74.2, 86.4, 89.4 %", 60, partial(table, category="capsule")),
+           "74.2, 86.4, 89.4 %", 40, partial(table, category="capsule")),
     Figure("four_attempts", "The own network before four attempts to improve it, screws (a7)",
-           "31–65 % (bottles)", 30, partial(attempts, category="screw")),
+           "31–65 % (bottles)", 45, partial(attempts, category="screw")),
     Figure("four_attempts_bottle", "The same four attempts, bottles (a7; photographs needed)",
-           "31–65 %", 30, partial(attempts, category="bottle")),
+           "31–65 %", 45, partial(attempts, category="bottle")),
 )  # fmt: skip
