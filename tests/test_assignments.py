@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder import assignments
-from autograder.assignments import AssignmentNotFound, find, use
+from autograder.assignments import AssignmentNotFound, find, lesson, use
 from autograder.errors import UserError
 from tests.submissions import ASSIGNMENTS, ROOT, folder
 
@@ -180,3 +180,15 @@ def test_a_look_for_an_assignment_imports_nothing_else(tmp_path):
     code = "import json, sys, autograder.assignments\n"
     loaded = "print(json.dumps([n for n in sys.modules if n in ('torch', 'numpy', 'nbgrader')]))"
     assert says(code + loaded, tmp_path) == []
+
+
+def test_a_module_of_a_lesson_is_returned_or_nothing(one):
+    use(one)
+    assert lesson("a0_same", "plots").course_name == "one"
+    assert lesson("a0_same", "origin") is lesson("a0_none", "plots") is None
+
+
+def test_a_module_of_a_lesson_that_lacks_another_module_says_so(tmp_path):
+    use(course(tmp_path / "three", lesson__plots="import nowhere_to_be_found\n"))
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        lesson("a0_same", "plots")

@@ -10,6 +10,7 @@ A notebook imports from here what is written for it alone:
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from autograder.errors import UserError
 
@@ -51,3 +52,14 @@ def find(assignment: str) -> Path:
         f"{assignment}: there is no such assignment here; update the course's package, or "
         "correct the name in Checker(…)."
     )
+
+
+def lesson(assignment: str, name: str) -> ModuleType | None:
+    """Return a module of an assignment's lesson, or None if the lesson has none of that name."""
+    module = f"{__name__}.{assignment}.lesson.{name}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if f"{module}.".startswith(f"{error.name}."):
+            return None
+        raise

@@ -28,7 +28,7 @@ from autograder.grading.export import QuotedCsv
 from autograder.grading.gradebook import write_maxima
 from autograder.grading.kept import Evidence
 from autograder.grading.late import Late
-from autograder.grading.prepare import graded_on_real, read_submission, released_notebook
+from autograder.grading.prepare import on_wrong_data, read_submission, released_notebook
 from autograder.grading.repair import beside
 from autograder.grading.rules import rules_of
 from autograder.grading.sanitize import SanitizeSubmission, shown
@@ -216,10 +216,10 @@ class RepairingExporter(NotebookExporter):
         path, coursedir = Path(filename), self.parent.coursedir
         release = coursedir.format_path(coursedir.release_directory, ".", assignment)
         original = released_notebook(Path(release) / path.name)
-        needs = beside.wanted(resources["source"])
+        needs, source = beside.wanted(resources["source"]), resources["source"]
         repaired, _, _ = read_submission(
             path.parent, path.stem, original, needs,
-            real=lambda: graded_on_real(load_references(resources["source"])),
+            wrong_data=lambda p: on_wrong_data(source, load_references(source), p),
         )  # fmt: skip
         return super().from_notebook_node(repaired.notebook, resources, **kwargs)
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import nbformat
@@ -20,7 +20,7 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader.api import SourceCell
 from nbgrader.converters import Autograde
 
-from autograder import CHALLENGE_FILE
+from autograder import CHALLENGE_FILE, assignments
 from autograder.grading import files, kept, notebooks, released, repair
 from autograder.grading.course import AssignmentFolders, Course, CourseError
 from autograder.grading.notebooks import NOTES, grade_id
@@ -28,7 +28,7 @@ from autograder.grading.repair import NotebookNotFound, Repaired, beside
 from autograder.grading.repair.submitted import time_of
 from autograder.grading.rules import Rules, rules_of
 from autograder.notebook import cases
-from autograder.notebook.artifacts import REAL
+from autograder.notebook.artifacts import REAL, trained_on
 from autograder.notebook.cases import RecordedCheck
 from autograder.sandbox.limits import Limits
 
@@ -160,7 +160,7 @@ def _prepared(
             beside.wanted(assignment.folders.source),
             unpacked,
             place,
-            lambda: graded_on_real(assignment.references),
+            partial(on_wrong_data, assignment.folders.source, assignment.references),
         )
         moved |= others
         read.append(path)
@@ -184,14 +184,14 @@ def read_submission(
     needs: Sequence[str] = (),
     notes: Sequence[str] = (),
     named: Path | None = None,
-    real: Callable[[], bool] = lambda: True,
+    wrong_data: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Repaired, Path | None, dict[str, Path]]:
     """Read and repair a submitted notebook; what was repaired is said in its first cell.
 
     `needs` are files that it reads, `notes` what was said before, `named` the folder as people
-    know it, and `real` says whether there are cases of real data. Returns the notebook, the file
-    it was read from, and files by the paths where it looks for them. If there is no notebook, that
-    is what it says.
+    know it, and `wrong_data` says whether a file was trained on other data than is graded.
+    Returns the notebook, the file it was read from, and files by the paths where it looks for
+    them. If there is no notebook, that is what it says.
     """
     moved = dict[str, Path]()
     try:
@@ -200,7 +200,7 @@ def read_submission(
         if place or not all((folder / need).is_file() for need in needs):
             moved, said = beside.moved(files.in_folder(folder), place, needs)
             renamed = (*renamed, *said)
-        trained = beside.trained_on_real({n: moved.get(n, folder / n) for n in needs}, real)
+        trained = beside.on_wrong_data({n: moved.get(n, folder / n) for n in needs}, wrong_data)
         renamed = (*notes, *renamed, *trained)
     except NotebookNotFound as error:
         path, renamed = None, ()
@@ -222,9 +222,15 @@ def read_submission(
     return repaired, path, moved
 
 
-def graded_on_real(references: Mapping[str, RecordedCheck]) -> bool:
-    """Say whether references hold cases of real data (`autograder reference --real`)."""
-    return any(case.name == REAL for check in references.values() for case in check.cases)
+def on_wrong_data(source: Path, references: Mapping[str, RecordedCheck], path: Path) -> bool:
+    """Say whether a file was trained on real data, and no check of its assignment has such cases.
+
+    (`autograder reference --real` records cases of real data.)
+    """
+    if any(case.name == REAL for check in references.values() for case in check.cases):
+        return False
+    assignments.use(source.parent)
+    return trained_on(path, source.name) == REAL
 
 
 def _steps(course: Course, which: str) -> list[Preprocessor]:

@@ -17,7 +17,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,8 @@ from IPython.display import Code, display
 
 from autograder import CHALLENGE_FILE, __version__, assignments
 from autograder.errors import UserError
-from autograder.notebook import cases, evidence, hand_in, manners, mark, progress, table
+from autograder.notebook import artifacts, cases, evidence, hand_in, manners, mark, progress, table
+from autograder.notebook.artifacts import REAL, WRONG_DATA, trained_on
 from autograder.notebook.by_hand import by_hand
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.evidence import Outcome, clip
@@ -78,7 +78,12 @@ class Checker:
             return
         check = self._check(cases.load_public(assignments.find(self.assignment)), name)
         called = calls(self.assignment, name, (function, *more))
+        artifacts.loaded()  # by whatever ran before
         verdict = judge(check, observe_check(check, called), reveal=True)
+        for file in artifacts.loaded():
+            if verdict.fraction < 1 and trained_on(Path(file), self.assignment) == REAL:
+                hint = f"what is in {file} was {WRONG_DATA}."
+                verdict = replace(verdict, hint=hint, certain=True)
         if not mode:
             progress.keep(self.assignment, verdict)
         _show(table.bundle(verdict))
@@ -223,13 +228,7 @@ def calls(assignment: str, name: str, written: tuple[Callable[..., Any], ...]) -
 
 def adapter_of(assignment: str, name: str) -> Callable[..., Any] | None:
     """Return the function that calls what a student wrote for a check, if the lesson has one."""
-    module = f"{assignments.__name__}.{assignment}.lesson.adapters"
-    try:
-        return getattr(import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        if f"{module}.".startswith(f"{error.name}."):
-            return None
-        raise
+    return getattr(assignments.lesson(assignment, "adapters"), name, None)
 
 
 def observe_check(check: RecordedCheck, function: Callable[..., Any]) -> dict[str, Outcome]:

@@ -18,7 +18,7 @@ from typing import Any
 from autograder import __version__
 from autograder.errors import UserError
 from autograder.notebook import pictures, progress, restart
-from autograder.notebook.artifacts import REAL, trained_on
+from autograder.notebook.artifacts import REAL, WRONG_DATA, trained_on
 from autograder.notebook.grid import BAD, GOOD, Grid, Mark
 
 EMPTY = "YOUR ANSWER HERE"  # what nbgrader leaves in a written answer
@@ -107,7 +107,7 @@ def look(
     progress.add(folder / progress.NAME, notebook.assignment, ran.checks)
     names = sorted(set(_files(notebook.content)))
     rows = [*_checks(notebook, ran), *_cells(notebook, ran), *_answers(notebook.content)]
-    rows += [_file(folder / name) for name in names]
+    rows += [_file(folder / name, notebook.assignment) for name in names]
     for link in dict.fromkeys(pictures.linked(notebook.content)):
         if why := pictures.fault(link, folder):
             rows.append((link, Mark("missing", BAD), why))
@@ -191,12 +191,11 @@ def _files(content: Mapping[str, Any]) -> Iterator[str]:
             yield from SAVES.findall("".join(cell["source"]))
 
 
-def _file(path: Path) -> tuple[str, Mark, str]:
+def _file(path: Path, assignment: str) -> tuple[str, Mark, str]:
     if not path.is_file():
         return path.name, Mark("missing", BAD), "run the cell that trains and saves it"
-    if trained_on(path) == REAL:
-        why = "trained on real data; grading uses drawn data unless your teacher says otherwise"
-        return path.name, Mark("look", BAD), why
+    if trained_on(path, assignment) == REAL:
+        return path.name, Mark("look", BAD), WRONG_DATA
     when = datetime.fromtimestamp(path.stat().st_mtime)
     return path.name, Mark("there", GOOD), f"{path.stat().st_size / 1e6:.2f} MB, {when:%d %b %H:%M}"
 

@@ -5,12 +5,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import torch
 
 from autograder.grading import files
 from autograder.grading.prepare import load_assignment, prepare
 from autograder.grading.repair import beside
-from autograder.notebook.artifacts import save_artifact
 from tests.worked_example import NAME, hand_in
 
 NET = "faces_net.safetensors"
@@ -137,15 +135,7 @@ def test_what_only_looks_like_an_archive_is_said(assignment, example):
     )
 
 
-@pytest.mark.parametrize("data, real, noted", [
-    ("real", False, True), ("real", True, False), ("drawn", False, False), ("", False, False),
-])  # fmt: skip
-def test_a_net_that_was_trained_on_other_data_than_is_graded_is_noted(scratch, data, real, noted):
-    save_artifact(NET, {"weight": torch.ones(2)}, data)
-    notes = beside.trained_on_real({NET: Path(NET)}, lambda: real)
-    assert [NET in note and "REAL = False" in note for note in notes] == [True] * noted
-
-
-def test_a_file_that_is_no_file_of_tensors_says_nothing_of_its_data(scratch):
-    Path(NET).write_bytes(b"\xff" * 100)
-    assert beside.trained_on_real({NET: Path(NET), "none.safetensors": Path("none")}, bool) == []
+def test_a_net_that_was_trained_on_other_data_than_is_graded_is_noted():
+    found = {NET: Path("there") / NET, "other.safetensors": Path("other.safetensors")}
+    (note,) = beside.on_wrong_data(found, lambda path: path.parent.name == "there")
+    assert NET in note and "REAL = False" in note

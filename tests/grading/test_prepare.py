@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import CHALLENGE_FILE
@@ -13,11 +15,15 @@ from autograder.grading.course import CourseError, open_course
 from autograder.grading.notebooks import NOTES, from_bytes, grade_id
 from autograder.grading.prepare import (
     load_assignment,
+    on_wrong_data,
     prepare,
     read_submission,
     released_notebook,
 )
 from autograder.notebook import cases
+from autograder.notebook.artifacts import save_artifact
+from autograder.notebook.cases import Case, RecordedCheck
+from tests import submissions
 from tests.worked_example import CHECK, NAME, RIGHT, hand_in
 
 STEPS = """
@@ -456,3 +462,35 @@ def test_without_a_submission_the_released_notebook_is_read_and_stays_as_it_was(
     assert read is None
     assert repaired.unreadable == f"nowhere/{NAME}: there is no notebook {NAME}.ipynb"
     assert nbformat.writes(original) == before
+
+
+@pytest.mark.parametrize("data, graded, wrong", [
+    ("real", "drawn", True), ("real", "real", False), ("drawn", "drawn", False),
+    ("", "drawn", False),
+])  # fmt: skip
+def test_a_net_trained_on_real_data_is_wrong_where_only_drawn_data_is_graded(
+    scratch, data, graded, wrong
+):
+    save_artifact("net.safetensors", {"weight": torch.ones(2)}, data)
+    case = Case(graded, "images", {}, expected=None)
+    references = {"right": RecordedCheck("right", "", {}, (case,))}
+    assert on_wrong_data(scratch / "source" / NAME, references, Path("net.safetensors")) is wrong
+
+
+def in_a_file(assignment, real):
+    """Return what tells in the file of an assignment, trained on real or on drawn data."""
+    if assignment.startswith("a2"):
+        colours, std = ((0.495, 0.485, 0.45), 0.248) if real else ((0.514, 0.523, 0.478), 0.219)
+        mean_image = torch.tensor(colours).view(3, 1, 1).expand(3, 32, 32)
+        return {"mean_image": mean_image.half(), "std": torch.tensor(std)}
+    counts = (
+        [3932, 434, 3975, 7050, 4700, 3117, 4798] if real else [800, 90, 820, 1400, 900, 700, 1190]
+    )
+    return {"counts": torch.tensor(counts)}
+
+
+@pytest.mark.parametrize("assignment", ["a2_cifar10_debugging", "a4_facial_expression"])
+@pytest.mark.parametrize("real", [True, False])
+def test_a_net_that_does_not_say_its_data_is_told_by_what_its_file_holds(scratch, assignment, real):
+    save_artifact("net.safetensors", in_a_file(assignment, real))
+    assert on_wrong_data(submissions.folder(assignment), {}, Path("net.safetensors")) is real

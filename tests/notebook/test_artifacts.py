@@ -6,14 +6,22 @@ import struct
 import pytest
 import torch
 
+from autograder import assignments
 from autograder.notebook.artifacts import (
     DRAWN,
     REAL,
     ArtifactError,
     load_artifact,
+    loaded,
     save_artifact,
     trained_on,
 )
+
+COUNTING = """
+TENSORS = ("counts",)
+def trained_on(tensors):
+    return "real" if tensors["counts"].sum() > 10 else "drawn"
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +66,7 @@ def test_another_kind_of_file_is_told_by_what_it_lacks():
 @pytest.mark.parametrize("data", [REAL, DRAWN, ""])
 def test_a_file_says_on_what_it_was_trained_and_loads_as_ever(beside, data):
     save_artifact("net.safetensors", {"weight": torch.ones(2)}, data)
-    assert trained_on(beside / "net.safetensors") == data
+    assert trained_on(beside / "net.safetensors", "a9_test") == data
     assert torch.equal(load_artifact("net.safetensors")["weight"], torch.ones(2))
 
 
@@ -86,8 +94,45 @@ def header(said: object, length: int | None = None) -> bytes:
 )
 def test_a_file_that_does_not_say_it_says_nothing_and_stops_nobody(beside, content):
     (beside / "net.safetensors").write_bytes(content)
-    assert trained_on(beside / "net.safetensors") == ""
+    assert trained_on(beside / "net.safetensors", "a9_test") == ""
 
 
 def test_a_file_that_is_not_there_says_nothing(beside):
-    assert trained_on(beside / "gone.safetensors") == trained_on(beside) == ""
+    assert trained_on(beside / "gone.safetensors", "a9_test") == trained_on(beside, "a9_test") == ""
+
+
+@pytest.fixture
+def lesson(scratch):
+    """An assignment whose lesson tells by a file's tensors what it was trained on."""
+    folder = scratch / "source" / "a9_test" / "lesson"
+    folder.mkdir(parents=True)
+    (folder / "origin.py").write_text(COUNTING)
+    assignments.use(scratch / "source")
+
+
+@pytest.mark.parametrize("count, data", [(11.0, REAL), (9.0, DRAWN)])
+def test_a_file_that_does_not_say_it_is_told_by_its_tensors(lesson, beside, count, data):
+    save_artifact("net.safetensors", {"counts": torch.tensor([count])})
+    assert trained_on(beside / "net.safetensors", "a9_test") == data
+    save_artifact("net.safetensors", {"counts": torch.tensor([count])}, DRAWN)
+    assert trained_on(beside / "net.safetensors", "a9_test") == DRAWN
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [{"weight": torch.ones(2)}, {"counts": torch.ones(200_000)}, {"counts": torch.ones(2, 0)}],
+)
+def test_a_file_without_such_tensors_is_not_taken_for_trained_on_real_data(lesson, beside, tensors):
+    save_artifact("net.safetensors", tensors)
+    assert trained_on(beside / "net.safetensors", "a9_test") != REAL
+    (beside / "net.safetensors").write_bytes(b"no tensors")
+    assert trained_on(beside / "net.safetensors", "a9_test") == ""
+
+
+def test_the_files_that_were_loaded_are_named_once(beside):
+    loaded()
+    for name in ("b.safetensors", "a.safetensors", "b.safetensors"):
+        save_artifact(name, {"weight": torch.ones(2)})
+        load_artifact(name)
+    assert loaded() == ["a.safetensors", "b.safetensors"]
+    assert loaded() == []

@@ -10,6 +10,7 @@ import torch
 
 from autograder import CHALLENGE_FILE, Checker, __version__, assignments
 from autograder.notebook import cases, check, evidence, hand_in, progress, restart
+from autograder.notebook.artifacts import save_artifact
 from autograder.notebook.cases import Case, RecordedCheck
 from autograder.notebook.check import CheckFailed, NotJudged, UnknownCheck, observe_case
 from autograder.notebook.evidence import Outcome, observe
@@ -201,6 +202,27 @@ def test_a_notebook_that_cannot_be_handed_in_is_a_sentence_and_no_error(
     checker.hand_in()
     assert capsys.readouterr().out.startswith("There is no a9_test.ipynb in ")
     assert shown == [] and not (scratch / "a9_test.zip").exists()
+
+
+LOADING = """
+from autograder.notebook.artifacts import load_artifact
+
+def doubling(double, X):
+    return double(load_artifact("net.safetensors")["factor"], X)
+"""
+
+
+@pytest.mark.parametrize(
+    "factor, data, told", [(3, "real", True), (3, "drawn", False), (2, "real", False)]
+)
+def test_a_net_trained_on_other_data_than_is_graded_is_told_so_where_it_fails(
+    adapted, shown, scratch, factor, data, told
+):
+    (scratch / "a9_test" / "lesson" / "adapters.py").write_text(LOADING)
+    save_artifact("net.safetensors", {"factor": torch.tensor(float(factor))}, data)
+    adapted.public("doubling", lambda factor, X: factor * X)
+    hint = "Looks like: what is in net.safetensors was trained on real data; grading uses drawn"
+    assert (hint in shown[0]["text/plain"]) is told
 
 
 def test_without_an_adapter_a_check_calls_the_function_itself(checker, capsys):

@@ -68,19 +68,41 @@ def test_a_figure_is_described_for_those_who_cannot_see_it():
     plt.close(figure_)
 
 
-def test_a_notebook_shows_a_picture_with_its_description(monkeypatch):
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook displays: pairs of data and metadata."""
     shown = []
     monkeypatch.setattr(figure_module, "get_ipython", lambda: "a shell")
     monkeypatch.setattr(
-        figure_module, "display", lambda data, metadata, raw: shown.append((data, metadata))
+        figure_module,
+        "display",
+        lambda data, metadata=None, raw=True: shown.append((data, metadata)),
     )
+    return shown
+
+
+def test_a_notebook_shows_a_picture_with_its_description(displayed, monkeypatch):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     with figure(3, 2) as axes:
         axes.set(title="a title")
         axes.plot([1, 2])
-    ((data, metadata),) = shown
+    ((data, metadata),) = displayed
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"] == "Plot: a title"
     assert not plt.get_fignums()
+
+
+def test_jupyterlab_which_shows_no_alt_text_gets_the_description_beside_the_picture(
+    displayed, monkeypatch
+):
+    monkeypatch.setenv("JPY_SESSION_NAME", "mine.ipynb")
+    with figure(3, 2) as axes:
+        axes.set(title="a < b")
+        axes.plot([1, 2])
+    picture, (beside, _) = displayed
+    assert "image/png" in picture[0]
+    assert ">Plot: a &lt; b</div>" in beside["text/html"]
+    assert "clip-path" in beside["text/html"]  # eyes do not see it twice
 
 
 def test_lines_without_a_colour_of_their_own_are_told_apart_by_everybody(drawn):

@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from autograder.grading import files
-from autograder.notebook.artifacts import REAL, trained_on
 from autograder.notebook.evidence import clip
 from data_scripts.fetch import UnsafeArchive, extract
 
@@ -47,13 +46,13 @@ def moved(
     return {n: found[there] for n, there in beside.items() if n not in found}, notes
 
 
-def trained_on_real(found: Mapping[str, Path], real: Callable[[], bool]) -> list[str]:
-    """Return a note on each file that was trained on real data, unless that is what is graded."""
+def on_wrong_data(found: Mapping[str, Path], wrong: Callable[[Path], bool]) -> list[str]:
+    """Return a note on each file that was trained on real data, where drawn data is graded."""
     return [
-        f"The file {name} says that it was trained on real data, and this class is graded on drawn "
-        "data: its predictions are worth little. Train it with REAL = False."
+        f"The file {name} was trained on real data, and this class is graded on drawn data: its "
+        "predictions are worth little. Train it with REAL = False."
         for name, path in found.items()
-        if trained_on(path) == REAL and not real()
+        if wrong(path)
     ]
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
+from html import escape
 from typing import Any
 
 from IPython import get_ipython
@@ -14,6 +15,7 @@ from IPython.display import display
 # Told apart by colour-blind readers too: Okabe and Ito, Color Universal Design (2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73")
 MORE = ("#cc79a7", "#56b4e9", "#e69f00", "#000000")
+HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"  # but read
 
 
 def for_people(draw: Callable[..., None]) -> Callable[..., None]:
@@ -46,6 +48,8 @@ def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Gene
     picture = base64.b64encode(print_figure(drawn, "png", bbox_inches="tight")).decode()
     bundle = {"image/png": picture, "text/plain": alt}
     display(bundle, metadata={"image/png": {"alt": alt}}, raw=True)
+    if "JPY_SESSION_NAME" in os.environ:  # JupyterLab, which gives a picture no alt text
+        display({"text/html": f'<div style="{HIDDEN}">{escape(alt)}</div>'}, raw=True)
     plt.close(drawn)
 
 

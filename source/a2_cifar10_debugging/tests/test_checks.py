@@ -18,7 +18,10 @@ from autograder.assignments.a2_cifar10_debugging.checks import (
     stories,
     swish,
 )
-from autograder.assignments.a2_cifar10_debugging.lesson import curves, plots
+from autograder.assignments.a2_cifar10_debugging.lesson import curves, origin, plots
+from autograder.notebook.artifacts import DRAWN, REAL
+from data_scripts import cifar10
+from data_scripts.storage import DataNotFound
 from data_scripts.synthetic import objects
 
 UNDER, OVER, HIGH, LOW, UNSTABLE, HEALTHY, FLAT = curves.WORDS
@@ -264,3 +267,17 @@ def test_no_debugging_picture_is_drawn_while_a_notebook_is_graded(drawn, monkeyp
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     draw_all()
     assert drawn == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [DRAWN, REAL])
+def test_the_statistics_of_1000_images_tell_whether_they_are_real_or_drawn(data):
+    try:
+        images, _ = cifar10.load("train", dtype=torch.float32, real=data == REAL)
+    except DataNotFound as reason:
+        pytest.skip(str(reason))
+    for first in range(0, len(images), 1000):
+        some = images[first : first + 1000]
+        mean_image = some.mean(dim=0)
+        std = (some - mean_image).square().mean().sqrt()
+        assert origin.trained_on({"mean_image": mean_image.half(), "std": std}) == data
