@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** write a neural network without a deep-learning library: compute its scores and its loss, derive every gradient, test that the gradients are right, train the net, and read from its curves how training went.
 #
-# **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers · **Hand in** this notebook
+# **Time** about 3 hours · **Hardware** any laptop, no GPU · **Points** 100: 85 for code, graded by hidden checks, and 15 for three written answers · **Hand in** the zip that the last cell writes
 #
 # | section | what you write | minutes |
 # |---|---|---:|
@@ -204,7 +204,7 @@ check.hidden("loss_extreme", nn_loss)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? One neighbour gets 2.9 and another 0.4, both before the first step: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.* (about 10 min)
+# **Question 1** (5 points). You build a net for 10 classes, with small random weights and no regularisation, and look at its loss before the first step. What should it be, and why? Two neighbours build what they believe is the same net, and get 2.9 and 0.4: what would you look for in each case? *A full answer gives the number with its reason, and one likely cause for a loss that is too high and one for a loss that is too low.* (about 10 min)
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_initial_loss", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -386,7 +386,7 @@ check.hidden("numeric_gradient_values", numeric_gradient)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now use it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-8 is good enough. Above 1e-4, look for a mistake in your formula, or for a loss that was computed in float32: its rounding is divided by $2h$. In between, look for a gradient that was computed in float32. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
+# Now use it on your own backward pass, at a point where nothing is zero. In float64, rounding leaves errors of about 1e-10, and 1e-9 is good enough. Above 1e-4, look for a mistake in your formula, or for a loss that was computed in float32: its rounding is divided by $2h$. In between, look for a gradient that was computed in float32, or rounded to it somewhere. This test needs no stored answers, but it has blind spots. It compares your gradient with *your* loss: if the loss is wrong, a gradient that agrees with it is wrong as well. And next to the kink of a ReLU the measured slope is not the gradient.
 
 
 # %% nbgrader={"grade": false, "grade_id": "prove_gradients", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -555,7 +555,7 @@ plots.curves(stats)
 plots.decision_regions(lambda X: nn_predict(params, nn_forward_backward, X), data.X_val, data.y_val)
 
 # %% [markdown]
-# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts close to it by luck. Its weights are large, with a standard deviation of 1, so it is sure of itself, sometimes rightly and sometimes not: eight other draws began between 1.3 and 2.6. The loss falls, and it jitters because each step sees a different batch and a learning rate of 1 is rather large. If a loss *keeps* rising, the steps go uphill or are far too large. If it stays where it is, no gradient arrives, or the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
+# How to read them. A net that knows nothing has a loss of $\ln 3 \approx 1.1$. Ours starts close to it by luck. Its weights are large, with a standard deviation of 1, so it is sure of itself, sometimes rightly and sometimes not: eight other draws began between 1.3 and 2.6. The loss falls, and it jumps because each step sees a different batch and a learning rate of 1 is rather large: near step 8 it is higher than at the start, and the net recovers at once. If a loss *keeps* rising, the steps go uphill or are far too large. If it stays where it is, no gradient arrives, or the steps are far too small. In the last picture, the regions should bend with the arms. A linear classifier gets 55 % of these points right.
 #
 # The last check trains your net from new weights and measures its loss on points it has never seen: it must fall below 0.6.
 

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** tell from a few cheap experiments why a network does not learn, test a layer of your own before you trust it, read training curves, search for hyper-parameters without fooling yourself, and say what your net has learned.
 #
-# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 75 for code and for your trained net, graded by hidden checks, 15 for four written answers and 10 for a report of one page · **Hand in** this notebook and `best_net.safetensors`
+# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with the real CIFAR-10 only · **Points** 100: 75 for code and for your trained net, graded by hidden checks, 15 for four written answers and 10 for a report of one page · **Hand in** the zip that the last cell writes: notebook and `best_net.safetensors`
 #
 # | section | what you write | minutes |
 # |---|---|---:|

@@ -15,18 +15,18 @@
 #
 # **After this notebook you can** take a network that somebody else trained and make it yours: build its blocks, freeze it, train a new head on cached features in seconds, fine-tune it without ruining it, split data from two sources so that the result means something, and say how sure you are of an accuracy.
 #
-# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook and `probe.safetensors`
+# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real CIFAR-10 and a backbone trained on ImageNet · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** the zip that the last cell writes: notebook and `probe.safetensors`
 #
 # | section | what you write | minutes |
 # |---|---|---:|
 # | Set-up, 1 What a backbone expects | `preprocess` | 20 |
-# | 2 Two building blocks | a separable convolution, a residual block; Question 1 | 50 |
+# | 2 Two building blocks | a separable convolution, a residual block; Question 1 | 55 |
 # | 3 A new head on a frozen backbone | `freeze` | 35 |
 # | 4 Compute features once | `extract_features`, a probe to hand in | 45 |
 # | 5 Fine-tuning | parameter groups; a monitor that keeps the best weights, lowers the rates and stops | 40 |
 # | 6 Two sources of data | a split by recordings; Questions 2 and 3 | 65 |
 # | 7 How sure are you? | `wilson_interval` | 20 |
-# | 8 Your own experiment | a training script, a report | 85 |
+# | 8 Your own experiment | a training script, a report | 95 |
 #
 # The minutes of a section include reading it. Those of a task do not.
 #
@@ -80,7 +80,7 @@ check = Checker("a3_transfer_learning")
 # %% [markdown]
 # The settings. You work with images drawn by this course and with `resnet_drawn`, a small ResNet that was trained on other drawn images: shapes, textures and colours. With `REAL = True` you work with the real CIFAR-10 and with MobileNetV2, trained on ImageNet: best on a GPU, and slow but possible on a CPU.
 #
-# `SUBSET` is small on purpose. Transfer learning is for those who have few labels: here 20 for each class.
+# `SUBSET` is small on purpose. Transfer learning is for those who have few labels: here about 20 for each class.
 #
 # With an internet connection you can choose other backbones: `resnet18`, `resnet50`, `vit_b_16` (224 pixels only) and `xception` (which needs `backbone.preprocess` instead of `at(SIZE)`).
 
@@ -826,7 +826,7 @@ print("weights of a selfie and of a camera frame:", [round(w, 2) for w in weight
 # | photographs, then recordings | first the photographs, then 100 recordings with a tenth of the rate | 50 recordings |
 
 # %% [markdown]
-# **Predict first.** Write your prediction in this cell: which way has the highest dev accuracy? Which one is best in use? For which of the six does dev accuracy fairly predict accuracy in use?
+# **Predict first.** Write your prediction in this cell: which way has the highest dev accuracy? Which one is best in use? For which of the six is dev accuracy an honest estimate: neither too high nor too low on average, however noisy?
 #
 # *My prediction:* …
 #
@@ -878,13 +878,13 @@ for way, (probe, dev) in ways.items():
 plots.said_and_found(found)
 
 # %% [markdown]
-# How to read it. The two highest dev accuracies mislead, for two reasons. (In use, both shuffled ways may do well: they train on frames of nearly all 200 recordings, where the others keep 100 aside. Only their dev accuracy is wrong.) And look how far the four others are from the accuracy in use: 250 dev frames show only 50 objects, so dev may even rank them the wrong way round.
+# How to read it. The two highest dev accuracies mislead, for two reasons. (In use, both shuffled ways may do well: they train on frames of nearly all 200 recordings, where the others keep 100 aside. Only their dev accuracy is wrong.) The four others are honest, and far from exact: 250 dev frames show only 50 objects, so dev may even rank them the wrong way round.
 #
 # **Question 2** (5 points). Write the plan for the office's 101,000 images, now with 200 recordings of 5 frames; the table is your evidence. *A full answer*
 #
 # - *says what train, dev and test consist of, in selfies and recordings, and why;*
 # - *explains the two dev accuracies that are too high, each by its main reason;*
-# - *compares three ways to use the selfies by their accuracy in use, with numbers, and says whether dev would have chosen the same one;*
+# - *compares the last three ways of the table by their accuracy in use (photographs are here what selfies are there), with numbers, and says whether dev would have chosen the same one;*
 # - *says how sure you can be with 50 dev recordings, why you cannot be as sure as with 250 independent images, and what you would therefore collect in one more day.*
 #
 # (about 15 min)
@@ -995,7 +995,7 @@ plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, 
 #
 # | | drawn images, 200 to train on | `REAL = True` on a CPU, `SUBSET = (1_500, 500, 1_000)` |
 # |---|---|---|
-# | from scratch | 11 to 24 % | 37.6 % |
+# | from scratch | 11 to 25 % | 37.6 % |
 # | frozen, 32 pixels | 21 to 28 % | 47.1 % |
 # | frozen, 64 or 224 pixels | 30 to 33 % | 81.6 % |
 # | fine-tuned | 39 to 44 % | 81.4 % (two epochs, upper layers only) |
@@ -1027,7 +1027,7 @@ plots.accuracies({name: (count, len(test.y)) for name, count in right.items()}, 
 #
 # - A `Dataset` returns one prepared image and its label. Two `DataLoader`s read it: one shuffles, one does not. (On a GPU, `num_workers=4` and `pin_memory=True` keep it busy.)
 # - The optimiser is `AdamW`. The learning rate rises from near 0 during the first tenth of the steps (**warm-up**) and then falls along a cosine. `torch.optim.lr_scheduler` has both, and `SequentialLR` joins them. A schedule that counts steps moves after every batch. It decides the rate, so leave `Monitor` out.
-# - Each setting runs with at least three seeds. A difference smaller than the spread of the seeds is not a finding.
+# - Each setting runs with at least three seeds. Let a seed draw the training images too, or say in your doubt that all seeds share them. A difference smaller than the spread of the seeds is not a finding.
 # - Choose by validation accuracy. The test images come last, for the table; better still, take some that sections 4 and 7 have not used: `cifar10.load("test", real=REAL)` has more than `test`.
 #
 # On a GPU, `with torch.autocast("cuda", dtype=torch.bfloat16):` around the forward pass and the loss makes training about twice as fast (**mixed precision**).

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** read a data set's card before you trust it, build a convolutional network to a specification and one of your own under a budget, make it generalise, resume training after a lost connection, measure what accuracy hides, be fair to a class with few examples, and look at what an answer depends on.
 #
-# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real FER2013 and the large network · **Points** 100: 75 for code and for your trained net, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook and `faces_net.safetensors`
+# **Time** about 6 hours · **Hardware** any laptop; with a GPU, also the real FER2013 and the large network · **Points** 100: 75 for code and for your trained net, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** the zip that the last cell writes: notebook and `faces_net.safetensors`
 #
 # | section | what you write | minutes |
 # |---|---|---:|
@@ -764,7 +764,7 @@ show({
 # - The prediction uses your `SmallCNN`, `average_probabilities` and `adjust_logits`, so fix those first.
 # - `SmallCNN()` must stay what it was when you trained.
 #
-# A poor recipe is `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "weighting": 0.0, "tau": 0.0}`. `peak` is the highest learning rate, `smoothing` the ε of label smoothing, `weighting` the power that your class weights are raised to (0 means none, 1 all), and `tau` how far the logits are adjusted by the class priors; a new `tau` needs no new training. A batch has 64 faces here. Choose `tau` by the last column that the cell prints: the second graded set has equal classes.
+# A poor recipe is `{"epochs": 4, "peak": 1e-3, "smoothing": 0.0, "weighting": 0.0, "sampling": 0.0, "tau": 0.0}`. `peak` is the highest learning rate, `smoothing` the ε of label smoothing, `weighting` the power that your class weights are raised to (0 means none, 1 all), `sampling` that of the sampler's sample weights, and `tau` how far the logits are adjusted by the class priors; a new `tau` needs no new training. A batch has 64 faces here. Choose `tau` by the last column that the cell prints: the second graded set has equal classes.
 #
 # | | pass: half of the points | good: 80 % | excellent: all |
 # |---|---:|---:|---:|
@@ -777,9 +777,10 @@ show({
 
 # %% nbgrader={"grade": false, "grade_id": "my_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def my_recipe() -> dict[str, float]:
-    """Choose how to train the network that you hand in: epochs, peak, smoothing, weighting, tau."""
+    """Choose epochs, peak, smoothing, weighting, sampling and tau for the net that you hand in."""
     ### BEGIN SOLUTION
-    return {"epochs": 20, "peak": 4e-3, "smoothing": 0.05, "weighting": 0.75, "tau": 0.25}
+    training_run = {"epochs": 20, "peak": 4e-3, "smoothing": 0.05}
+    return {**training_run, "weighting": 0.75, "sampling": 0.0, "tau": 0.25}
     ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "train_handed_in", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -787,8 +788,11 @@ def my_recipe() -> dict[str, float]:
 recipe, totals = my_recipe(), train.y.bincount(minlength=len(CLASSES))
 Path("faces_net.safetensors").unlink(missing_ok=True)  # so that no old one is handed in
 settings = {key: recipe[key] for key in ("epochs", "peak", "smoothing")}
-settings["class_weights"] = balanced_weights(train.y, len(CLASSES))[0] ** recipe["weighting"]
 settings |= {"augmentation": make_augmentation(), "batch_size": 64}
+class_weights, sample_weights = balanced_weights(train.y, len(CLASSES))
+settings["class_weights"] = class_weights ** recipe["weighting"]
+if recipe["sampling"]:
+    settings["weights"] = sample_weights ** recipe["sampling"]
 made_of = SmallCNN, make_augmentation, {**recipe, "tau": 0.0}
 if globals().get("trained_with") != made_of:
     handed_in = train_net("handed in", SmallCNN(), train, val, **settings).model

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** derive and write what your library computes: the size of a convolution's output, the convolution itself and its gradients, batch norm and its gradients, the gradient of softmax with cross-entropy, and the steps of Adam and Adagrad.
 #
-# **Time** about 5½ hours, two and a half of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations · **Hand in** this notebook
+# **Time** about 5½ hours, two and a half of them with paper and pencil · **Hardware** any laptop, no GPU · **Points** 100: 80 for code, graded by hidden checks, and 20 for five derivations · **Hand in** the zip that the last cell writes
 #
 # | section | what you write | minutes |
 # |---|---|---:|
@@ -231,7 +231,7 @@ for name, convolve in ways.items():
 print(f"largest difference {(ways['yours']() - ways['torch']()).abs().max():.0e}, in float32")
 
 # %% [markdown]
-# Nine slices and nine products are not much for Python: in our runs the loop over taps took five to ten times as long as torch. A loop over positions would need 1,024 windows for each image.
+# Nine slices and nine products are not much for Python: in our runs the loop over taps took about ten times as long as torch, depending on the machine. A loop over positions would need 1,024 windows for each image.
 #
 # Now backwards. Given is `dout` $= \partial L / \partial y$, of the shape of $y$. Apart from the bias, the forward pass is linear in $w$ and in $x$, so everything you need is already in the formula above. Ask of each number which outputs it takes part in:
 #
@@ -327,7 +327,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 # - derives those with respect to $b$ and $w_{i,j}$, each with the reason for its sum,
 # - says which outputs a pixel $\tilde x_{a,b}$ takes part in, and with which weight,
 # - writes the pixel's gradient as a sum over $i, j$, and says what was turned, and by how many zeros the gradient was padded on each side,
-# - says what the sums over images, channels and filters add.
+# - says for many images, channels and filters which gradient is summed over which of the three, and which sum is not needed.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution_gradients", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -475,7 +475,7 @@ print(f"Σ dx = {yours['dx'].sum(dim=0).abs().max():.0e} at most, over the batch
 print(f"Σ dx · x̂ = {(yours['dx'] * x_hat).sum(dim=0).abs().max():.0e} at most")
 
 # %% [markdown]
-# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly orthogonal to $\hat x$: if the whole batch is stretched, the output stays as well, up to a term of order $\varepsilon / \sigma^2$, which is small unless a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
+# Differences of about 1e-15 are rounding: the two agree. The last two lines are worth a thought. In every column `dx` sums to 0: if the whole batch moves, its mean moves along and the output stays, so no gradient can point that way. And it is nearly orthogonal to $\hat x$: if the whole batch is stretched, the output stays as well, up to a term of the size of $\varepsilon / \sigma^2$ times the gradients, here 1e-5 to 1e-3, and more where a column hardly varies. Batch norm takes these two directions out of every gradient that passes through it.
 #
 # What it takes out of the activations, $\gamma$ and $\beta$ can put back.
 #
@@ -511,7 +511,7 @@ check.hidden("batchnorm_identity", identity_parameters)
 # - derives those with respect to $\gamma$, $\beta$ and $\hat x_n$,
 # - derives those with respect to $\sigma^2$ and $\mu$, with the reason why the path from $\mu$ through $\sigma^2$ adds nothing,
 # - derives that with respect to $x_n$ as the sum of three paths,
-# - gives the $\gamma$ and $\beta$ that make batch norm the identity for a batch in training mode, and those in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and says in each mode which *other* inputs then come back unchanged, too.
+# - gives the $\gamma$ and $\beta$ that make batch norm the identity for a batch in training mode, and those in evaluation mode (where running statistics take the place of $\mu$ and $\sigma^2$), and says which *other* inputs come back unchanged with the same $\gamma$ and $\beta$: which whole batches in training mode, and which inputs in evaluation mode.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_batchnorm", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
@@ -806,7 +806,7 @@ plots.adagrad_gap(distances, [adagrad_gap(gradients, 0.1, 1 - d) for d in distan
 #
 # **What the field does today.** Nobody writes these gradients in daily work: autograd does. But those who write fast kernels, new optimisers or layers for unusual data still derive them first, exactly as you did. Convolutions run as one large matrix product or by fast transforms, chosen for each size. Transformers replaced batch norm by layer norm or RMS norm, which need no other samples. AdamW, which is Adam with the weight decay kept out of the moving averages, trains most large models.
 #
-# - Dumoulin & Visin 2016, [*A guide to convolution arithmetic for deep learning*](https://arxiv.org/abs/1603.07285): the pictures of section 1 for every combination of padding, stride and dilation.
+# - Dumoulin & Visin 2016, [*A guide to convolution arithmetic for deep learning*](https://arxiv.org/abs/1603.07285): the pictures of section 1, moving, for many paddings and strides.
 # - Ioffe & Szegedy 2015, [*Batch Normalization*](https://arxiv.org/abs/1502.03167): short, and you have just derived its section 3.
 # - Loshchilov & Hutter 2019, [*Decoupled Weight Decay Regularization*](https://arxiv.org/abs/1711.05101): what L2 regularisation does to Adam, and how AdamW repairs it.
 

@@ -15,7 +15,7 @@
 #
 # **After this notebook you can** turn a heat map into boxes, write boxes and masks in the formats of YOLO and COCO, build and train a U-Net with a loss that sees small defects, make synthetic defects and say when they help, and decide which labels and which model a task is worth.
 #
-# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with real photographs only · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** this notebook
+# **Time** about 6 hours · **Hardware** any laptop; a GPU helps with real photographs only · **Points** 100: 75 for code, graded by hidden checks, 15 for three written answers and 10 for a report of one page · **Hand in** the zip that the last cell writes
 #
 # | section | what you write | minutes |
 # |---|---|---:|

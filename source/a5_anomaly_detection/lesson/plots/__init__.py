@@ -3,10 +3,11 @@
 from autograder.notebook.plots import heat_maps
 
 from .anomalies import score_strips
-from .drawings import drawings
+from .drawings import drawings, one_of_each
 
 __all__ = [
     "drawings",
     "heat_maps",
+    "one_of_each",
     "score_strips",
 ]

@@ -5,6 +5,21 @@ from collections.abc import Sequence
 import torch
 
 from autograder.notebook.plots import figure, for_people
+from autograder.notebook.plots.heat_maps import outline
+
+
+@for_people
+def one_of_each(
+    images: torch.Tensor, masks: torch.Tensor, classes: torch.Tensor, names: Sequence[str]
+) -> None:
+    """Draw the first image (N, 3, H, W), uint8, of each class, with its mask (N, 1, H, W)."""
+    with figure(1.9 * len(names), 2.1, len(names)) as axes:
+        for kind, (axis, name) in enumerate(zip(axes, names, strict=True)):
+            first = int((classes == kind).nonzero()[0])
+            axis.imshow(images[first].permute(1, 2, 0).numpy())
+            outline(axis, masks[first])
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(name, fontsize=9)
 
 
 @for_people
