@@ -175,14 +175,20 @@ def _answers(content: Mapping[str, Any]) -> Iterator[tuple[str, Mark, str]]:
     for cell in content["cells"]:
         about = cell.get("metadata", {}).get("nbgrader", {})
         if cell["cell_type"] == "markdown" and about.get("grade") and about.get("solution"):
-            text = "".join(cell["source"])
-            words = len(text.replace(EMPTY, "").split())
+            text = "".join(cell["source"]).replace(EMPTY, "")
+            words = _words(text)
             name, points = about["grade_id"], f"{about.get('points', 0):g} points"
-            if not words:
+            if not text.strip():
                 yield name, Mark("empty", BAD), f"written answer, {points}"
             else:
                 mark = Mark("written", GOOD) if words >= FEW else Mark("short")
                 yield name, mark, f"{words} words, {points}, marked by a person"
+
+
+def _words(text: str) -> int:
+    """Count the words of an answer, without those in tables and in links to pictures."""
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith(("|", "![")))
+    return sum(bool(re.search(r"\w", word)) for line in lines for word in line.split())
 
 
 def _files(content: Mapping[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@
 # | 3 Cheap experiments | four experiments that take seconds each | 60 |
 # | 4 A layer of your own | Swish, forward and backward; Question 1 | 50 |
 # | 5 Reading curves | `diagnose`; Question 2 | 75 |
-# | 6 Turning the knobs | sweeps and Question 3; a search, a net to hand in; an experiment and its report | 130 |
+# | 6 Turning the knobs | sweeps and Question 3; a search, a net to hand in; an experiment and its report | 150 |
 # | 7 One template, or many | Question 4 | 15 |
 #
 # The minutes include reading, predictions, waiting and written answers.
@@ -687,7 +687,7 @@ check.hidden("diagnoses", diagnose)
 # - a larger rate helps most: `"learning rate too low"`;
 # - a smaller rate helps most, or the loss explodes: `"learning rate too high"`;
 # - more hidden units or less regularisation helps most: `"underfitting"`;
-# - no change helps, and the gap is 12 points or more: `"overfitting"`;
+# - no change helps, and the gap, on average over several seeds, is 12 points or more (one curve may have a little less): `"overfitting"`;
 # - `"flat from the start"` is defined as in the table.
 #
 # Runs with two defensible words are left out, and so is `"healthy"`: we could not be sure of it for any run.
@@ -791,7 +791,7 @@ for change in ({"reg": 0.0}, {"scale": None}, {"reg": 0.0, "scale": None}):  # N
     print(f"{change!s:32} validation accuracy {history['val_acc'][-1]:.1%}")
 
 # %% [markdown]
-# How to read it: no single change repairs the run. With weights of 0.0001 and this small rate nothing is learned in 500 steps, with the penalty or without; with weights of a usual size the penalty still costs some points. We measured 9, 21 and 25 %. And 0.95 after each of 55 epochs leaves the rate of about 170 full steps.
+# How to read it: no single change repairs the run. With weights of 0.0001 and this small rate nothing is learned in 500 steps, with the penalty or without; with weights of a usual size the penalty still costs some points. We measured 9, 21 and 25 %. And the decay of 0.95 after each of the 55 epochs makes the 495 steps worth about 170.
 
 # %% [markdown]
 # ### Searching
@@ -1004,7 +1004,7 @@ heard = importance.argsort(descending=True)[:20]
 plots.templates(best_net.first.weight[heard])
 
 # %% [markdown]
-# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. The templates are mostly noise; look for a few large shapes that several images of a class share, such as the frog, the ship and the horse's legs; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
+# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. The SVM's are mostly noise, and so are those of a net with weights of the usual size; look for a few large shapes that several images of a class share, such as the frog, the ship and the horse's legs; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
 #
 # The SVM has seen only 3,000 images; with all 9,000 it reaches 42 % instead of 40 % on the drawn ones.
 #

@@ -5,6 +5,8 @@ import sys
 
 import matplotlib.pyplot as plt
 import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.notebook.plots.figure import COLOURS, describe, figure, for_people
 
@@ -111,3 +113,15 @@ def test_lines_without_a_colour_of_their_own_are_told_apart_by_everybody(drawn):
     assert tuple(lines[:3]) == COLOURS
     assert len(set(lines)) == 7
     assert plt.rcParams["axes.prop_cycle"].by_key()["color"][0] not in COLOURS  # outside, as before
+
+
+def test_a_student_s_own_figure_is_shown_after_one_of_the_course():
+    cells = [
+        "from autograder.notebook.plots import figure\nwith figure(3, 2) as axes: axes.plot([1])",
+        "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
+    ]
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    for cell in notebook.cells:
+        (output,) = cell.outputs
+        assert "image/png" in output.data

@@ -23,6 +23,7 @@ from autograder.notebook.restart import Failed, Restarted
 from tests import worked_example
 from tests.submissions import ASSIGNMENTS, released_notebook
 
+TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
 WHEN = "2026-11-29T19:00:00+01:00"
 CHECKER = 'check = Checker("a9_test")\n'
 
@@ -93,9 +94,15 @@ def test_each_check_is_a_row_with_its_points(looked):
         ("", "empty", "written answer, 5 points"),
         (" \n", "empty", "written answer, 5 points"),
         ("YOUR ANSWER HERE", "empty", "written answer, 5 points"),
-        ("YOUR ANSWER HERE. It depends.", "short", "3 words, 5 points, marked by a person"),
+        ("YOUR ANSWER HERE. It depends.", "short", "2 words, 5 points, marked by a person"),
         ("word " * 14, "short", "14 words, 5 points, marked by a person"),
         ("word " * 15, "written", "15 words, 5 points, marked by a person"),
+        (
+            "one – two\n\n| a | b |\n|---|---|\n\n![my figure](attachment:a.png)",
+            "short",
+            "2 words, 5",
+        ),
+        ("| a |\n|---|", "short", "0 words, 5"),
     ],
 )
 def test_a_written_answer_is_a_row_and_only_an_empty_one_is_missing(looked, text, mark, remark):

@@ -37,9 +37,9 @@ def figure(width: float, height: float, columns: int = 1, rows: int = 1) -> Gene
     """
     import matplotlib.pyplot as plt
 
-    colours = plt.cycler(color=[*COLOURS, *MORE])
-    with plt.rc_context({"axes.prop_cycle": colours}):
-        drawn, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    drawn, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    for one in drawn.axes:
+        one.set_prop_cycle(color=[*COLOURS, *MORE])
     yield axes
     if get_ipython() is None:
         plt.show()
