@@ -24,6 +24,7 @@ from tests import worked_example
 from tests.submissions import ASSIGNMENTS, released_notebook
 
 TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
+WITH_TABLE = f"one – two\n\n{TABLE}\n\n![a figure](attachment:a.png)"
 WHEN = "2026-11-29T19:00:00+01:00"
 CHECKER = 'check = Checker("a9_test")\n'
 
@@ -97,12 +98,8 @@ def test_each_check_is_a_row_with_its_points(looked):
         ("YOUR ANSWER HERE. It depends.", "short", "2 words, 5 points, marked by a person"),
         ("word " * 14, "short", "14 words, 5 points, marked by a person"),
         ("word " * 15, "written", "15 words, 5 points, marked by a person"),
-        (
-            "one – two\n\n| a | b |\n|---|---|\n\n![my figure](attachment:a.png)",
-            "short",
-            "2 words, 5",
-        ),
-        ("| a |\n|---|", "short", "0 words, 5"),
+        (WITH_TABLE, "short", "2 words, 5 points, marked by a person"),
+        (TABLE, "short", "0 words, 5 points, marked by a person"),
     ],
 )
 def test_a_written_answer_is_a_row_and_only_an_empty_one_is_missing(looked, text, mark, remark):
