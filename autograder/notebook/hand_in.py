@@ -25,6 +25,7 @@ EMPTY = "YOUR ANSWER HERE"  # what nbgrader leaves in a written answer
 FEW = 15  # words; an answer with fewer is shown as short
 SAVES = re.compile(r'save_artifact\(\s*f?"([^"{}]+)"')
 CHECKER = re.compile(r'Checker\(\s*"(\w+)"')
+TABLES = re.compile(r'"([\w-]+\.csv)"')  # of runs, which a notebook writes for its report
 ABOUT = "hand_in.json"  # who, what, when: beside the notebook in the zip
 
 
@@ -105,7 +106,7 @@ def look(
     """Run a notebook in a fresh process, and see what is missing. Raises NotRun."""
     ran = restart.run(notebook.content, folder, notebook.assignment, say)
     progress.add(folder / progress.NAME, notebook.assignment, ran.checks)
-    names = sorted(set(_files(notebook.content)))
+    names = sorted({*_files(notebook.content, SAVES), *_there(notebook.content, folder)})
     rows = [*_checks(notebook, ran), *_cells(notebook, ran), *_answers(notebook.content)]
     rows += [_file(folder / name, notebook.assignment) for name in names]
     for link in dict.fromkeys(pictures.linked(notebook.content)):
@@ -154,6 +155,8 @@ def _checks(notebook: Notebook, ran: restart.Restarted) -> Iterator[tuple[str, M
             yield name, Mark("open", BAD), f"not written yet, {points:g} points"
         elif kept.fraction == 1:
             yield name, Mark("passed", GOOD), f"{points:g} points"
+        elif kept.fraction and not kept.passed:  # a level is reached, and not the highest
+            yield name, Mark("partly"), f"{kept.fraction:.0%} of {points:g} points"
         else:
             remark = f"{kept.passed} of {kept.cases} cases, {points:g} points"
             yield name, Mark("failed", BAD), remark
@@ -191,10 +194,15 @@ def _words(text: str) -> int:
     return sum(bool(re.search(r"\w", word)) for line in lines for word in line.split())
 
 
-def _files(content: Mapping[str, Any]) -> Iterator[str]:
+def _files(content: Mapping[str, Any], names: re.Pattern) -> Iterator[str]:
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
-            yield from SAVES.findall("".join(cell["source"]))
+            yield from names.findall("".join(cell["source"]))
+
+
+def _there(content: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Yield the tables of runs that are there; nobody has to hand one in."""
+    return (name for name in _files(content, TABLES) if (folder / name).is_file())
 
 
 def _file(path: Path, assignment: str) -> tuple[str, Mark, str]:

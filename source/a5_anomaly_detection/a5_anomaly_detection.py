@@ -404,7 +404,7 @@ check.hidden("coreset", greedy_coreset)
 # **Task** (20 min, medium). Write `nearest_patches`: for each query (Q, C), the `k` nearest patches of the bank (M, C) by Euclidean distance.
 #
 # - **Result.** Return their distances (Q, k), smallest first, in the dtype of the queries, and their indices in the bank (Q, k), `int64`. 1 ≤ k ≤ M.
-# - **Memory.** Compute the table for at most `chunk` queries at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with Q = 500 and `chunk` = 2: at no time may more than a tenth of the whole table be in use.
+# - **Memory.** Compute the table for at most `chunk` queries at a time, and free what you do not need. Q need not be a multiple of `chunk`, which may also be larger than Q. The check measures a case with a few hundred queries and `chunk` = 2: at no time may more than a sixth of the whole table be in use.
 # - **Accuracy.** Relative errors up to 10⁻⁶ are fine in `float64` and 10⁻³ in `float32`. A query may also be in the bank, at distance 0: in `float64`, up to 3 · 10⁻⁶ is accepted. (With more than 25 patches `cdist` multiplies matrices and loses digits. In `float32` it may say 0.01 instead of 0, which does no harm here.)
 #
 # <details><summary>Hint 1: three functions</summary><code>queries.split(chunk)</code>, <code>torch.cdist(part, bank)</code> and <code>topk(k, largest=False)</code>.</details>

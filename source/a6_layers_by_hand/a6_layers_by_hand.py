@@ -327,7 +327,7 @@ print(f"bias {b.item():.2f}, filter\n{w[0, 0].numpy().round(2)}")
 # - derives those with respect to $b$ and $w_{i,j}$, each with the reason for its sum,
 # - says which outputs a pixel $\tilde x_{a,b}$ takes part in, and with which weight,
 # - writes the pixel's gradient as a sum over $i, j$, and says what was turned, and by how many zeros the gradient was padded on each side,
-# - says for many images, channels and filters which gradient is summed over which of the three, and which sum is not needed.
+# - says for many images, channels and filters which gradient is summed over which of the three, and over which of them no gradient is summed.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "derivation_convolution_gradients", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION

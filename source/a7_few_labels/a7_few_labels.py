@@ -374,7 +374,7 @@ check.hidden("small_resnet", ResidualBlock, SmallResNet)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now train it on 66 images. Two choices of the next cell matter. Images of a capsule are cut to the third of the rows where it lies, so that 128 pixels show a scratch. And each batch is **augmented**: flipped and shifted at random, which does not change a class.
+# Now train it on 66 images. Two choices of the next cell matter. At 128 × 128 pixels a scratch still shows; of a capsule, only the third of the rows where it lies is kept. And each batch is **augmented**: flipped and shifted at random, which does not change a class.
 
 # %% nbgrader={"grade": false, "grade_id": "prepare_images", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # not run when graded

@@ -144,6 +144,21 @@ def test_a_file_is_there_missing_or_trained_on_other_data(looked, scratch):
     ]  # fmt: skip
 
 
+def test_a_check_that_reached_a_level_has_not_failed(looked):
+    found = looked(checked("net", 6), checks={"net": Kept(0, 1, 0.8, WHEN)})
+    assert rows(found) == [("net", "partly", "80% of 6 points")]
+    assert found.missing == 0
+
+
+def test_a_table_of_runs_is_handed_in_if_it_is_there(looked, scratch):
+    (scratch / "runs.csv").write_text("seed,accuracy\n0,0.5\n")
+    (scratch / "other.csv").write_text("no cell names it")
+    cell = code('open("runs.csv", "w")\nopen("gone.csv")')
+    found = looked(cell)
+    assert [row[:2] for row in rows(found)] == [("runs.csv", "there")]
+    assert [path.name for path in found.files] == ["runs.csv"]
+
+
 def test_a_notebook_in_which_nothing_is_missing_says_so(looked):
     found = looked(checked("right", 2), answer("word " * 20), checks={
         "right": Kept(2, 2, 1.0, WHEN)})  # fmt: skip
