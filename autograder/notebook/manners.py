@@ -31,7 +31,7 @@ def mind(shell: Any) -> None:
 
 
 def shorten(times: int) -> None:
-    """Let progress bars over a range, such as those of training runs, end `times` times sooner."""
+    """Let progress bars over a range, or of epochs, end `times` times sooner."""
     from tqdm import tqdm
 
     begin = tqdm.__init__
@@ -39,6 +39,8 @@ def shorten(times: int) -> None:
     def begin_shorter(bar: Any, iterable: Any = None, *rest: Any, **options: Any) -> None:
         if isinstance(iterable, range) and not options.get("disable"):
             iterable = iterable[: -(-len(iterable) // times)]
+        if options.get("unit") == "epoch" and options.get("total"):  # whose loop asks bar.total
+            options["total"] = -(-options["total"] // times)
         begin(bar, iterable, *rest, **options)
 
     tqdm.__init__ = begin_shorter

@@ -1004,7 +1004,7 @@ heard = importance.argsort(descending=True)[:20]
 plots.templates(best_net.first.weight[heard])
 
 # %% [markdown]
-# Above you see the templates of the SVM, one per class. Below are the 20 hidden units that your net's scores depend on most. The SVM's are mostly noise, and so are those of a net with weights of the usual size; look for a few large shapes that several images of a class share, such as the frog, the ship and the horse's legs; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
+# The first figure shows the templates of the SVM, one per class; the second, the 20 hidden units that your net's scores depend on most. The SVM's are mostly noise, and so are those of a net with weights of the usual size; look for a few large shapes that several images of a class share, such as the frog, the ship and the horse's legs; on real photographs the horse has two heads. A net that was trained with `flip` has units that are nearly their own mirror images.
 #
 # The SVM has seen only 3,000 images; with all 9,000 it reaches 42 % instead of 40 % on the drawn ones.
 #

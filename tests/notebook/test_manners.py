@@ -67,6 +67,8 @@ def test_progress_bars_are_on_standard_output_where_there_are_no_widgets(widgets
     ("tqdm(range(95))", 10), ("tqdm(range(3), 'few')", 1), ("tqdm(range(5, 25))", 2),
     ("tqdm(range(30), disable=True)", 30), ("tqdm([0] * 30)", 30), ("trange(30)", 3),
     ("tqdm(iterable=range(30), desc='steps')", 3),
+    ("range(tqdm(total=95, unit='epoch').total)", 10),
+    ("range(tqdm(total=95, unit='B').total)", 95),
 ])  # fmt: skip
 @pytest.mark.parametrize("module", ["tqdm", "tqdm.auto"])
 def test_loops_with_a_progress_bar_are_shorter_on_request(loop, steps, module, monkeypatch):

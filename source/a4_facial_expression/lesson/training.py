@@ -150,7 +150,7 @@ def train_net(
     settings = epochs, augmentation, peak, batch_size, smoothing, class_weights, weights, seed
     path = _unfinished(folder, name, model, y.tolist(), *settings)
     with tqdm(total=epochs, desc=name, unit="epoch") as bar:
-        run = Run(model, device=device)
+        run, epochs = Run(model, device=device), bar.total
         fit(run, one_epoch, epochs, patience, path, save_run, load_run)
     path.unlink(missing_ok=True)  # only what is unfinished is kept
     return Trained(model.eval(), last or run.best["weights"], run.history)
