@@ -351,10 +351,10 @@ plots.face_rows(rows, "as stored, and nine times augmented")
 # In a3 you kept the best epoch and stopped in time; here `training.fit` does both. The rest of the loop, `training.train_net`, has three things that are new:
 #
 # - The **learning rate** rises linearly during the first epoch, because at first the optimiser's averages have seen nothing. Then it falls along half a cosine to nearly zero.
-# - **Label smoothing** asks for a probability of $1 - \epsilon$ on the label and distributes $\epsilon$ equally over all classes, the label included. Plain cross-entropy is satisfied only by a probability of 1, but people agree on only two faces in three.
+# - **Label smoothing** takes $\epsilon$ from the label's probability of 1 and distributes it equally over all classes, the label included. Plain cross-entropy is satisfied only by a probability of 1, but people agree on only two faces in three.
 # - **Checkpoints**: Colab may take the machine away at any time, and training must resume *as if nothing had happened*.
 #
-# The report stopped training as soon as validation reached 66 %, because the strong baseline of the public leaderboard stood at 64.1 %. So scores on test faces decided when to stop. And the threshold says when *other* networks were good, not when this one is at its best: keep the best validation epoch, and choose nothing by the test faces. (The tables of this notebook show them, but never to choose by.)
+# For its final network, the report stopped training as soon as its own validation reached 66 %, because the strong baseline of the public leaderboard stood at 64.1 %. So scores on Kaggle's test faces decided when to stop. And the threshold says when *other* networks were good, not when this one is at its best: keep the best validation epoch, and choose nothing by the test faces. (The tables of this notebook show them, but never to choose by.)
 #
 # ### Resume as if nothing had happened
 #
@@ -546,7 +546,7 @@ plots.face_rows(rows, "up to ten validation faces in each row")
 #
 # - names the pair with the most errors, counted in faces, *in both directions together*, with both numbers of faces and their shares of the true class,
 # - says in which direction the network errs more often, and why,
-# - gives a reason in the faces (what do the two expressions share?) or in the labels (would people agree?), with a face from the picture,
+# - gives a reason in the faces (what do the two expressions share?) or in the labels (would people agree?), with a face from the last picture, drawn for this pair,
 # - names one thing that would tell the two apart, and how you would find out whether it does.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "question_confusions", "locked": false, "points": 5, "schema_version": 3, "solution": true, "task": false}
@@ -677,7 +677,7 @@ for name in ("plain", "augmented"):
     print(f"{name:10} says {found.amax(dim=1).mean():.1%} on average, {right:.1%} are right")
 
 # %% [markdown]
-# In the picture, the recall of disgust rises in steps, one for each face. In our runs, with six disgusted faces among the 600, class weights and the sampler cost eight to ten points of accuracy and found none to three of the 12 in the test set: the network learns the six by heart. The adjustment with τ = 1 cost one to five and found one to three.
+# In the picture, the recall of disgust rises in steps, one for each face. In our runs, with six disgusted faces among the 600, the sampler cost three to ten points of accuracy, class weights eight to thirteen, and they found none to three of the 12 in the test set: the network learns the six by heart. The adjustment with τ = 1 cost nothing to five and found one to three.
 #
 # With all faces, 90 of them disgusted, it is different. In five runs of 20 epochs with augmentation, the network alone found none of the 12; with the sampler it found two to five, macro-F1 rose by 0 to 6 points, and accuracy changed by −3 to +1. Adjusting the logits found three to eleven, for two to four points of accuracy and about one more of macro-F1. Whatever repeats faces needs faces that differ. Section 8 lets you try. Do not combine remedies at full strength: a network trained with weights already has balanced priors.
 #
@@ -915,7 +915,7 @@ maps = {"trained": grad_cam(net, x, answers), "untrained": grad_cam(untrained, x
 plots.attention(test.X[rows], maps, titles)
 
 # %% [markdown]
-# Warm regions speak for the answer that the network *gave*, right or wrong. A network that learned expressions looks at mouth, eyes and brows. A dark map means that nothing speaks for the answer. If the maps of the two networks differ, they depend on what was learned; three faces prove no more than that.
+# Warm regions speak for the answer that the *trained* network gave, right or wrong, in both columns. A network that learned expressions looks at mouth, eyes and brows. A dark map means that nothing speaks for the answer. If the maps of the two networks differ, they depend on what was learned; three faces prove no more than that.
 #
 # A map says *where*, not *what*. Before you claim that a network looks at mouths, hide the mouths of the whole test set and measure what happens to the accuracy.
 
@@ -991,7 +991,7 @@ print(Path("runs.csv").read_text())
 #
 # *Doubt.* On the validation faces the gains are 2.5 and 0.9 and their ranges overlap (1.5–4.1, 0.1–2.2); but there the epoch was chosen by one look. All runs share the same 600 faces, so the spread leaves out the luck of the draw (with five other draws augmentation added −5 to 6 points, 2 on average), and 800 faces give ± 3 points. The augmented network also saw rotations and noise. Next: augmentation by mirroring alone, five other draws of 600 faces, and longer training.
 #
-# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed. A setting that was chosen by test accuracy loses that point and one for the doubt. Typical values: augmentation − 5 to + 6 points, depending on the draw, label smoothing nothing more, class weights and sampler − 8 to − 10.
+# **Marking.** As in the table above; half points are allowed. A result that contradicts the claim is as good as one that supports it, if the text says so. Without several seeds: at most 1 point for the table, and 1 for the doubt. If two things changed at once, without a reason: at most 1 point for what was changed. A setting that was chosen by test accuracy loses that point and one for the doubt. Typical values: augmentation − 5 to + 6 points, depending on the draw, label smoothing nothing more, class weights − 8 to − 13, the sampler − 3 to − 10.
 # ### END SOLUTION
 
 # %% [markdown]
