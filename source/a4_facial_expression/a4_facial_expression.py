@@ -701,7 +701,7 @@ for name in ("plain", "augmented"):
 # %% [markdown]
 # ## 7 · Several opinions
 #
-# If several networks err *independently*, their mean errs less than each of them. They saw the same faces, but random weights and batches make them differ. The price: M networks cost M times as much. A second opinion from the same network costs no training: show it the mirror image.
+# If several networks are about equally good and err *independently*, their mean errs less than each of them. They saw the same faces, but random weights and batches make them differ. The price: M networks cost M times as much. A second opinion from the same network costs no training: show it the mirror image.
 #
 # **Task** (12 min, easy). Write `average_probabilities`: the mean of the *probabilities* that all `models` (one or more) give to normalised images `x` (N, 1, H, W) and to their left-right mirror images.
 #
@@ -775,7 +775,7 @@ show({
 # | real faces, if your teacher has them: accuracy on the private test | 64.114 % | 65.285 % | 69.914 % |
 # | real faces: macro-F1 there | 57 % | 61 % | 66 % |
 #
-# 65.285 % is the report, 69.914 % the best of its class. The better of the results on drawn and on real faces counts. Your graded result may differ from your own measurement by 4 points: aim higher. Unless your teacher says otherwise, **hand in a network trained on drawn faces**.
+# 65.285 % is the report, 69.914 % the best of its class. The better of the results on drawn and on real faces counts. Your graded accuracy may differ from your own measurement by 4 points, macro-F1 by more: aim higher. Unless your teacher says otherwise, **hand in a network trained on drawn faces**.
 
 # %% nbgrader={"grade": false, "grade_id": "my_recipe", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def my_recipe() -> dict[str, float]:
