@@ -200,7 +200,7 @@ def read_submission(
         if place or not all((folder / need).is_file() for need in needs):
             moved, said = beside.moved(files.in_folder(folder), place, needs)
             renamed = (*renamed, *said)
-        trained = beside.on_wrong_data({n: moved.get(n, folder / n) for n in needs}, wrong_data)
+        trained = beside.notes_on_data({n: moved.get(n, folder / n) for n in needs}, wrong_data)
         renamed = (*notes, *renamed, *trained)
     except NotebookNotFound as error:
         path, renamed = None, ()

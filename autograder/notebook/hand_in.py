@@ -25,7 +25,8 @@ EMPTY = "YOUR ANSWER HERE"  # what nbgrader leaves in a written answer
 FEW = 15  # words; an answer with fewer is shown as short
 SAVES = re.compile(r'save_artifact\(\s*f?"([^"{}]+)"')
 CHECKER = re.compile(r'Checker\(\s*"(\w+)"')
-TABLES = re.compile(r'"([\w-]+\.csv)"')  # of runs, which a notebook writes for its report
+TABLES = re.compile(r"""["']([\w-]+\.csv)["']""")  # of runs, which a notebook writes for its report
+LARGEST_TABLE = 1_000_000  # bytes
 ABOUT = "hand_in.json"  # who, what, when: beside the notebook in the zip
 
 
@@ -201,8 +202,10 @@ def _files(content: Mapping[str, Any], names: re.Pattern) -> Iterator[str]:
 
 
 def _there(content: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    """Yield the tables of runs that are there; nobody has to hand one in."""
-    return (name for name in _files(content, TABLES) if (folder / name).is_file())
+    """Yield the tables of runs that are there; nobody has to hand one in, or a data set."""
+    for name in _files(content, TABLES):
+        if (folder / name).is_file() and (folder / name).stat().st_size <= LARGEST_TABLE:
+            yield name
 
 
 def _file(path: Path, assignment: str) -> tuple[str, Mark, str]:

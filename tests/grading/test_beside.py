@@ -137,5 +137,5 @@ def test_what_only_looks_like_an_archive_is_said(assignment, example):
 
 def test_a_net_that_was_trained_on_other_data_than_is_graded_is_noted():
     found = {NET: Path("there") / NET, "other.safetensors": Path("other.safetensors")}
-    (note,) = beside.on_wrong_data(found, lambda path: path.parent.name == "there")
+    (note,) = beside.notes_on_data(found, lambda path: path.parent.name == "there")
     assert NET in note and "REAL = False" in note

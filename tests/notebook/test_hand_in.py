@@ -150,10 +150,12 @@ def test_a_check_that_reached_a_level_has_not_failed(looked):
     assert found.missing == 0
 
 
-def test_a_table_of_runs_is_handed_in_if_it_is_there(looked, scratch):
+@pytest.mark.parametrize("quote", "\"'")
+def test_a_table_of_runs_is_handed_in_if_it_is_there(looked, scratch, quote):
     (scratch / "runs.csv").write_text("seed,accuracy\n0,0.5\n")
     (scratch / "other.csv").write_text("no cell names it")
-    cell = code('open("runs.csv", "w")\nopen("gone.csv")')
+    (scratch / "data.csv").write_bytes(bytes(hand_in.LARGEST_TABLE + 1))
+    cell = code('open("runs.csv", "w")\nopen("gone.csv")\nopen("data.csv")'.replace('"', quote))
     found = looked(cell)
     assert [row[:2] for row in rows(found)] == [("runs.csv", "there")]
     assert [path.name for path in found.files] == ["runs.csv"]

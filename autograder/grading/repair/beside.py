@@ -46,7 +46,7 @@ def moved(
     return {n: found[there] for n, there in beside.items() if n not in found}, notes
 
 
-def on_wrong_data(found: Mapping[str, Path], wrong: Callable[[Path], bool]) -> list[str]:
+def notes_on_data(found: Mapping[str, Path], wrong: Callable[[Path], bool]) -> list[str]:
     """Return a note on each file that was trained on real data, where drawn data is graded."""
     return [
         f"The file {name} was trained on real data, and this class is graded on drawn data: its "
