@@ -142,7 +142,8 @@ def released_notebook(path: Path) -> NotebookNode:
 def prepare(assignment: Assignment, student: str) -> Prepared:
     """Prepare one submission. Never fails for what a student handed in."""
     handed_in = assignment.folders.submitted(student)
-    with beside.unpacked(handed_in, *assignment.beside) as (submitted, unpacked):
+    needs = beside.wanted(assignment.folders.source)
+    with beside.unpacked(handed_in, *assignment.beside, needs) as (submitted, unpacked):
         return _prepared(assignment, student, submitted, unpacked)
 
 

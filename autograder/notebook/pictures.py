@@ -3,13 +3,13 @@
 import base64
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 LINK = re.compile(
-    r"""(!\[[^\]]*\]\(\s*<?|<img\b[^>]*?\bsrc\s*=\s*["'])([^)"'>\s]+)""", re.IGNORECASE
+    r"""(!\[[^\[\]]*\]\(\s*<?|<img\b[^<>]*?\bsrc\s*=\s*["'])([^)"'>\s]+)""", re.IGNORECASE
 )
 ELSEWHERE = re.compile(r"(?i)[a-z][a-z+.-]+:|//|#")  # an address, data, an attachment
 TYPES = {
@@ -19,11 +19,19 @@ TYPES = {
 LARGEST = 6_000_000  # bytes of a file: in base64 it is a third larger
 
 
+Read = Callable[[str], bytes | None]  # a picture by the link to it, or none
+
+
 def linked(content: Mapping[str, Any]) -> Iterator[str]:
     """Yield the files that the text cells of a notebook show, as they name them."""
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
-            yield from (link for _, link in LINK.findall(_source(cell)) if _is_file(link))
+            yield from links(_source(cell))
+
+
+def links(source: str) -> Iterator[str]:
+    """Yield the files that a text shows, as it names them."""
+    yield from (link for _, link in LINK.findall(source) if _is_file(link))
 
 
 def fault(link: str, folder: Path) -> str:
@@ -40,27 +48,38 @@ def fault(link: str, folder: Path) -> str:
 
 def embedded(content: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """Return a notebook that carries its pictures itself, as Jupyter does with one pasted."""
+
+    def read(link: str) -> bytes | None:
+        return None if fault(link, folder) else (folder / unquote(link)).read_bytes()
+
     if not any(not fault(link, folder) for link in linked(content)):
         return content
     content = copy.deepcopy(content)
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
-            _embed(cell, folder)
+            cell["source"], carried = carry(_source(cell), read)
+            if carried:
+                cell.setdefault("attachments", {}).update(carried)
     return content
 
 
-def _embed(cell: dict[str, Any], folder: Path) -> None:
+def carry(source: str, read: Read) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return a text that shows pictures from files as ones that are attached, and these.
+
+    `read` returns a picture, or none to leave the link as it is.
+    """
+    attached: dict[str, dict[str, str]] = {}
+
     def inside(match: re.Match) -> str:
         before, link = match.groups()
-        if not _is_file(link) or fault(link, folder):
+        suffix = Path(unquote(link)).suffix.lower()
+        if not _is_file(link) or suffix not in TYPES or (picture := read(link)) is None:
             return match[0]
-        path = folder / unquote(link)
-        data = base64.b64encode(path.read_bytes()).decode()
-        name = re.sub(r"[^\w.-]", "_", path.name)
-        cell.setdefault("attachments", {})[name] = {TYPES[path.suffix.lower()]: data}
+        name = re.sub(r"[^\w.-]", "_", unquote(link))  # two folders may have pictures of one name
+        attached[name] = {TYPES[suffix]: base64.b64encode(picture).decode()}
         return f"{before}attachment:{name}"
 
-    cell["source"] = LINK.sub(inside, _source(cell))
+    return LINK.sub(inside, source), attached
 
 
 def _source(cell: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from autograder.grading import files
@@ -106,6 +107,37 @@ def test_what_is_in_one_archive_is_graded_as_if_it_were_not(assignment, example,
     )
     assert NET in given(one, tmp_path) and b'"repaired"' in one.notebooks[NAME]
     assert prepare(assignment, "kim").digest == one.digest
+
+
+def test_a_notebook_counts_and_the_zip_beside_it_gives_the_file_it_lacks(
+    assignment, example, tmp_path
+):
+    """Somebody hands in the zip, and to be safe the notebook too."""
+    notebook = hand_in(example, "kim")
+    before = nbformat.read(notebook, 4)
+    in_a_zip(notebook, notebook.parent / "all.zip", **{NET: "mine"})
+    before.cells.append(nbformat.v4.new_code_cell("after = 'the zip was written'"))
+    nbformat.write(before, notebook)
+    one = prepare(assignment, "kim")
+    assert one.notes == {NAME: (f"The file {NET} was handed in as all.zip/{NET}.",)}
+    assert b"the zip was written" in one.notebooks[NAME]
+    assert NET in given(one, tmp_path) and (tmp_path / NET).read_text() == "mine"
+    (notebook.parent / NET).write_text("newer")  # beside the notebook: no archive is opened
+    one = prepare(assignment, "kim")
+    assert one.notes == {NAME: ()}
+    given(one, tmp_path / "again")
+    assert (tmp_path / "again" / NET).read_text() == "newer"
+
+
+def test_an_archive_of_any_name_stays_in_the_folder_for_it(example, tmp_path):
+    """`Path("...zip").stem` is `..`."""
+    (tmp_path / "in").mkdir()
+    for name in ("...zip", "other.zip"):
+        with zipfile.ZipFile(tmp_path / "in" / name, "w") as made:
+            made.writestr("made.txt", name)
+    with beside.unpacked(tmp_path / "in", 10**6, 10) as (place, notes):
+        assert sorted(files.in_folder(place)) == ["...zip/made.txt", "other.zip/made.txt"]
+        assert not (place.parent / "made.txt").exists() and len(notes) == 2
 
 
 @pytest.mark.parametrize(

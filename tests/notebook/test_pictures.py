@@ -42,6 +42,18 @@ def test_a_picture_is_carried_as_one_that_was_pasted(tmp_path):
     assert before.cells[0].source == "![Two runs](two%20runs.png) as above"
 
 
+def test_two_pictures_of_one_name_in_two_folders_are_two(tmp_path):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "runs.png").write_bytes(PNG + folder.encode())
+    after = pictures.embedded(texts("![](first/runs.png) ![](second/runs.png)"), tmp_path)
+    both = after.cells[0].attachments
+    assert (
+        set(both) == {"first_runs.png", "second_runs.png"}
+        and len(set(map(str, both.values()))) == 2
+    )
+
+
 @pytest.mark.parametrize(("name", "content", "why"), [
     ("gone.png", None, "there is no such file"), ("figure.pdf", b"%PDF", "it is no PNG, JPEG"),
     ("large.png", b"\0" * (pictures.LARGEST + 1), "it is larger than 6 MB"),

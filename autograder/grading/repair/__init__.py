@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.grading.repair import rebuild, recognise, submitted
+from autograder.grading.repair import linked, rebuild, recognise, submitted
 from autograder.grading.repair.submitted import Unreadable
 from autograder.notebook.evidence import clip
 
@@ -48,6 +48,7 @@ def read(path: Path, released: NotebookNode) -> Repaired:
         held, lost = submitted.cells(document)
     except Unreadable as error:
         return Repaired(deepcopy(released), (), str(error))
+    held = linked.carried(held, path.parent)
     match = recognise.match(held, submitted.cells(released)[0])
     notebook, repairs = rebuild.notebook(match, released)
     return Repaired(notebook, tuple(rebuild.sentences([*notes, *lost, *repairs])))
@@ -89,6 +90,7 @@ def _share(path: Path, released: NotebookNode) -> float:
         held, _ = submitted.cells(submitted.document(path)[0])
     except Unreadable:
         return -1
+    held = linked.carried(held, path.parent)
     match = recognise.match(held, submitted.cells(released)[0])
     return len(match.found) / max(len(match.wanted), 1)
 

@@ -77,27 +77,47 @@ def _number(other: str, name: str) -> int | None:
 
 
 @contextmanager
-def unpacked(folder: Path, limit: int, most: int) -> Generator[tuple[Path, list[str]]]:
-    """Give a folder to read: the one that was handed in, or what is in an archive there.
+def unpacked(
+    folder: Path, limit: int, most: int, needs: Iterable[str] = ()
+) -> Generator[tuple[Path, list[str]]]:
+    """Give a folder to read: the one that was handed in, or what is in archives there.
 
-    An archive is looked into if there is no notebook beside it. It may have `limit` bytes and
-    `most` files.
+    Archives are looked into if there is no notebook beside them, or if a file that it `needs` is
+    not: somebody handed in the notebook and the zip. They may have `limit` bytes and `most` files.
     """
     found = files.in_folder(folder)
     archives = [path for name, path in found.items() if name.casefold().endswith(".zip")]
-    if not archives or any(name.casefold().endswith(".ipynb") for name in found):
+    loose = {name: path for name, path in found.items() if path not in archives}
+    notebook = any(name.casefold().endswith(".ipynb") for name in loose)
+    if notebook:
+        there = {**loose, **moved(loose, "", needs)[0]}
+        archives = [] if all(name in there for name in needs) else archives
+    if not archives:
         yield folder, []
         return
     with TemporaryDirectory() as place:
-        notes = []
+        notes, apart = [], notebook or len(archives) > 1
         for archive in archives[:ARCHIVES]:
-            into = Path(place) if len(archives) == 1 else Path(place, archive.stem)
-            named = clip(archive.relative_to(folder).as_posix())
+            inside = archive.relative_to(folder)
+            into, named = Path(place, inside) if apart else Path(place), clip(inside.as_posix())
             if why := _extract(archive, into, limit, most):
                 notes.append(f"The archive {named} was not unpacked: {why}.")
-            else:
+            elif not notebook:
                 notes.append(f"What was handed in was unpacked from {named}.")
+        if notebook:
+            _put_beside(loose, Path(place), limit)
         yield Path(place), notes
+
+
+def _put_beside(loose: Mapping[str, Path], place: Path, limit: int) -> None:
+    """Copy files beside those of archives, whose notebooks are not meant, then."""
+    for other in files.in_folder(place).values():
+        if other.suffix.casefold() == ".ipynb":
+            other.unlink()
+    for name, path in loose.items():
+        if (content := files.read(path, limit)) is not None:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(content)
 
 
 def _extract(archive: Path, into: Path, limit: int, most: int) -> str:
