@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ OURS = ("autograder", "data_scripts")  # what the package holds
 GIVEN = ("torch", "torchvision", "numpy", "scipy")  # taken as they are: another one takes minutes
 DRIVE = Path("/content/drive/MyDrive")  # where Colab shows a student's Google Drive
 PATIENCE = 300  # seconds for pip
+HOME = "~/.gradient-check"  # packages go here if Python lets nobody write among its own
 NO_DRIVE = "GRADIENT_CHECK_NO_DRIVE"  # set once a student has said no
 DATA = "GRADIENT_CHECK_DATA"  # the folder of the data, for data_scripts.storage
 
@@ -41,6 +43,7 @@ def ready(course: str = NAME, version: str = "", wheels: Iterable[str] = ()) -> 
     sys.path[:] = [place for place in sys.path if place not in wheels]
     if os.environ.get("NBGRADER_EXECUTION"):
         return True  # whoever grades has the package
+    _look_at_home()
     try:
         if not _is_clone() and (what := _wanted(course, version, wheels)):
             _install(what)
@@ -89,6 +92,21 @@ def _is_clone() -> bool:
     return bool(said.get("dir_info", {}).get("editable"))
 
 
+def _locked() -> str:
+    """Return the folder of Python's packages if nobody may write there, as on many JupyterHubs."""
+    folder = sysconfig.get_path("purelib")
+    return "" if os.access(folder, os.W_OK) else folder
+
+
+def _look_at_home() -> None:
+    """Let Python find, before its own packages, what it did not let us put among them."""
+    if locked := _locked():
+        home = os.path.expanduser(HOME)
+        ours = sysconfig.get_path("purelib", vars={"base": home, "platbase": home})
+        if ours not in sys.path:
+            sys.path.insert(sys.path.index(locked) if locked in sys.path else len(sys.path), ours)
+
+
 def _wanted(course: str, version: str, wheels: Sequence[str]) -> str:
     """Return what has to be installed: a wheel, what the course says, or nothing."""
     here = _installed()
@@ -126,25 +144,33 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _install(what: str) -> None:
     """Install the package alone: what it needs comes later. Raises NotReady."""
-    with tempfile.TemporaryDirectory() as folder:
-        if Path(what).is_file():  # pip believes the name, and a browser may have changed it
+    # pip must not try to remove an older version from where nobody may write
+    how = "--no-deps", "--ignore-installed" if _locked() else "--force-reinstall"
+    if Path(what).is_file():  # pip believes the name, and a browser may have changed it
+        with tempfile.TemporaryDirectory() as folder:
             name = f"gradient_check-{_version_of(what)}-py3-none-any.whl"
-            what = str(shutil.copyfile(what, Path(folder, name)))
-        _pip("--no-deps", "--force-reinstall", what)
+            _pip(*how, str(shutil.copyfile(what, Path(folder, name))), what=Path(what).name)
+    else:
+        _pip(*how, what, what=what)
     if not _installed():
         raise NotReady(f"{what} is not this course's package: ask your teacher for the file.")
 
 
-def _pip(*arguments: str) -> None:
-    """Run pip. Raises NotReady with the reason that a student can use."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    remedy = f"in a terminal, run `pip install {arguments[-1]}` for {sys.executable}"
+def _pip(*arguments: str, what: str) -> None:
+    """Run pip to install something. Raises NotReady with the reason that a student can use."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color"]
+    command.append("--disable-pip-version-check")
+    if _locked():
+        command += ["--prefix", os.path.expanduser(HOME)]
     try:
         done = subprocess.run(
             [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        raise NotReady(f"The installation took too long: {remedy}.") from None
+        raise NotReady(
+            f"Installing {what} took longer than {PATIENCE // 60} minutes, and was stopped. Run "
+            "this cell again, if you can with a faster connection."
+        ) from None
     if done.returncode == 0:
         invalidate_caches()
         return
@@ -152,7 +178,7 @@ def _pip(*arguments: str) -> None:
     if "No module named pip" in said:
         raise NotReady(
             f"The Python of this notebook has no pip. Run `python -m ensurepip` with it, or "
-            f"`uv pip install --python {sys.executable} {arguments[-1]}`; then run this cell again."
+            f"`uv pip install --python {sys.executable} {what}`; then run this cell again."
         )
     if "externally-managed" in said:
         raise NotReady(
@@ -162,12 +188,15 @@ def _pip(*arguments: str) -> None:
         )
     if re.search("No matching distribution|Could not find|Connection|Max retries|HTTP", said):
         raise NotReady(
-            f"{arguments[-1]} cannot be downloaded. Check your internet connection; or put the "
-            "file `gradient_check-….whl` that your teacher gave you beside this notebook, and run "
-            "this cell again."
+            f"{what} cannot be downloaded. Check your internet connection; or put the file "
+            "`gradient_check-….whl` that your teacher gave you beside this notebook, and run this "
+            "cell again."
         )
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "pip failed")
-    raise NotReady(f"{last.removeprefix('ERROR: ')}: {remedy}, then run this cell again.")
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "no word of why")
+    raise NotReady(
+        f"pip could not install {what}: {last.removeprefix('ERROR: ')}. Put that right, or send "
+        f"this line to whoever looks after {sys.executable}; then run this cell again."
+    )
 
 
 def _need(requirements: Iterable[str]) -> None:
@@ -197,7 +226,7 @@ def _need(requirements: Iterable[str]) -> None:
         fixed.write_text("".join(
             f"{name}=={metadata.version(name)}\n" for name in GIVEN if find_spec(name)
         ))  # fmt: skip
-        _pip("--constraint", str(fixed), *missing)
+        _pip("--constraint", str(fixed), *missing, what=" and ".join(missing))
 
 
 def _forget() -> None:

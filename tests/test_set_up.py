@@ -30,6 +30,7 @@ class Machine:
     direct_url: str | None = None
     on_index: str = "0.2.0"
     fails: str | Exception = ""
+    locked: bool = False  # nobody may write among the packages
     asked: list[list[str]] = field(default_factory=list)  # of pip, but for the options for all
     constraints: str = ""
 
@@ -52,7 +53,7 @@ class Machine:
 
     def run(self, command, **_):
         assert command[1:4] == ["-m", "pip", "install"]
-        self.asked.append([one for one in command[4:] if one not in ("--quiet", NO_NEWS)])
+        self.asked.append([one for one in command[4:] if one not in ALWAYS])
         if isinstance(self.fails, Exception):
             raise self.fails
         if self.fails:
@@ -70,7 +71,7 @@ class Machine:
         return subprocess.CompletedProcess(command, 0, "", "")
 
 
-NO_NEWS = "--disable-pip-version-check"
+ALWAYS = "--quiet", "--no-color", "--disable-pip-version-check"
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,10 @@ def machine(monkeypatch, python):
     monkeypatch.setattr(set_up, "metadata", SimpleNamespace(
         version=played.version, requires=played.requires, distribution=played.distribution,
         PackageNotFoundError=metadata.PackageNotFoundError,
+    ))  # fmt: skip
+    monkeypatch.setattr(set_up.os, "access", lambda *_: not played.locked)
+    monkeypatch.setattr(set_up, "sysconfig", SimpleNamespace(
+        get_path=lambda _, vars={"base": ""}: f"{vars['base']}/site"
     ))  # fmt: skip
     monkeypatch.setattr(set_up, "find_spec", lambda name: name in played.packages or None)
     monkeypatch.setattr(set_up.subprocess, "run", played.run)
@@ -244,7 +249,11 @@ def test_torch_is_asked_for_in_a_sentence_and_never_installed(machine, capsys, f
         ("ERROR: No matching distribution found for gradient-check", "cannot be downloaded"),
         ("Max retries exceeded with url: /simple/gradient-check/", "Check your internet connec"),
         ("ERROR: HTTP error 404 while getting https://x/y.whl", "that your teacher gave you"),
-        ("lots\nERROR: [Errno 28] No space left on device\n", "[Errno 28] No space left on device"),
+        (
+            "lots\nERROR: [Errno 28] No space left on device\n\n",
+            "pip could not install gradient-check: [Errno 28] No space left on device. Put that "
+            "right, or send this line to whoever looks after /opt/bin/python",
+        ),
     ],
 )
 def test_a_pip_that_fails_is_told_in_a_sentence_with_a_remedy(machine, capsys, stderr, said):
@@ -258,7 +267,46 @@ def test_a_pip_that_fails_is_told_in_a_sentence_with_a_remedy(machine, capsys, s
 def test_a_pip_that_takes_too_long_is_told(machine, capsys):
     machine.fails = subprocess.TimeoutExpired("pip", 300)
     assert not set_up.ready("gradient-check")
-    assert "took too long: in a terminal, run `pip install grad" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.startswith("Installing gradient-check took longer than 5 minutes, and was stopped.")
+
+
+def test_a_wheel_that_pip_does_not_want_goes_by_the_name_that_the_student_sees(
+    machine, scratch, capsys
+):
+    machine.fails = "ERROR: the disk is full"
+    assert not set_up.ready(wheels=[wheel(scratch, "0.2.0", BROWSERS_NAME)])
+    out = capsys.readouterr().out
+    assert out.startswith(f"pip could not install {BROWSERS_NAME}: the disk is full.")
+
+
+# Where nobody may write among Python's packages, as on many JupyterHubs
+
+OWN = Path(set_up.HOME).expanduser()
+
+
+def test_packages_go_to_the_students_own_folder_and_are_found_first(machine, python, scratch):
+    machine.locked = True
+    machine.packages |= {set_up.NAME: "0.1.0"}
+    del machine.packages["tqdm"]
+    assert set_up.ready(wheels=[wheel(scratch, "0.2.0")])
+    first, second = machine.asked
+    assert first[:4] == ["--prefix", str(OWN), "--no-deps", "--ignore-installed"]
+    assert second[:3] == ["--prefix", str(OWN), "--constraint"] and second[-1] == "tqdm>=4.66"
+    assert python.path == ["", f"{OWN}/site", "/site"]
+    assert machine.installed == "0.2.0"
+
+
+def test_what_went_there_before_is_found_again(machine, python):
+    machine.locked = True
+    machine.packages[set_up.NAME] = "0.2.0"
+    assert set_up.ready() and set_up.ready()
+    assert machine.asked == [] and python.path == ["", f"{OWN}/site", "/site"]
+
+
+def test_where_a_student_may_write_nothing_goes_there(machine, python, scratch):
+    assert set_up.ready(wheels=[wheel(scratch, "0.2.0")])
+    assert python.path == ["", "/site"] and "--prefix" not in machine.asked[0]
 
 
 def test_another_package_of_the_name_is_not_taken_for_the_course(machine, capsys):

@@ -1,6 +1,6 @@
 """Runs a notebook from top to bottom in a fresh process, as it is run when it is graded.
 
-`run` is what others call. The process itself is `python -m autograder.notebook.restart`.
+`run` is what others call; `main` is what the process does.
 """
 
 import json
@@ -21,6 +21,8 @@ from autograder.notebook import mark, progress
 SECONDS, WHOLE = 120, 1200  # that a cell may run, as when it is graded, and all of them together
 ENDED = "Python itself ended"
 HANDS_IN = ("check.hand_in(", "check.progress(")
+# The first cell may have let Python find the package where it did not look by itself.
+START = f"import sys; sys.path += sys.argv[2:]; from {__name__} import main; main(sys.argv[1])"
 
 
 class NotRun(UserError):
@@ -67,7 +69,7 @@ def run(
             "NBGRADER_EXECUTION": "", "MPLBACKEND": "agg", progress.FILE: str(kept),
         }  # fmt: skip
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", __name__, str(ran)],
+            [sys.executable, "-W", "ignore", "-c", START, str(ran), *sys.path],
             cwd=folder, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -140,7 +142,3 @@ def _error(shell: Any, source: str) -> BaseException | None:
     finally:
         if hasattr(signal, "SIGALRM"):
             signal.alarm(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

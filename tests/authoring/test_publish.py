@@ -307,15 +307,26 @@ cells = [c for c in json.load(open(sys.argv[2]))["cells"] if c["cell_type"] == "
 for cell in cells[:2]:
     shell.run_cell("".join(cell["source"])).raise_error()
 import autograder, data_scripts
+from pathlib import Path
+from autograder.notebook import restart
+print(*restart.run({"cells": cells[:2]}, Path(), shell.user_ns["check"].assignment).failed)
 print("FROM", shell.user_ns["check"].assignment, autograder.__version__, sep="\\n")
 print(autograder.__file__, data_scripts.__file__, sep="\\n")
 """
 
 
+# A process of root's may write anywhere, unless it gives up the right to.
+MAY_NOT = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("locked", [False, True], ids=["mine", "nobody may write"])
 def test_a_student_begins_in_a_clean_environment_with_a_wheel_that_a_browser_renamed(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, locked
 ):
+    as_student = MAY_NOT if locked and os.geteuid() == 0 else []
+    if as_student and not shutil.which(as_student[0]):
+        pytest.skip("needs setpriv, or somebody who is not root")
     monkeypatch.setattr(AssignmentFolders, "require_release", lambda _: None)
     (tmp_path / "course").mkdir()
     for name in ("source", "assignments", "nbgrader_config.py"):
@@ -337,13 +348,21 @@ def test_a_student_begins_in_a_clean_environment_with_a_wheel_that_a_browser_ren
     built.rename(named)
     (tmp_path / "begin.py").write_text(FIRST_CELLS)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean["HOME"] = str(tmp_path / "home")
+    place = packages
+    if locked:
+        packages.chmod(0o555)
+        place = tmp_path / "home" / ".gradient-check" / packages.relative_to(tmp_path / "venv")
     for one in chosen:
         notebook = out / one.name / f"{one.name}.ipynb"
-        command = [tmp_path / "venv" / "bin" / "python", "-W", "ignore", tmp_path / "begin.py",
-                   notebook.parent, notebook]  # fmt: skip
+        command = [*as_student, tmp_path / "venv" / "bin" / "python", "-W", "ignore",
+                   tmp_path / "begin.py", notebook.parent, notebook]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, env=clean)
         assert done.returncode == 0, done.stdout + done.stderr
-        told = done.stdout.split("FROM\n")[1].splitlines()
+        said, told = done.stdout.split("FROM\n")
+        assert said.splitlines()[-1] == ""  # both cells run in a fresh process, too
+        told = told.splitlines()
         assert told[:2] == [one.name, built.name.split("-")[1]]
-        assert len(told) == 4 and all(Path(p).is_relative_to(packages) for p in told[2:])
-        named.unlink(missing_ok=True)  # the second notebook finds the package installed
+        assert len(told) == 4 and all(Path(p).is_relative_to(place) for p in told[2:])
+        if not locked:
+            named.unlink(missing_ok=True)  # the second notebook finds the package installed

@@ -96,14 +96,8 @@ def test_it_is_a_process_of_its_own_in_the_folder_of_the_notebook(folder, monkey
 @pytest.fixture
 def impatient(monkeypatch):
     """A cell may run for one second only, in the other process too."""
-    popen, same = subprocess.Popen, "restart.SECONDS = 1; restart.main(sys.argv[1])"
-
-    def start(command, **how):
-        assert command[-2] == restart.__name__
-        short = ["-c", f"import sys; from autograder.notebook import restart; {same}", command[-1]]
-        return popen([*command[: command.index("-m")], *short], **how)
-
-    monkeypatch.setattr(restart.subprocess, "Popen", start)
+    short = f"import {restart.__name__} as restart; restart.SECONDS = 1; {restart.START}"
+    monkeypatch.setattr(restart, "START", short)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no alarm rings there")
