@@ -217,6 +217,7 @@ def open_course(root: Path | str = ".") -> Course:
     if not (root / "nbgrader_config.py").exists():
         raise CourseError(f"{root.name}/nbgrader_config.py: no such file; run in a course folder.")
     app = NbGrader(log_level=logging.CRITICAL)
+    app.load_cwd_config = False  # the settings of a course are its own, from wherever it is graded
     app.initialize([], root=str(root))
     app.log.setLevel(logging.INFO)
     app.log.handlers.clear()  # what nbgrader logs is read from `capture_log`, not from the screen

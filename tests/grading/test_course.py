@@ -61,12 +61,15 @@ def test_the_folder_we_are_in_is_opened_wherever_we_go_then(scratch):
     assert course.assignment("a0").release == scratch / "release" / "a0"
 
 
-def test_the_settings_of_a_course_come_before_those_of_the_folder_we_are_in(tmp_path, monkeypatch):
+def test_the_settings_of_the_folder_we_are_in_are_none_of_a_course(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     configured(tmp_path, "c.CourseDirectory.course_id = 'here'")
-    configured(tmp_path / "elsewhere", "c.CourseDirectory.course_id = 'elsewhere'")
+    another = "c.CourseDirectory.course_id = 'elsewhere'", "c.Limits.cell_seconds = 1"
+    configured(tmp_path / "elsewhere", *another)
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert open_course(tmp_path).config.CourseDirectory.course_id == "here"
+    course = open_course(tmp_path)
+    assert course.config.CourseDirectory.course_id == "here"
+    assert "cell_seconds" not in course.config.Limits
 
 
 def test_kernels_find_the_assignments_of_the_course(course):
