@@ -15,6 +15,7 @@ from autograder.authoring.release import release
 from autograder.grading.course import open_course
 from autograder.grading.notebooks import SYNCED, grade_id, is_autograded
 from autograder.notebook import cases
+from autograder.notebook.progress import GRADED
 from autograder.notebook.stubs import Stub
 from autograder.sandbox.package import ADAPTERS
 from tests import submissions
@@ -59,7 +60,7 @@ def test_the_student_version_is_what_the_source_generates(assignment, tmp_path):
 
 
 def test_notebooks_carry_no_outputs_and_no_metadata_but_nbgraders(source, released):
-    for notebook, more in ((source, {SYNCED}), (released, set())):
+    for notebook, more in ((source, {SYNCED}), (released, {GRADED})):
         nbformat.validate(notebook)
         assert set(notebook.metadata) == {"kernelspec", "language_info"} | more
         for cell in notebook.cells:

@@ -33,6 +33,7 @@ from autograder.grading.repair import beside
 from autograder.grading.rules import rules_of
 from autograder.grading.sanitize import SanitizeSubmission, shown
 from autograder.grading.verdicts import judge_notebook
+from autograder.notebook import progress
 from autograder.notebook.cases import load_references
 
 FILE_NAMES = (
@@ -179,8 +180,13 @@ class ReleasingExporter(NotebookExporter):
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **kwargs: Any
     ) -> tuple[Any, dict[str, Any]]:
-        """Process a notebook, without what only its author needs."""
+        """Process a notebook: without what only its author needs, and with what is graded in it."""
         nb.metadata.pop(notebooks.SYNCED, None)
+        nb.metadata[progress.GRADED] = {
+            about["grade_id"]: about["points"]
+            for cell in nb.cells
+            if (about := cell.metadata.get("nbgrader", {})).get("grade")
+        }
         return super().from_notebook_node(nb, resources, **kwargs)
 
 

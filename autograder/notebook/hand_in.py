@@ -109,6 +109,7 @@ def look(
     progress.add(folder / progress.NAME, notebook.assignment, ran.checks)
     names = sorted({*_files(notebook.content, SAVES), *_there(notebook.content, folder)})
     rows = [*_checks(notebook, ran), *_cells(notebook, ran), *_answers(notebook.content)]
+    rows += _gone(notebook.content)
     rows += [_file(folder / name, notebook.assignment) for name in names]
     for link in dict.fromkeys(pictures.linked(notebook.content)):
         if why := pictures.fault(link, folder):
@@ -156,7 +157,7 @@ def _checks(notebook: Notebook, ran: restart.Restarted) -> Iterator[tuple[str, M
             yield name, Mark("open", BAD), f"not written yet, {points:g} points"
         elif kept.fraction == 1:
             yield name, Mark("passed", GOOD), f"{points:g} points"
-        elif kept.fraction and not kept.passed:  # a level is reached, and not the highest
+        elif kept.level:
             yield name, Mark("partly"), f"{kept.fraction:.0%} of {points:g} points"
         else:
             remark = f"{kept.passed} of {kept.cases} cases, {points:g} points"
@@ -187,6 +188,20 @@ def _answers(content: Mapping[str, Any]) -> Iterator[tuple[str, Mark, str]]:
             else:
                 mark = Mark("written", GOOD) if words >= FEW else Mark("short")
                 yield name, mark, f"{words} words, {points}, marked by a person"
+
+
+def _gone(content: Mapping[str, Any]) -> Iterator[tuple[str, Mark, str]]:
+    """Describe the checks and written answers whose cells somebody has deleted."""
+    graded = content.get("metadata", {}).get(progress.GRADED, {})
+    names = {
+        cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") for cell in content["cells"]
+    }
+    if names == {None}:
+        return  # a front end has dropped what it does not know; a grader finds the cells by text
+    for name, points in graded.items():
+        if name not in names:
+            remark = f"{points:g} points; its cell is gone: copy it from a new copy of the notebook"
+            yield name, Mark("deleted", BAD), remark
 
 
 def _words(text: str) -> int:

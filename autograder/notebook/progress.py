@@ -18,6 +18,7 @@ from autograder.notebook import cases, grid
 from autograder.notebook.judge import NOT_WRITTEN, Verdict
 
 NAME = ".gradient-check.json"
+GRADED = "gradient_check_graded"  # in a student version's metadata: points, by name of the cell
 FILE = "GRADIENT_CHECK_PROGRESS"  # a variable: another file, for a run that only looks
 HOURS = re.compile(r"\*\*Time\*\* (?:about )?(\d+½?|½) (hours?|minutes)")
 
@@ -26,7 +27,8 @@ HOURS = re.compile(r"\*\*Time\*\* (?:about )?(\d+½?|½) (hours?|minutes)")
 class Kept:
     """What a public check last showed: cases passed of how many, the share of its points, when.
 
-    `written` is false as long as the function is only a `raise NotImplementedError`.
+    `written` is false as long as the function is only a `raise NotImplementedError`; `level` says
+    whether its points are those of a level that is reached, and not the highest.
     """
 
     passed: int
@@ -34,6 +36,7 @@ class Kept:
     fraction: float
     when: str
     written: bool = True
+    level: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def keep(assignment: str, verdict: Verdict) -> None:
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     passed = sum(case.passed for case in verdict.cases)
     written = not all(case.reason == NOT_WRITTEN for case in verdict.cases)
-    kept = Kept(passed, len(verdict.cases), verdict.fraction, now, written)
+    level = any(0 < case.credit < 1 for case in verdict.cases)
+    kept = Kept(passed, len(verdict.cases), verdict.fraction, now, written, level)
     add(Path(os.environ.get(FILE) or NAME), assignment, {verdict.check: kept})
 
 

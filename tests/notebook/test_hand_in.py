@@ -43,8 +43,11 @@ def answer(text, name="why", points=5.0) -> dict:
     return {"cell_type": "markdown", "metadata": {"nbgrader": about}, "source": [text]}
 
 
+MORE = {}  # of a notebook, beside its cells
+
+
 def notebook(*cells) -> Notebook:
-    return Notebook({"cells": [code(CHECKER), *cells]}, None, "a9_test")
+    return Notebook({"cells": [code(CHECKER), *cells], **MORE}, None, "a9_test")
 
 
 def saved(folder, *cells, name="a9_test.ipynb"):
@@ -145,8 +148,28 @@ def test_a_file_is_there_missing_or_trained_on_other_data(looked, scratch):
 
 
 def test_a_check_that_reached_a_level_has_not_failed(looked):
-    found = looked(checked("net", 6), checks={"net": Kept(0, 1, 0.8, WHEN)})
+    found = looked(checked("net", 6), checks={"net": Kept(0, 1, 0.8, WHEN, level=True)})
     assert rows(found) == [("net", "partly", "80% of 6 points")]
+    assert found.missing == 0
+
+
+def test_a_known_mistake_has_failed_although_it_keeps_a_part_of_the_points(looked):
+    found = looked(checked("loss", 5), checks={"loss": Kept(0, 4, 0.7, WHEN)})
+    assert rows(found) == [("loss", "failed", "0 of 4 cases, 5 points")]
+    assert found.missing == 1
+
+
+def test_a_check_or_an_answer_that_somebody_has_deleted_is_missed(looked, monkeypatch):
+    about = {"metadata": {progress.GRADED: {"kept": 2.0, "gone": 7.0, "why": 5.0, "how": 5.0}}}
+    there = {name: Kept(2, 2, 1.0, WHEN) for name in ("kept", "gone")}
+    monkeypatch.setattr(f"{__name__}.MORE", about)
+    found = looked(checked("kept", 2), answer("word " * 20), checks=there)
+    gone = "its cell is gone: copy it from a new copy of the notebook"
+    assert rows(found)[2:] == [
+        ("gone", "deleted", f"7 points; {gone}"), ("how", "deleted", f"5 points; {gone}"),
+    ]  # fmt: skip
+    assert found.missing == 2
+    found = looked(code('check.public("kept", kept)'))  # a front end has dropped all metadata
     assert found.missing == 0
 
 
@@ -190,6 +213,7 @@ def test_of_a_student_version_every_check_answer_and_file_is_seen(assignment, lo
     released = released_notebook(assignment)
     graded = {grade_id(cell) for cell in released.cells
               if cell.metadata.get("nbgrader", {}).get("grade")}  # fmt: skip
+    assert set(released.metadata[progress.GRADED]) == graded
     found = looked(*released.cells)
     named = [what for what, _, _ in rows(found)]
     files = [name for name in named if name.endswith(".safetensors")]

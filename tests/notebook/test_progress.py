@@ -78,6 +78,12 @@ def test_a_function_that_is_not_written_is_told_from_a_wrong_one(scratch, found,
     assert progress.read(scratch / progress.NAME)["a9_test"]["sum"].written is written
 
 
+@pytest.mark.parametrize("credit, level", [(0.0, False), (0.4, True), (1.0, False)])
+def test_a_level_that_is_reached_is_told_from_a_failure(scratch, credit, level):
+    progress.keep("a9_test", verdict(CaseVerdict("net", "net", credit)))
+    assert progress.read(scratch / progress.NAME)["a9_test"]["sum"].level is level
+
+
 def test_the_latest_run_counts_and_other_checks_stay(scratch):
     for name, check, fraction in (("a9", "sum", 1.0), ("a9", "mean", 0.25), ("a0", "sum", 0.5),
                                   ("a9", "sum", 0.0)):  # fmt: skip
