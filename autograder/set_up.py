@@ -23,6 +23,12 @@ OURS = ("autograder", "data_scripts")  # what the package holds
 GIVEN = ("torch", "torchvision", "numpy", "scipy")  # taken as they are: another one takes minutes
 DRIVE = Path("/content/drive/MyDrive")  # where Colab shows a student's Google Drive
 PATIENCE = 300  # seconds for pip
+OWN_PYTHON = (
+    "This Python belongs to a hub or to your system, and you cannot install that here. On a hub, "
+    "send this line to whoever runs it. On your own computer, make an environment, "
+    "`python3 -m venv course`; run `course/bin/pip install jupyterlab torch torchvision`, and "
+    "start JupyterLab from there: `course/bin/jupyter lab`."
+)
 HOME = "~/.gradient-check"  # packages go here if Python lets nobody write among its own
 NO_DRIVE = "GRADIENT_CHECK_NO_DRIVE"  # set once a student has said no
 DATA = "GRADIENT_CHECK_DATA"  # the folder of the data, for data_scripts.storage
@@ -181,11 +187,7 @@ def _pip(*arguments: str, what: str) -> None:
             f"`uv pip install --python {sys.executable} {what}`; then run this cell again."
         )
     if "externally-managed" in said:
-        raise NotReady(
-            "This Python belongs to your system, which lets nobody add packages. Make an "
-            f"environment of your own, `python3 -m venv course`, then `course/bin/pip install "
-            f"jupyterlab {NAME}`, and start JupyterLab from there."
-        )
+        raise NotReady(OWN_PYTHON)
     if re.search("No matching distribution|Could not find|Connection|Max retries|HTTP", said):
         raise NotReady(
             f"{what} cannot be downloaded. Check your internet connection; or put the file "
@@ -214,10 +216,11 @@ def _need(requirements: Iterable[str]) -> None:
         if not found or _number(found) < _number(least):
             if name in GIVEN:
                 is_there = f"{name} {found} is too old" if found else f"{name} is not installed"
-                raise NotReady(
-                    f"{is_there}: the course needs {name} {least} or later. In a terminal, run "
-                    f"`pip install --upgrade torch torchvision`; then restart the kernel."
-                )
+                remedy = OWN_PYTHON if _locked() else (
+                    "In a terminal, run `pip install --upgrade torch torchvision`; then restart "
+                    "the kernel."
+                )  # fmt: skip
+                raise NotReady(f"{is_there}: the course needs {name} {least} or later. {remedy}")
             missing.append(requirement)
     if not missing:
         return

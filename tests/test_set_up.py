@@ -237,6 +237,15 @@ def test_torch_is_asked_for_in_a_sentence_and_never_installed(machine, capsys, f
     assert machine.asked == []
 
 
+def test_where_nobody_may_add_torch_it_is_said_who_can(machine, capsys):
+    machine.locked = True
+    machine.packages = {"torch": "2.5.1", set_up.NAME: "0.2.0"}
+    assert not set_up.ready()
+    out = capsys.readouterr().out
+    assert out.startswith("torch 2.5.1 is too old: the course needs torch 2.6 or later. This Py")
+    assert "send this line to whoever runs it" in out and "python3 -m venv course" in out
+
+
 # When pip cannot
 
 
@@ -245,7 +254,7 @@ def test_torch_is_asked_for_in_a_sentence_and_never_installed(machine, capsys, f
     [
         ("/opt/bin/python: No module named pip", "has no pip. Run `python -m ensurepip` with it"),
         ("/opt/bin/python: No module named pip", "uv pip install --python /opt/bin/python grad"),
-        ("error: externally-managed-environment\n\n× This …", "belongs to your system"),
+        ("error: externally-managed-environment\n\n× This …", "belongs to a hub or to your system"),
         ("ERROR: No matching distribution found for gradient-check", "cannot be downloaded"),
         ("Max retries exceeded with url: /simple/gradient-check/", "Check your internet connec"),
         ("ERROR: HTTP error 404 while getting https://x/y.whl", "that your teacher gave you"),
