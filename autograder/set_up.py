@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import site
 import subprocess
 import sys
 import sysconfig
@@ -104,13 +105,20 @@ def _locked() -> str:
     return "" if os.access(folder, os.W_OK) else folder
 
 
+def at_home() -> list[str]:
+    """Return the student's own folders for packages: of the course, and of what it needs."""
+    home = os.path.expanduser(HOME)
+    of_home = {"base": home, "platbase": home}
+    needs = [sysconfig.get_path(name, vars=of_home) for name in ("purelib", "platlib")]
+    return list(dict.fromkeys([os.path.join(home, "course"), *needs]))
+
+
 def _look_at_home() -> None:
-    """Let Python find, before its own packages, what it did not let us put among them."""
+    """Let Python find, before other packages, what it did not let us put among them."""
     if locked := _locked():
-        home = os.path.expanduser(HOME)
-        ours = sysconfig.get_path("purelib", vars={"base": home, "platbase": home})
-        if ours not in sys.path:
-            sys.path.insert(sys.path.index(locked) if locked in sys.path else len(sys.path), ours)
+        others = [one for one in (site.getusersitepackages(), locked) if one in sys.path]
+        place = min(map(sys.path.index, others), default=len(sys.path))
+        sys.path[place:place] = [one for one in at_home() if one not in sys.path]
 
 
 def _wanted(course: str, version: str, wheels: Sequence[str]) -> str:
@@ -150,28 +158,41 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _install(what: str) -> None:
     """Install the package alone: what it needs comes later. Raises NotReady."""
-    # pip must not try to remove an older version from where nobody may write
-    how = "--no-deps", "--ignore-installed" if _locked() else "--force-reinstall"
-    if Path(what).is_file():  # pip believes the name, and a browser may have changed it
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        file, said = what, what
+        if Path(what).is_file():  # pip believes the name, and a browser may have changed it
             name = f"gradient_check-{_version_of(what)}-py3-none-any.whl"
-            _pip(*how, str(shutil.copyfile(what, Path(folder, name))), what=Path(what).name)
-    else:
-        _pip(*how, what, what=what)
+            file, said = str(shutil.copyfile(what, Path(folder, name))), Path(what).name
+        if _locked():
+            place = Path(at_home()[0])
+            new = place.with_name("new")
+            shutil.rmtree(new, ignore_errors=True)
+            _pip("--no-deps", "--target", str(new), file, what=said)
+            shutil.rmtree(place, ignore_errors=True)  # pip would leave the older version there
+            try:
+                new.rename(place)
+            except OSError as error:
+                raise NotReady(
+                    f"{place} cannot be replaced ({error.strerror}): restart the kernel, and run "
+                    "this cell again."
+                ) from None
+            invalidate_caches()
+        else:
+            _pip("--no-deps", "--force-reinstall", file, what=said)
     if not _installed():
-        raise NotReady(f"{what} is not this course's package: ask your teacher for the file.")
+        raise NotReady(f"{said} is not this course's package: ask your teacher for the file.")
 
 
 def _pip(*arguments: str, what: str) -> None:
     """Run pip to install something. Raises NotReady with the reason that a student can use."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color"]
     command.append("--disable-pip-version-check")
-    if _locked():
-        command += ["--prefix", os.path.expanduser(HOME)]
+    environment = {**os.environ, "PIP_USER": "0"} if _locked() else None  # as hubs may set it
     try:
         done = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE
-        )
+            [*command, *arguments], capture_output=True, text=True, timeout=PATIENCE,
+            env=environment,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise NotReady(
             f"Installing {what} took longer than {PATIENCE // 60} minutes, and was stopped. Run "
@@ -183,8 +204,8 @@ def _pip(*arguments: str, what: str) -> None:
     said = done.stderr
     if "No module named pip" in said:
         raise NotReady(
-            f"The Python of this notebook has no pip. Run `python -m ensurepip` with it, or "
-            f"`uv pip install --python {sys.executable} {what}`; then run this cell again."
+            "The Python of this notebook has no pip. In a terminal, run "
+            f"`{sys.executable} -m ensurepip`; then run this cell again."
         )
     if "externally-managed" in said:
         raise NotReady(OWN_PYTHON)
@@ -194,16 +215,17 @@ def _pip(*arguments: str, what: str) -> None:
             "`gradient_check-….whl` that your teacher gave you beside this notebook, and run this "
             "cell again."
         )
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "no word of why")
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no word of why"]
+    last = next((line for line in reversed(lines) if line.startswith("ERROR:")), lines[-1])
     raise NotReady(
-        f"pip could not install {what}: {last.removeprefix('ERROR: ')}. Put that right, or send "
-        f"this line to whoever looks after {sys.executable}; then run this cell again."
+        f"pip could not install {what}: {last.removeprefix('ERROR:').strip(' .')}. Put that right, "
+        f"or send this line to whoever looks after {sys.executable}; then run this cell again."
     )
 
 
 def _need(requirements: Iterable[str]) -> None:
     """Install what the package needs and is not here. Raises NotReady."""
-    missing = []
+    missing, old = list[str](), list[str]()
     for requirement in requirements:
         match = re.match(r"([\w.-]+)>=([\d.]+)", requirement)
         if ";" in requirement or match is None:
@@ -221,15 +243,22 @@ def _need(requirements: Iterable[str]) -> None:
                     "the kernel."
                 )  # fmt: skip
                 raise NotReady(f"{is_there}: the course needs {name} {least} or later. {remedy}")
-            missing.append(requirement)
-    if not missing:
-        return
+            (old if found else missing).append(requirement)
     with tempfile.TemporaryDirectory() as folder:
         fixed = Path(folder, "constraints.txt")
         fixed.write_text("".join(
             f"{name}=={metadata.version(name)}\n" for name in GIVEN if find_spec(name)
         ))  # fmt: skip
-        _pip("--constraint", str(fixed), *missing, what=" and ".join(missing))
+        common = ["--constraint", str(fixed)]
+        if _locked():  # pip must not try to remove an older version from where nobody may write
+            common += ["--prefix", os.path.expanduser(HOME)]
+            if old:
+                alone = "--no-deps", "--ignore-installed"
+                _pip(*common, *alone, *old, what=" and ".join(old))
+        else:
+            missing += old
+        if missing:
+            _pip(*common, *missing, what=" and ".join(missing))
 
 
 def _forget() -> None:

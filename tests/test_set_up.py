@@ -1,6 +1,8 @@
 """The first cell of a notebook brings the package, on a Python that is played here."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from autograder import set_up
-from tests.submissions import ROOT
+from tests.submissions import ASSIGNMENTS, ROOT, released_notebook
 
 GIVEN = {"torch": "2.6.0+cu124", "torchvision": "0.21.0", "numpy": "2.1", "scipy": "1.14"}
 NEEDS = [
@@ -60,6 +62,8 @@ class Machine:
             return subprocess.CompletedProcess(command, 1, "", self.fails)
         if "--constraint" in command:
             self.constraints = Path(command[command.index("--constraint") + 1]).read_text()
+        if "--target" in command:
+            Path(command[command.index("--target") + 1]).mkdir(parents=True)
         for what in command[4:]:
             if ">=" in what:
                 self.packages[what.split(">=")[0]] = what.split(">=")[1]
@@ -85,7 +89,7 @@ def environment(scratch, monkeypatch):
 @pytest.fixture
 def python(monkeypatch):
     """What the set-up sees of Python itself."""
-    seen = SimpleNamespace(path=["", "/site"], modules={}, executable="/opt/bin/python")
+    seen = SimpleNamespace(path=["", "/purelib"], modules={}, executable="/opt/bin/python")
     monkeypatch.setattr(set_up, "sys", seen)
     return seen
 
@@ -99,7 +103,7 @@ def machine(monkeypatch, python):
     ))  # fmt: skip
     monkeypatch.setattr(set_up.os, "access", lambda *_: not played.locked)
     monkeypatch.setattr(set_up, "sysconfig", SimpleNamespace(
-        get_path=lambda _, vars={"base": ""}: f"{vars['base']}/site"
+        get_path=lambda name, vars={"base": ""}: f"{vars['base']}/{name}"
     ))  # fmt: skip
     monkeypatch.setattr(set_up, "find_spec", lambda name: name in played.packages or None)
     monkeypatch.setattr(set_up.subprocess, "run", played.run)
@@ -252,8 +256,10 @@ def test_where_nobody_may_add_torch_it_is_said_who_can(machine, capsys):
 @pytest.mark.parametrize(
     "stderr, said",
     [
-        ("/opt/bin/python: No module named pip", "has no pip. Run `python -m ensurepip` with it"),
-        ("/opt/bin/python: No module named pip", "uv pip install --python /opt/bin/python grad"),
+        (
+            "/opt/bin/python: No module named pip",
+            "has no pip. In a terminal, run `/opt/bin/python -m ensurepip`; then run this",
+        ),
         ("error: externally-managed-environment\n\n× This …", "belongs to a hub or to your system"),
         ("ERROR: No matching distribution found for gradient-check", "cannot be downloaded"),
         ("Max retries exceeded with url: /simple/gradient-check/", "Check your internet connec"),
@@ -291,31 +297,54 @@ def test_a_wheel_that_pip_does_not_want_goes_by_the_name_that_the_student_sees(
 
 # Where nobody may write among Python's packages, as on many JupyterHubs
 
-OWN = Path(set_up.HOME).expanduser()
 
-
-def test_packages_go_to_the_students_own_folder_and_are_found_first(machine, python, scratch):
+@pytest.fixture
+def own(machine, scratch, monkeypatch):
+    """A student's own folder for packages, of a Python in which nobody may write."""
     machine.locked = True
-    machine.packages |= {set_up.NAME: "0.1.0"}
-    del machine.packages["tqdm"]
+    monkeypatch.setattr(set_up, "HOME", str(scratch / "home"))
+    return scratch / "home"
+
+
+def test_packages_go_to_the_students_own_folder_and_are_found_first(machine, own, python, scratch):
+    machine.packages |= {set_up.NAME: "0.1.0", "tqdm": "4.1"}
+    python.path[1:1] = [set_up.site.getusersitepackages()]
     assert set_up.ready(wheels=[wheel(scratch, "0.2.0")])
     first, second = machine.asked
-    assert first[:4] == ["--prefix", str(OWN), "--no-deps", "--ignore-installed"]
-    assert second[:3] == ["--prefix", str(OWN), "--constraint"] and second[-1] == "tqdm>=4.66"
-    assert python.path == ["", f"{OWN}/site", "/site"]
+    assert first[:3] == ["--no-deps", "--target", str(own / "new")]
+    assert (own / "course").is_dir() and not (own / "new").exists()
+    assert second[0] == "--constraint" and second[2:4] == ["--prefix", str(own)]
+    assert second[4:] == ["--no-deps", "--ignore-installed", "tqdm>=4.66"]
+    home = [f"{own}/course", f"{own}/purelib", f"{own}/platlib"]
+    assert python.path == ["", *home, set_up.site.getusersitepackages(), "/purelib"]
     assert machine.installed == "0.2.0"
 
 
-def test_what_went_there_before_is_found_again(machine, python):
-    machine.locked = True
+def test_what_is_missing_there_is_installed_with_what_it_needs(machine, own):
+    machine.packages = {**GIVEN, set_up.NAME: "0.2.0"}
+    assert set_up.ready()
+    (asked,) = machine.asked
+    assert asked[2:] == ["--prefix", str(own), "tqdm>=4.66"]
+
+
+def test_what_went_there_before_is_found_again(machine, own, python):
     machine.packages[set_up.NAME] = "0.2.0"
     assert set_up.ready() and set_up.ready()
-    assert machine.asked == [] and python.path == ["", f"{OWN}/site", "/site"]
+    assert machine.asked == [] and len(python.path) == 5
+
+
+def test_a_folder_that_cannot_be_replaced_is_said(machine, own, scratch, capsys):
+    (own / "course").parent.mkdir()
+    (own / "course").write_text("a file")
+    assert not set_up.ready(wheels=[wheel(scratch, "0.2.0")])
+    assert "course cannot be replaced (Not a directory): restart the kernel" in (
+        capsys.readouterr().out
+    )
 
 
 def test_where_a_student_may_write_nothing_goes_there(machine, python, scratch):
     assert set_up.ready(wheels=[wheel(scratch, "0.2.0")])
-    assert python.path == ["", "/site"] and "--prefix" not in machine.asked[0]
+    assert python.path == ["", "/purelib"] and "--target" not in machine.asked[0]
 
 
 def test_another_package_of_the_name_is_not_taken_for_the_course(machine, capsys):
@@ -341,7 +370,7 @@ def test_the_wheels_do_not_stay_on_the_path(machine, python, scratch):
     wheels = [wheel(scratch, "0.1.0"), wheel(scratch, "0.2.0")]
     python.path[:0] = wheels
     assert set_up.ready(wheels=wheels)
-    assert python.path == ["", "/site"]
+    assert python.path == ["", "/purelib"]
 
 
 def test_under_a_grader_nothing_is_installed_and_nothing_forgotten(
@@ -367,6 +396,112 @@ def test_it_comes_from_a_wheel_of_any_name_with_python_s_own_library_only(tmp_pa
     command = [sys.executable, "-I", "-S", "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip().startswith(str(path)), done.stderr
+
+
+# A real Python in which nobody may write, and a real pip
+
+FIRST_CELL = next(
+    cell.source for cell in released_notebook(ASSIGNMENTS[0]).cells if cell.cell_type == "code"
+)
+TELL = """
+from importlib import metadata
+import autograder
+def known(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+print(autograder.__version__, *(known(n) for n in ("gradient-check", "old-need", "new-need")))
+"""
+# A process of root's may write anywhere, unless it gives up the right to.
+MAY_NOT = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+
+
+def built(folder: Path, name: str, version: str, *needs: str) -> Path:
+    """Build a wheel that can be installed; that of the course has its set-up."""
+    path, info = folder / f"{name}-{version}-py3-none-any.whl", f"{name}-{version}.dist-info"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    inside = {
+        f"{info}/METADATA": about + "".join(f"Requires-Dist: {need}\n" for need in needs),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}.py": "",
+    }
+    if name == "gradient_check":
+        inside["autograder/__init__.py"] = f"__version__ = {version!r}"
+        inside["autograder/set_up.py"] = (ROOT / "autograder" / "set_up.py").read_text()
+    inside[f"{info}/RECORD"] = "".join(f"{member},,\n" for member in inside)
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in inside.items():
+            archive.writestr(member, content)
+    return path
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """Run the first cell on a hub that has some packages, of which nobody may change any."""
+    as_student = MAY_NOT if os.geteuid() == 0 else []
+    if as_student and not shutil.which(as_student[0]):
+        pytest.skip("needs setpriv, or somebody who is not root")
+    index, work, home = (tmp_path / name for name in ("index", "work", "home"))
+    for folder in (index, work, home):
+        folder.mkdir()
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean |= {"HOME": str(home), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+
+    def has(*wheels):
+        subprocess.run(
+            [python, "-m", "pip", "install", "--no-deps", *wheels], check=True, env=clean
+        )
+
+    def first_cell(course="gradient-check", **variables):
+        packages.chmod(0o555)
+        source = FIRST_CELL.replace('"gradient-check"', repr(str(course)), 1) + TELL
+        command = [*as_student, python, "-W", "ignore", "-c", source]
+        done = subprocess.run(
+            command, cwd=work, env=clean | variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip().split(" ")
+
+    yield SimpleNamespace(has=has, first_cell=first_cell, index=index, work=work, home=home)
+    packages.chmod(0o755)
+
+
+@pytest.mark.slow
+def test_on_a_locked_hub_each_newer_wheel_takes_the_place_of_the_one_before(hub, tmp_path):
+    hub.has(built(tmp_path, "gradient_check", "0.1.0"))
+    for version in ("0.2.0", "0.3.0", "0.10.0"):
+        built(hub.work, "gradient_check", version).rename(
+            hub.work / f"gradient-check {version}.whl"
+        )
+        assert hub.first_cell()[:2] == [version, version]
+    for path in hub.work.iterdir():
+        path.unlink()
+    assert hub.first_cell()[:2] == ["0.10.0", "0.10.0"]  # and stays
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variables", [{}, {"PIP_USER": "1"}], ids=["plain", "PIP_USER"])
+def test_on_a_locked_hub_what_is_missing_or_too_old_comes_too(hub, tmp_path, variables):
+    hub.has(built(tmp_path, "old_need", "1.0"))
+    for name, version in (("old_need", "2.0"), ("new_need", "1.5")):
+        built(hub.index, name, version)
+    built(hub.work, "gradient_check", "0.2.0", "old_need>=2.0", "new_need>=1.0")
+    for _ in range(2):
+        assert hub.first_cell(**variables) == ["0.2.0", "0.2.0", "2.0", "1.5"]
+
+
+@pytest.mark.slow
+def test_without_a_wheel_the_first_cell_fetches_one_past_another_package_of_the_name(hub, tmp_path):
+    other = tmp_path / "venv" / "lib"
+    (packages,) = other.glob("python*/site-packages")
+    (packages / "autograder").mkdir()
+    (packages / "autograder" / "__init__.py").write_text("__version__ = '3.7.7'")
+    course = built(tmp_path, "gradient_check", "0.2.0")
+    assert hub.first_cell(course)[:2] == ["0.2.0", "0.2.0"]
 
 
 # Where files are kept

@@ -56,6 +56,7 @@ LONGEST = 2000  # characters of a formula
 BEGIN, END = "\ue000", "\ue001"  # around the number of a formula, in a page without it
 PLACE = re.compile(f"{BEGIN}([0-9]{{1,6}}){END}")
 SCHEMES = {"http", "https", "mailto", "data"}
+ATTACHED = re.compile(r"""(?i)(<img\b[^<>]*?\bsrc\s*=\s*["'])attachment:([^"'<>]+)""")
 CODE = re.compile(r"(<(?:pre|code)\b.*?</(?:pre|code)>)", re.DOTALL)  # MathJax leaves it alone
 TRIANGLE = "<style>summary { display: list-item }</style>"  # which Bootstrap takes away
 COMMANDS = re.compile(r"\\(?=(?:href|style|class|cssId|require|def|let|newcommand)\b)")
@@ -120,10 +121,18 @@ def to_html(source: str, attachments: Mapping[str, Any] | None = None, drawn: bo
         page = MarkdownWithMath(renderer=renderer).render(source)
     except (InvalidNotebook, RecursionError):  # a picture that is not there
         page = f"<pre>{html.escape(source)}</pre>"
+    page = ATTACHED.sub(lambda match: match[1] + _data(named, match[2]), page)
     cleaned = clean(page)
     if isinstance(renderer, Drawn):
         return renderer.put_back(cleaned)
     return TRIANGLE + cleaned if "<details>" in cleaned else cleaned
+
+
+def _data(attached: Mapping[str, Any], name: str) -> str:
+    """Return the address of a picture that is attached: itself, if it is there."""
+    for kind, data in attached.get(name, {}).items():
+        return f"data:{kind};base64,{data}"
+    return f"attachment:{name}"
 
 
 def clean(page: str) -> str:

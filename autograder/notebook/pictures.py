@@ -2,8 +2,9 @@
 
 import base64
 import copy
+import os.path
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -31,7 +32,7 @@ def linked(content: Mapping[str, Any]) -> Iterator[str]:
 
 def links(source: str) -> Iterator[str]:
     """Yield the files that a text shows, as it names them."""
-    yield from (link for _, link in LINK.findall(source) if _is_file(link))
+    yield from (match[2] for match in LINK.finditer(source) if _is_file(match[2]))
 
 
 def fault(link: str, folder: Path) -> str:
@@ -57,27 +58,40 @@ def embedded(content: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     content = copy.deepcopy(content)
     for cell in content["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"], carried = carry(_source(cell), read)
+            cell["source"], carried = carry(_source(cell), read, cell.get("attachments", {}))
             if carried:
                 cell.setdefault("attachments", {}).update(carried)
     return content
 
 
-def carry(source: str, read: Read) -> tuple[str, dict[str, dict[str, str]]]:
+def carry(
+    source: str, read: Read, taken: Container[str] = ()
+) -> tuple[str, dict[str, dict[str, str]]]:
     """Return a text that shows pictures from files as ones that are attached, and these.
 
-    `read` returns a picture, or none to leave the link as it is.
+    `read` returns a picture, or none to leave the link as it is; it is asked once for each link.
+    Names that are `taken` are those of pictures that are attached already.
     """
     attached: dict[str, dict[str, str]] = {}
+    names: dict[str, str] = {}  # by link; empty if there is no such picture
+
+    def attach(link: str) -> str:
+        kind = TYPES.get(os.path.splitext(unquote(link))[1].lower())
+        if kind is None or (picture := read(link)) is None:
+            return ""
+        name = re.sub(r"[^\w.-]", "_", unquote(link))
+        while name in taken or name in attached:
+            name = f"_{name}"
+        attached[name] = {kind: base64.b64encode(picture).decode()}
+        return name
 
     def inside(match: re.Match) -> str:
         before, link = match.groups()
-        suffix = Path(unquote(link)).suffix.lower()
-        if not _is_file(link) or suffix not in TYPES or (picture := read(link)) is None:
+        if not _is_file(link):
             return match[0]
-        name = re.sub(r"[^\w.-]", "_", unquote(link))  # two folders may have pictures of one name
-        attached[name] = {TYPES[suffix]: base64.b64encode(picture).decode()}
-        return f"{before}attachment:{name}"
+        if link not in names:
+            names[link] = attach(link)
+        return f"{before}attachment:{names[link]}" if names[link] else match[0]
 
     return LINK.sub(inside, source), attached
 

@@ -15,14 +15,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder import set_up
 from autograder.errors import UserError
 from autograder.notebook import mark, progress
 
 SECONDS, WHOLE = 120, 1200  # that a cell may run, as when it is graded, and all of them together
 ENDED = "Python itself ended"
 HANDS_IN = ("check.hand_in(", "check.progress(")
-# The first cell may have let Python find the package where it did not look by itself.
-START = f"import sys; sys.path += sys.argv[2:]; from {__name__} import main; main(sys.argv[1])"
+# The package may be in the student's home, where Python does not look by itself.
+START = f"import sys; sys.path[1:1] = sys.argv[2:]; from {__name__} import main; main(sys.argv[1])"
 
 
 class NotRun(UserError):
@@ -68,8 +69,9 @@ def run(
         environment = os.environ | {
             "NBGRADER_EXECUTION": "", "MPLBACKEND": "agg", progress.FILE: str(kept),
         }  # fmt: skip
+        at_home = [place for place in set_up.at_home() if place in sys.path]
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", START, str(ran), *sys.path],
+            [sys.executable, "-W", "ignore", "-c", START, str(ran), *at_home],
             cwd=folder, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip

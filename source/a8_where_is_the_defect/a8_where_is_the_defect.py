@@ -50,6 +50,7 @@ except ImportError:
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, COURSE]
     subprocess.run(pip, capture_output=True)
     sys.path[:0] = wheels = glob(f"{folder}/*.whl")
+    sys.modules.pop("autograder", None)  # another package of this name
 try:
     import autograder.set_up
 except ImportError:

@@ -18,6 +18,7 @@ from autograder.authoring.publish import OURS, NotPublished, Repository, publish
 from autograder.grading.course import AssignmentFolders, CourseError, open_course
 from tests import worked_example
 from tests.submissions import ROOT
+from tests.test_set_up import MAY_NOT
 
 NAME = worked_example.NAME
 LINE = "residual = prediction - target"  # of the solution
@@ -315,10 +316,6 @@ print(autograder.__file__, data_scripts.__file__, sep="\\n")
 """
 
 
-# A process of root's may write anywhere, unless it gives up the right to.
-MAY_NOT = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("locked", [False, True], ids=["mine", "nobody may write"])
 def test_a_student_begins_in_a_clean_environment_with_a_wheel_that_a_browser_renamed(
@@ -352,7 +349,7 @@ def test_a_student_begins_in_a_clean_environment_with_a_wheel_that_a_browser_ren
     place = packages
     if locked:
         packages.chmod(0o555)
-        place = tmp_path / "home" / ".gradient-check" / packages.relative_to(tmp_path / "venv")
+        place = tmp_path / "home" / ".gradient-check" / "course"
     for one in chosen:
         notebook = out / one.name / f"{one.name}.ipynb"
         command = [*as_student, tmp_path / "venv" / "bin" / "python", "-W", "ignore",

@@ -1,6 +1,7 @@
 """Files that were handed in with other names, in other places, or in an archive."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -127,6 +128,52 @@ def test_a_notebook_counts_and_the_zip_beside_it_gives_the_file_it_lacks(
     assert one.notes == {NAME: ()}
     given(one, tmp_path / "again")
     assert (tmp_path / "again" / NET).read_text() == "newer"
+
+
+def test_a_file_beside_a_zip_with_the_notebook_comes_along(assignment, example, tmp_path):
+    notebook = hand_in(example, "kim")
+    in_a_zip(notebook, notebook.parent / "all.zip")
+    (notebook.parent / NET).write_text("mine")
+    prepared = prepare(assignment, "kim")
+    assert NET in given(prepared, tmp_path) and (tmp_path / NET).read_text() == "mine"
+    assert not prepared.notes[NAME][0].startswith("kim")
+
+
+@pytest.mark.parametrize("number", ["", " (1)", " (2)"])
+def test_of_two_zips_the_last_copy_counts(number, assignment, example, tmp_path):
+    notebook = hand_in(example, "kim")
+    kept = notebook.read_bytes()
+    for copy in {"", " (1)", number}:
+        notebook.write_bytes(kept)
+        in_a_zip(notebook, notebook.parent / f"hw{copy}.zip", **{NET: f"net{copy}"})
+    notebook.write_bytes(kept)
+    assert NET in given(prepare(assignment, "kim"), tmp_path)
+    assert (tmp_path / NET).read_text() == f"net{number or ' (1)'}"
+
+
+def test_what_is_no_file_or_no_notebook_of_a_student_s_does_not_keep_a_zip_closed(
+    assignment, example, tmp_path
+):
+    notebook = hand_in(example, "kim")
+    in_a_zip(notebook, notebook.parent / "all.zip", **{f"homework/{NET}": "mine"})
+    os.mkfifo(notebook.parent / "endless.zip")
+    os.mkfifo(notebook.parent / "endless.txt")
+    for name in (".ipynb_checkpoints", "__MACOSX"):
+        (notebook.parent / name).mkdir()
+        (notebook.parent / name / f"{NAME}.ipynb").write_text("{}")
+    prepared = prepare(assignment, "kim")
+    assert NET in given(prepared, tmp_path)
+    assert prepared.notes[NAME][0] == "What was handed in was unpacked from all.zip."
+
+
+def test_a_notebook_with_a_large_data_set_is_not_copied(example, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / f"{NAME}.ipynb").write_text("{}")
+    (tmp_path / "in" / "images.npy").write_bytes(bytes(2000))
+    with zipfile.ZipFile(tmp_path / "in" / "all.zip", "w") as made:
+        made.writestr(NET, "mine")
+    with beside.unpacked(tmp_path / "in", 1000, 10, [NET]) as (place, notes):
+        assert (place, notes) == (tmp_path / "in", [])
 
 
 def test_an_archive_of_any_name_stays_in_the_folder_for_it(example, tmp_path):

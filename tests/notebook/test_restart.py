@@ -138,3 +138,15 @@ def test_a_notebook_that_takes_too_long_as_a_whole_is_ended(folder, monkeypatch)
     monkeypatch.setattr(restart, "WHOLE", 0.2)
     with pytest.raises(NotRun, match="it takes longer than 0"):
         run(of("import time\ntime.sleep(60)"), folder, "a9_test")
+
+
+def test_the_students_own_packages_come_first_and_nothing_else_of_the_kernels_path(
+    folder, monkeypatch
+):
+    home, helpers = str(folder / "home"), str(folder / "helpers")
+    monkeypatch.setattr(restart.set_up, "at_home", lambda: [home, str(folder / "not yet")])
+    monkeypatch.setattr(sys, "path", [*sys.path, home, helpers])
+    run(of("import sys\nopen('path.txt', 'w').write('\\n'.join(sys.path))"), folder, "a9_test")
+    found = (folder / "path.txt").read_text().split("\n")
+    assert found[:2] == ["", home]
+    assert helpers not in found and str(folder / "not yet") not in found

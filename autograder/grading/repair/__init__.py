@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from autograder.grading.repair import linked, rebuild, recognise, submitted
+from autograder.grading.repair import beside, linked, rebuild, recognise, submitted
 from autograder.grading.repair.submitted import Unreadable
 from autograder.notebook.evidence import clip
 
@@ -48,9 +48,9 @@ def read(path: Path, released: NotebookNode) -> Repaired:
         held, lost = submitted.cells(document)
     except Unreadable as error:
         return Repaired(deepcopy(released), (), str(error))
-    held = linked.carried(held, path.parent)
     match = recognise.match(held, submitted.cells(released)[0])
     notebook, repairs = rebuild.notebook(match, released)
+    linked.carry(notebook, path.parent)
     return Repaired(notebook, tuple(rebuild.sentences([*notes, *lost, *repairs])))
 
 
@@ -66,7 +66,10 @@ def find_notebook(
     Raises NotebookNotFound.
     """
     exact = folder / f"{name}.ipynb"
-    candidates = sorted(submitted.notebooks(folder), key=lambda path: (path != exact, str(path)))
+    candidates = sorted(
+        submitted.notebooks(folder),
+        key=lambda path: (path != exact, -beside.copy_of(path.relative_to(folder)), str(path)),
+    )
     if candidates == [exact]:
         return exact, ()
     shares = {path: _share(path, released) for path in candidates[:CANDIDATES]}
@@ -90,7 +93,6 @@ def _share(path: Path, released: NotebookNode) -> float:
         held, _ = submitted.cells(submitted.document(path)[0])
     except Unreadable:
         return -1
-    held = linked.carried(held, path.parent)
     match = recognise.match(held, submitted.cells(released)[0])
     return len(match.found) / max(len(match.wanted), 1)
 

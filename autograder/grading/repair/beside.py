@@ -5,13 +5,15 @@ archives. Nothing is guessed of what a file holds: its name has to hold the one 
 """
 
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from autograder.grading import files
+from autograder.grading.repair import submitted
 from autograder.notebook.evidence import clip
 from data_scripts.fetch import UnsafeArchive, extract
 
@@ -58,7 +60,15 @@ def notes_on_data(found: Mapping[str, Path], wrong: Callable[[Path], bool]) -> l
 
 def _rank(other: str, name: str, before: str) -> tuple:
     """Rank a file that may be meant: beside the notebook, and the latest of several copies."""
-    return not other.startswith(before), -(_number(other, name) or 0), len(other), other
+    copies = -copy_of(PurePosixPath(other)), -(_number(other, name) or 0)
+    return not other.startswith(before), *copies, len(other), other
+
+
+def copy_of(path: PurePath) -> int:
+    """Return which copy of an archive a file was in, by the archive's name: 2 for `a1 (2).zip`."""
+    stems = (part[: -len(".zip")] for part in path.parts if part.casefold().endswith(".zip"))
+    added = (match for stem in stems if (match := ADDED.search(stem)))
+    return max((int(next(filter(None, match.groups()), "1")) for match in added), default=0)
 
 
 def _number(other: str, name: str) -> int | None:
@@ -83,41 +93,60 @@ def unpacked(
     """Give a folder to read: the one that was handed in, or what is in archives there.
 
     Archives are looked into if there is no notebook beside them, or if a file that it `needs` is
-    not: somebody handed in the notebook and the zip. They may have `limit` bytes and `most` files.
+    not: somebody handed in the notebook and the zip. They may have `limit` bytes and `most` files,
+    and so may what is beside them, which comes along.
     """
     found = files.in_folder(folder)
-    archives = [path for name, path in found.items() if name.casefold().endswith(".zip")]
+    archives = [path for path in found.values() if _is_archive(path)]
     loose = {name: path for name, path in found.items() if path not in archives}
-    notebook = any(name.casefold().endswith(".ipynb") for name in loose)
-    if notebook:
-        there = {**loose, **moved(loose, "", needs)[0]}
-        archives = [] if all(name in there for name in needs) else archives
+    notebook, fit = any(submitted.notebooks(folder)), _fit(loose, limit, most)
+    there = {**loose, **moved(loose, "", needs)[0]}
+    if notebook and (not fit or all(name in there for name in needs)):
+        archives = []
     if not archives:
         yield folder, []
         return
     with TemporaryDirectory() as place:
         notes, apart = [], notebook or len(archives) > 1
         for archive in archives[:ARCHIVES]:
-            inside = archive.relative_to(folder)
-            into, named = Path(place, inside) if apart else Path(place), clip(inside.as_posix())
+            inside = archive.relative_to(folder).as_posix()
+            into = Path(place, inside.replace("/", " ")) if apart else Path(place)
             if why := _extract(archive, into, limit, most):
-                notes.append(f"The archive {named} was not unpacked: {why}.")
+                notes.append(f"The archive {clip(inside)} was not unpacked: {why}.")
             elif not notebook:
-                notes.append(f"What was handed in was unpacked from {named}.")
-        if notebook:
-            _put_beside(loose, Path(place), limit)
+                notes.append(f"What was handed in was unpacked from {clip(inside)}.")
+        if notebook:  # those inside archives are not meant
+            _drop_notebooks(Path(place))
+        if fit:
+            _copy(loose, Path(place))
         yield Path(place), notes
 
 
-def _put_beside(loose: Mapping[str, Path], place: Path, limit: int) -> None:
-    """Copy files beside those of archives, whose notebooks are not meant, then."""
-    for other in files.in_folder(place).values():
-        if other.suffix.casefold() == ".ipynb":
-            other.unlink()
-    for name, path in loose.items():
-        if (content := files.read(path, limit)) is not None:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content)
+def _is_archive(path: Path) -> bool:
+    return path.suffix.casefold() == ".zip" and path.is_file()
+
+
+def _fit(found: Mapping[str, Path], limit: int, most: int) -> bool:
+    """Say whether files are few and small enough to be copied."""
+    try:
+        return len(found) <= most and sum(path.stat().st_size for path in found.values()) <= limit
+    except OSError:  # one has gone
+        return False
+
+
+def _drop_notebooks(place: Path) -> None:
+    for path in files.in_folder(place).values():
+        if path.suffix.casefold() == ".ipynb":
+            path.unlink()
+
+
+def _copy(found: Mapping[str, Path], place: Path) -> None:
+    """Copy files to where there are none of their names."""
+    for name, path in found.items():
+        with suppress(OSError):  # it has gone, or a file is in the place of its folder
+            if path.is_file() and not (place / name).exists():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place / name)
 
 
 def _extract(archive: Path, into: Path, limit: int, most: int) -> str:
