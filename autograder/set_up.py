@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import site
 import subprocess
 import sys
 import sysconfig
@@ -107,18 +106,20 @@ def _locked() -> str:
 
 def at_home() -> list[str]:
     """Return the student's own folders for packages: of the course, and of what it needs."""
-    home = os.path.expanduser(HOME)
-    of_home = {"base": home, "platbase": home}
-    needs = [sysconfig.get_path(name, vars=of_home) for name in ("purelib", "platlib")]
-    return list(dict.fromkeys([os.path.join(home, "course"), *needs]))
+    home, python = os.path.expanduser(HOME), ".".join(map(str, sys.version_info[:2]))
+    return [os.path.join(home, "course"), os.path.join(home, f"needs-{python}")]
 
 
 def _look_at_home() -> None:
-    """Let Python find, before other packages, what it did not let us put among them."""
-    if locked := _locked():
-        others = [one for one in (site.getusersitepackages(), locked) if one in sys.path]
-        place = min(map(sys.path.index, others), default=len(sys.path))
+    """Let Python find, before other packages, what it did not let us put among them.
+
+    If the course there is older than the one among the others, it is left alone.
+    """
+    if _locked():
+        here, place = _installed(), int(sys.path[:1] == [""])
         sys.path[place:place] = [one for one in at_home() if one not in sys.path]
+        if _number(here) > _number(_installed()):
+            sys.path.remove(at_home()[0])
 
 
 def _wanted(course: str, version: str, wheels: Sequence[str]) -> str:
@@ -164,27 +165,38 @@ def _install(what: str) -> None:
             name = f"gradient_check-{_version_of(what)}-py3-none-any.whl"
             file, said = str(shutil.copyfile(what, Path(folder, name))), Path(what).name
         if _locked():
-            place = Path(at_home()[0])
-            new = place.with_name("new")
-            shutil.rmtree(new, ignore_errors=True)
-            _pip("--no-deps", "--target", str(new), file, what=said)
-            shutil.rmtree(place, ignore_errors=True)  # pip would leave the older version there
-            try:
-                new.rename(place)
-            except OSError as error:
-                raise NotReady(
-                    f"{place} cannot be replaced ({error.strerror}): restart the kernel, and run "
-                    "this cell again."
-                ) from None
-            invalidate_caches()
+            _put_home(at_home()[0], [file], said)
         else:
             _pip("--no-deps", "--force-reinstall", file, what=said)
     if not _installed():
         raise NotReady(f"{said} is not this course's package: ask your teacher for the file.")
 
 
-def _pip(*arguments: str, what: str) -> None:
-    """Run pip to install something. Raises NotReady with the reason that a student can use."""
+def _put_home(place: str, what: Iterable[str], said: str) -> None:
+    """Install packages, and nothing that they need, in place of what a folder holds.
+
+    Raises NotReady. (In a folder that is not empty, pip would leave the older versions.)
+    """
+    new = Path(place).with_name("new")
+    shutil.rmtree(new, ignore_errors=True)
+    _pip("--no-deps", "--target", str(new), *what, what=said)
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        new.rename(place)
+    except OSError as error:
+        raise NotReady(
+            f"{place} cannot be replaced ({error.strerror}): restart the kernel, and run this "
+            "cell again."
+        ) from None
+    invalidate_caches()
+    _look_at_home()
+
+
+def _pip(*arguments: str, what: str) -> str:
+    """Run pip to install something, and return what it says.
+
+    Raises NotReady with the reason that a student can use.
+    """
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color"]
     command.append("--disable-pip-version-check")
     environment = {**os.environ, "PIP_USER": "0"} if _locked() else None  # as hubs may set it
@@ -200,7 +212,7 @@ def _pip(*arguments: str, what: str) -> None:
         ) from None
     if done.returncode == 0:
         invalidate_caches()
-        return
+        return done.stdout
     said = done.stderr
     if "No module named pip" in said:
         raise NotReady(
@@ -225,11 +237,12 @@ def _pip(*arguments: str, what: str) -> None:
 
 def _need(requirements: Iterable[str]) -> None:
     """Install what the package needs and is not here. Raises NotReady."""
-    missing, old = list[str](), list[str]()
+    needed, missing = list[str](), list[str]()
     for requirement in requirements:
         match = re.match(r"([\w.-]+)>=([\d.]+)", requirement)
         if ";" in requirement or match is None:
             continue  # for instructors
+        needed.append(requirement)
         name, least = match.groups()
         try:
             found = metadata.version(name)
@@ -243,22 +256,21 @@ def _need(requirements: Iterable[str]) -> None:
                     "the kernel."
                 )  # fmt: skip
                 raise NotReady(f"{is_there}: the course needs {name} {least} or later. {remedy}")
-            (old if found else missing).append(requirement)
+            missing.append(requirement)
+    if not missing:
+        return
     with tempfile.TemporaryDirectory() as folder:
-        fixed = Path(folder, "constraints.txt")
+        fixed, said = Path(folder, "constraints.txt"), " and ".join(missing)
         fixed.write_text("".join(
             f"{name}=={metadata.version(name)}\n" for name in GIVEN if find_spec(name)
         ))  # fmt: skip
-        common = ["--constraint", str(fixed)]
-        if _locked():  # pip must not try to remove an older version from where nobody may write
-            common += ["--prefix", os.path.expanduser(HOME)]
-            if old:
-                alone = "--no-deps", "--ignore-installed"
-                _pip(*common, *alone, *old, what=" and ".join(old))
-        else:
-            missing += old
-        if missing:
-            _pip(*common, *missing, what=" and ".join(missing))
+        if not _locked():
+            _pip("--constraint", str(fixed), *missing, what=said)
+            return
+        would = _pip("--dry-run", "--report", "-", "--constraint", str(fixed), *needed, what=said)
+        new = [one["metadata"] for one in json.loads(would)["install"]]
+        if new:
+            _put_home(at_home()[1], [f"{one['name']}=={one['version']}" for one in new], said)
 
 
 def _forget() -> None:

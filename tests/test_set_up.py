@@ -1,5 +1,6 @@
 """The first cell of a notebook brings the package, on a Python that is played here."""
 
+import json
 import os
 import re
 import shutil
@@ -33,6 +34,7 @@ class Machine:
     on_index: str = "0.2.0"
     fails: str | Exception = ""
     locked: bool = False  # nobody may write among the packages
+    would: list[tuple[str, str]] = field(default_factory=list)  # be installed, and in what version
     asked: list[list[str]] = field(default_factory=list)  # of pip, but for the options for all
     constraints: str = ""
 
@@ -64,7 +66,12 @@ class Machine:
             self.constraints = Path(command[command.index("--constraint") + 1]).read_text()
         if "--target" in command:
             Path(command[command.index("--target") + 1]).mkdir(parents=True)
+        if "--dry-run" in command:
+            new = [{"metadata": {"name": name, "version": v}} for name, v in self.would]
+            return subprocess.CompletedProcess(command, 0, json.dumps({"install": new}), "")
         for what in command[4:]:
+            if "==" in what:
+                self.packages[what.split("==")[0]] = what.split("==")[1]
             if ">=" in what:
                 self.packages[what.split(">=")[0]] = what.split(">=")[1]
             elif what.endswith(".whl"):  # pip goes by the name of the file
@@ -89,7 +96,8 @@ def environment(scratch, monkeypatch):
 @pytest.fixture
 def python(monkeypatch):
     """What the set-up sees of Python itself."""
-    seen = SimpleNamespace(path=["", "/purelib"], modules={}, executable="/opt/bin/python")
+    seen = SimpleNamespace(path=["", "/purelib"], modules={}, executable="/opt/bin/python",
+                           version_info=sys.version_info)  # fmt: skip
     monkeypatch.setattr(set_up, "sys", seen)
     return seen
 
@@ -308,29 +316,24 @@ def own(machine, scratch, monkeypatch):
 
 def test_packages_go_to_the_students_own_folder_and_are_found_first(machine, own, python, scratch):
     machine.packages |= {set_up.NAME: "0.1.0", "tqdm": "4.1"}
-    python.path[1:1] = [set_up.site.getusersitepackages()]
+    machine.would = [("tqdm", "4.70"), ("colorama", "0.4")]
     assert set_up.ready(wheels=[wheel(scratch, "0.2.0")])
-    first, second = machine.asked
-    assert first[:3] == ["--no-deps", "--target", str(own / "new")]
-    assert (own / "course").is_dir() and not (own / "new").exists()
-    assert second[0] == "--constraint" and second[2:4] == ["--prefix", str(own)]
-    assert second[4:] == ["--no-deps", "--ignore-installed", "tqdm>=4.66"]
-    home = [f"{own}/course", f"{own}/purelib", f"{own}/platlib"]
-    assert python.path == ["", *home, set_up.site.getusersitepackages(), "/purelib"]
+    course, dry, needs = machine.asked
+    assert course[:3] == ["--no-deps", "--target", str(own / "new")]
+    assert dry[:4] == ["--dry-run", "--report", "-", "--constraint"]
+    assert dry[5:] == [need for need in NEEDS if ";" not in need]
+    new = ["--no-deps", "--target", str(own / "new"), "tqdm==4.70", "colorama==0.4"]
+    assert needs == new
+    home = set_up.at_home()
+    assert all(Path(place).is_dir() for place in home) and not (own / "new").exists()
+    assert python.path == ["", *home, "/purelib"]
     assert machine.installed == "0.2.0"
-
-
-def test_what_is_missing_there_is_installed_with_what_it_needs(machine, own):
-    machine.packages = {**GIVEN, set_up.NAME: "0.2.0"}
-    assert set_up.ready()
-    (asked,) = machine.asked
-    assert asked[2:] == ["--prefix", str(own), "tqdm>=4.66"]
 
 
 def test_what_went_there_before_is_found_again(machine, own, python):
     machine.packages[set_up.NAME] = "0.2.0"
     assert set_up.ready() and set_up.ready()
-    assert machine.asked == [] and len(python.path) == 5
+    assert machine.asked == [] and len(python.path) == 4
 
 
 def test_a_folder_that_cannot_be_replaced_is_said(machine, own, scratch, capsys):
@@ -452,6 +455,7 @@ def hub(tmp_path):
     clean |= {"HOME": str(home), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
 
     def has(*wheels):
+        packages.chmod(0o755)
         subprocess.run(
             [python, "-m", "pip", "install", "--no-deps", *wheels], check=True, env=clean
         )
@@ -484,14 +488,40 @@ def test_on_a_locked_hub_each_newer_wheel_takes_the_place_of_the_one_before(hub,
 
 
 @pytest.mark.slow
+def test_a_hub_that_is_newer_than_a_student_s_own_copy_counts(hub, tmp_path):
+    own = built(hub.work, "gradient_check", "0.2.0")
+    assert hub.first_cell()[:2] == ["0.2.0", "0.2.0"]
+    own.unlink()
+    hub.has(built(tmp_path, "gradient_check", "0.3.0"))
+    assert hub.first_cell()[:2] == ["0.3.0", "0.3.0"]
+
+
+@pytest.mark.slow
+def test_what_a_cluster_puts_into_pythonpath_comes_after_a_student_s_own(hub, tmp_path):
+    shared = tmp_path / "shared"
+    with zipfile.ZipFile(built(tmp_path, "gradient_check", "0.1.0")) as archive:
+        archive.extractall(shared)
+    built(hub.work, "gradient_check", "0.2.0")
+    assert hub.first_cell(PYTHONPATH=str(shared))[:2] == ["0.2.0", "0.2.0"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, {"PIP_USER": "1"}], ids=["plain", "PIP_USER"])
 def test_on_a_locked_hub_what_is_missing_or_too_old_comes_too(hub, tmp_path, variables):
-    hub.has(built(tmp_path, "old_need", "1.0"))
-    for name, version in (("old_need", "2.0"), ("new_need", "1.5")):
-        built(hub.index, name, version)
+    hub.has(built(tmp_path, "old_need", "1.0"), built(tmp_path, "of_need", "1.0"))
+    built(hub.index, "old_need", "2.0", "more")
+    built(hub.index, "new_need", "1.5", "of_need>=1.1")
+    for name in ("more", "of_need"):
+        built(hub.index, name, "1.2")
     built(hub.work, "gradient_check", "0.2.0", "old_need>=2.0", "new_need>=1.0")
     for _ in range(2):
         assert hub.first_cell(**variables) == ["0.2.0", "0.2.0", "2.0", "1.5"]
+        for path in hub.index.iterdir():  # everything is there: no network is needed
+            path.unlink()
+    built(hub.index, "old_need", "3.0")
+    built(hub.index, "new_need", "1.5")
+    built(hub.work, "gradient_check", "0.3.0", "old_need>=3.0", "new_need>=1.0")
+    assert hub.first_cell(**variables) == ["0.3.0", "0.3.0", "3.0", "1.5"]
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_locked
 
 from autograder.grading.notebooks import is_autograded
+from autograder.grading.repair.submitted import ALL_PICTURES
 
 PICTURES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -108,20 +109,34 @@ class Drawn(IPythonRenderer):
         return PLACE.sub(lambda match: dict(enumerate(self.drawn)).get(int(match[1]), ""), page)
 
 
+class Shown(dict):
+    """Pictures by name, which may be shown again and again, but not without end."""
+
+    left = ALL_PICTURES
+
+    def __getitem__(self, name: str) -> Mapping[str, str]:
+        """Return a picture's forms. Raises InvalidNotebook if too much has been shown."""
+        forms = super().__getitem__(name)
+        self.left -= sum(map(len, forms.values()))
+        if self.left < 0:
+            raise InvalidNotebook(f"too many pictures: {name}")
+        return forms
+
+
 def to_html(source: str, attachments: Mapping[str, Any] | None = None, drawn: bool = False) -> str:
     """Render Markdown as JupyterLab does, and leave out what a browser would run.
 
     Formulas are left to MathJax, or `drawn` as MathML.
     """
     pasted = (attachments or {}).items()
-    named = {key: picture for name, picture in pasted for key in (name, quote(name))}
+    named = Shown({key: picture for name, picture in pasted for key in (name, quote(name))})
     made = Drawn if drawn else IPythonRenderer
     renderer = made(escape=False, attachments=named, exclude_anchor_links=True)
     try:
         page = MarkdownWithMath(renderer=renderer).render(source)
-    except (InvalidNotebook, RecursionError):  # a picture that is not there
+        page = ATTACHED.sub(lambda match: match[1] + _data(named, match[2]), page)
+    except (InvalidNotebook, RecursionError):  # a picture that is not there, or too many
         page = f"<pre>{html.escape(source)}</pre>"
-    page = ATTACHED.sub(lambda match: match[1] + _data(named, match[2]), page)
     cleaned = clean(page)
     if isinstance(renderer, Drawn):
         return renderer.put_back(cleaned)
@@ -130,7 +145,7 @@ def to_html(source: str, attachments: Mapping[str, Any] | None = None, drawn: bo
 
 def _data(attached: Mapping[str, Any], name: str) -> str:
     """Return the address of a picture that is attached: itself, if it is there."""
-    for kind, data in attached.get(name, {}).items():
+    for kind, data in attached[name].items() if name in attached else ():
         return f"data:{kind};base64,{data}"
     return f"attachment:{name}"
 

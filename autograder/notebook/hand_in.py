@@ -114,6 +114,9 @@ def look(
     for link in dict.fromkeys(pictures.linked(notebook.content)):
         if why := pictures.fault(link, folder):
             rows.append((link, Mark("missing", BAD), why))
+    if (size := pictures.together(notebook.content, folder)) > pictures.TOGETHER:
+        most = f"{pictures.TOGETHER / 1e6:.0f} MB together at most: save them smaller"
+        rows.append(("pictures", Mark("look", BAD), f"{size / 1e6:.0f} MB; {most}"))
     there = [folder / name for name in names if (folder / name).is_file()]
     return Looked(notebook, ran, rows, there)
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-LINK = re.compile(
-    r"""(!\[[^\[\]]*\]\(\s*<?|<img\b[^<>]*?\bsrc\s*=\s*["'])([^)"'>\s]+)""", re.IGNORECASE
+LINK = re.compile(  # in code nothing is a link; a plain name may have one pair of brackets
+    r"""`[^`\n]*`
+    | (?P<text>!\[[^\[\]]*\]\()\s*(?:<(?P<angle>[^<>\n]+)>|(?P<plain>(?:[^()<>\s"']|\([^()\s]*\))+))
+    | (?P<html><img\b[^<>]*?\bsrc\s*=\s*)(?:"(?P<double>[^"<>]+)"|'(?P<single>[^'<>]+)')""",
+    re.IGNORECASE | re.VERBOSE,
 )
 ELSEWHERE = re.compile(r"(?i)[a-z][a-z+.-]+:|//|#")  # an address, data, an attachment
 TYPES = {
@@ -18,6 +21,7 @@ TYPES = {
     ".webp": "image/webp",
 }  # fmt: skip
 LARGEST = 6_000_000  # bytes of a file: in base64 it is a third larger
+TOGETHER = 24_000_000  # bytes of all in a notebook
 
 
 Read = Callable[[str], bytes | None]  # a picture by the link to it, or none
@@ -32,7 +36,7 @@ def linked(content: Mapping[str, Any]) -> Iterator[str]:
 
 def links(source: str) -> Iterator[str]:
     """Yield the files that a text shows, as it names them."""
-    yield from (match[2] for match in LINK.finditer(source) if _is_file(match[2]))
+    yield from filter(_is_file, map(_link, LINK.finditer(source)))
 
 
 def fault(link: str, folder: Path) -> str:
@@ -47,11 +51,23 @@ def fault(link: str, folder: Path) -> str:
     return "it is larger than 6 MB: save it smaller" if path.stat().st_size > LARGEST else ""
 
 
+def together(content: Mapping[str, Any], folder: Path) -> int:
+    """Return how many bytes the pictures have that a notebook shows or carries."""
+    there = (folder / unquote(link) for link in linked(content) if not fault(link, folder))
+    return _attached(content) + sum(path.stat().st_size for path in there)
+
+
 def embedded(content: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """Return a notebook that carries its pictures itself, as Jupyter does with one pasted."""
+    room = TOGETHER - _attached(content)
 
     def read(link: str) -> bytes | None:
-        return None if fault(link, folder) else (folder / unquote(link)).read_bytes()
+        nonlocal room
+        if fault(link, folder) or (folder / unquote(link)).stat().st_size > room:
+            return None
+        picture = (folder / unquote(link)).read_bytes()
+        room -= len(picture)
+        return picture
 
     if not any(not fault(link, folder) for link in linked(content)):
         return content
@@ -86,19 +102,33 @@ def carry(
         return name
 
     def inside(match: re.Match) -> str:
-        before, link = match.groups()
+        link = _link(match)
         if not _is_file(link):
             return match[0]
         if link not in names:
             names[link] = attach(link)
-        return f"{before}attachment:{names[link]}" if names[link] else match[0]
+        if not names[link]:
+            return match[0]
+        name = f"attachment:{names[link]}"
+        return f"{match['text']}{name}" if match["text"] else f'{match["html"]}"{name}"'
 
     return LINK.sub(inside, source), attached
+
+
+def _attached(content: Mapping[str, Any]) -> int:
+    """Return how many bytes the pictures have that were pasted into a notebook."""
+    pasted = (forms for cell in content["cells"] for forms in cell.get("attachments", {}).values())
+    return sum(len(str(data)) * 3 // 4 for forms in pasted for data in forms.values())
 
 
 def _source(cell: Mapping[str, Any]) -> str:
     return "".join(cell["source"])
 
 
+def _link(match: re.Match) -> str:
+    """Return where a picture is; nothing in code."""
+    return match["angle"] or match["plain"] or match["double"] or match["single"] or ""
+
+
 def _is_file(link: str) -> bool:
-    return ELSEWHERE.match(link) is None
+    return bool(link) and ELSEWHERE.match(link) is None

@@ -139,15 +139,19 @@ def test_a_file_beside_a_zip_with_the_notebook_comes_along(assignment, example, 
     assert not prepared.notes[NAME][0].startswith("kim")
 
 
+@pytest.mark.parametrize("loose", [False, True])
 @pytest.mark.parametrize("number", ["", " (1)", " (2)"])
-def test_of_two_zips_the_last_copy_counts(number, assignment, example, tmp_path):
+def test_of_two_zips_the_last_copy_counts(number, loose, assignment, example, tmp_path):
     notebook = hand_in(example, "kim")
     kept = notebook.read_bytes()
     for copy in {"", " (1)", number}:
         notebook.write_bytes(kept)
-        in_a_zip(notebook, notebook.parent / f"hw{copy}.zip", **{NET: f"net{copy}"})
-    notebook.write_bytes(kept)
-    assert NET in given(prepare(assignment, "kim"), tmp_path)
+        in_a_zip(notebook, notebook.parent / f"hw{copy}.zip", **{f"homework/{NET}": f"net{copy}"})
+    if loose:
+        notebook.write_bytes(kept)
+    prepared = prepare(assignment, "kim")
+    assert "there is no notebook" not in "".join(prepared.notes[NAME])
+    assert NET in given(prepared, tmp_path)
     assert (tmp_path / NET).read_text() == f"net{number or ' (1)'}"
 
 

@@ -176,6 +176,15 @@ def test_a_pasted_picture_is_seen(name):
     assert '<img src="data:image/png;base64,aGk="' in page
 
 
+@pytest.mark.parametrize("source", ["![]({})", '<img src="{}" width="30">'])
+def test_a_picture_is_shown_in_markdown_and_in_html_but_not_without_end(source):
+    picture = {"a.png": {"image/png": "A" * 2**20}}
+    once = source.format("attachment:a.png")
+    assert to_html(once, picture).count('src="data:image/png;base64,AAA') == 1
+    many = to_html(f"{once}\n\n" * 33, picture)  # 33 MiB: its text only
+    assert "base64" not in many and len(many) < 10_000
+
+
 @pytest.mark.parametrize(
     "source",
     ["![x](attachment:a.png)", "![x][1]\n\n[1]: attachment:a.png", "<img src='attachment:a.png'>"],

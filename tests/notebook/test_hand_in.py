@@ -159,6 +159,15 @@ def test_a_known_mistake_has_failed_although_it_keeps_a_part_of_the_points(looke
     assert found.missing == 1
 
 
+def test_pictures_that_are_too_large_together_are_said(looked, scratch):
+    for number in range(5):
+        (scratch / f"{number}.png").write_bytes(bytes(5_000_000))
+    found = looked(answer("word " * 20 + "".join(f"![]({number}.png)" for number in range(5))))
+    assert rows(found)[1:] == [
+        ("pictures", "look", "25 MB; 24 MB together at most: save them smaller")
+    ]
+
+
 def test_a_check_or_an_answer_that_somebody_has_deleted_is_missed(looked, monkeypatch):
     about = {"metadata": {progress.GRADED: {"kept": 2.0, "gone": 7.0, "why": 5.0, "how": 5.0}}}
     there = {name: Kept(2, 2, 1.0, WHEN) for name in ("kept", "gone")}

@@ -115,6 +115,8 @@ def unpacked(
                 notes.append(f"The archive {clip(inside)} was not unpacked: {why}.")
             elif not notebook:
                 notes.append(f"What was handed in was unpacked from {clip(inside)}.")
+            if apart:
+                _lift(into)
         if notebook:  # those inside archives are not meant
             _drop_notebooks(Path(place))
         if fit:
@@ -132,6 +134,16 @@ def _fit(found: Mapping[str, Path], limit: int, most: int) -> bool:
         return len(found) <= most and sum(path.stat().st_size for path in found.values()) <= limit
     except OSError:  # one has gone
         return False
+
+
+def _lift(folder: Path) -> None:
+    """Let a folder that is alone in another one take its place, as if only it had been packed."""
+    with suppress(OSError):  # there is nothing in it, or it cannot be moved
+        inside = [one for one in folder.iterdir() if not one.name.startswith((".", "__"))]
+        if len(inside) == 1 and inside[0].is_dir():
+            aside = inside[0].rename(folder.with_name(f"{folder.name} "))
+            shutil.rmtree(folder)
+            aside.rename(folder)
 
 
 def _drop_notebooks(place: Path) -> None:
