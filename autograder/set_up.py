@@ -192,11 +192,8 @@ def _put_home(place: str, what: Iterable[str], said: str) -> None:
     _look_at_home()
 
 
-def _pip(*arguments: str, what: str) -> str:
-    """Run pip to install something, and return what it says.
-
-    Raises NotReady with the reason that a student can use.
-    """
+def _pip(*arguments: str, what: str) -> None:
+    """Run pip to install something. Raises NotReady with the reason that a student can use."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color"]
     command.append("--disable-pip-version-check")
     environment = {**os.environ, "PIP_USER": "0"} if _locked() else None  # as hubs may set it
@@ -212,7 +209,7 @@ def _pip(*arguments: str, what: str) -> str:
         ) from None
     if done.returncode == 0:
         invalidate_caches()
-        return done.stdout
+        return
     said = done.stderr
     if "No module named pip" in said:
         raise NotReady(
@@ -267,8 +264,10 @@ def _need(requirements: Iterable[str]) -> None:
         if not _locked():
             _pip("--constraint", str(fixed), *missing, what=said)
             return
-        would = _pip("--dry-run", "--report", "-", "--constraint", str(fixed), *needed, what=said)
-        new = [one["metadata"] for one in json.loads(would)["install"]]
+        report = Path(folder, "report.json")  # what it prints has colours in a notebook
+        common = "--constraint", str(fixed), "--report", str(report)
+        _pip("--dry-run", *common, *needed, what=said)
+        new = [one["metadata"] for one in json.loads(report.read_bytes())["install"]]
         if new:
             _put_home(at_home()[1], [f"{one['name']}=={one['version']}" for one in new], said)
 
