@@ -205,7 +205,7 @@ def _pip(*arguments: str, what: str) -> None:
     except subprocess.TimeoutExpired:
         raise NotReady(
             f"Installing {what} took longer than {PATIENCE // 60} minutes, and was stopped. Run "
-            "this cell again, if you can with a faster connection."
+            "this cell again, with a faster connection if you can."
         ) from None
     if done.returncode == 0:
         invalidate_caches()

@@ -203,7 +203,7 @@ def _gone(content: Mapping[str, Any]) -> Iterator[tuple[str, Mark, str]]:
         return  # a front end has dropped what it does not know; a grader finds the cells by text
     for name, points in graded.items():
         if name not in names:
-            remark = f"{points:g} points; its cell is gone: copy it from a new copy of the notebook"
+            remark = f"{points:g} points; its cell is gone: take it from a new copy of the notebook"
             yield name, Mark("deleted", BAD), remark
 
 

@@ -173,7 +173,7 @@ def test_a_check_or_an_answer_that_somebody_has_deleted_is_missed(looked, monkey
     there = {name: Kept(2, 2, 1.0, WHEN) for name in ("kept", "gone")}
     monkeypatch.setattr(f"{__name__}.MORE", about)
     found = looked(checked("kept", 2), answer("word " * 20), checks=there)
-    gone = "its cell is gone: copy it from a new copy of the notebook"
+    gone = "its cell is gone: take it from a new copy of the notebook"
     assert rows(found)[2:] == [
         ("gone", "deleted", f"7 points; {gone}"), ("how", "deleted", f"5 points; {gone}"),
     ]  # fmt: skip
